@@ -1,0 +1,24 @@
+"""The protocol that every classifier follows."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+from turnout.core.verdict import Verdict
+from turnout.messages.conversation import Conversation
+
+
+@runtime_checkable
+class Classifier(Protocol):
+    """Reads a conversation and says how hard its query is.
+
+    A classifier returns a `Verdict` with a failure where it fails in a way that it knows; what it raises, and what takes
+    longer than the router's time-out, the router turns into one. ``kwargs`` lets the protocol grow.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name in verdicts, events and tables."""
+
+    async def classify(self, conversation: Conversation, **kwargs: Any) -> Verdict:
+        """Give a verdict on the conversation's query."""

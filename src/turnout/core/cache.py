@@ -1,0 +1,220 @@
+"""Prompt caches: what a model caches, what is believed warm, and what a call would read and write.
+
+Everything here is counted in the model's own tokens. Sources of the rules: the prompt caching pages of Amazon Bedrock,
+Anthropic and OpenAI, read 2026-11; floors are in the catalog with their sources.
+
+Known limitations: whether an entry was evicted early is known only from the next usage report; an entry is taken as
+readable from the moment of the write, although a provider makes it readable after the writer's first byte.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Ttl = Literal["5m", "1h"]
+"""How long a cached prefix stays warm after its last use."""
+
+TTL_MS: dict[Ttl, int] = {"5m": 300_000, "1h": 3_600_000}
+"""Milliseconds of each TTL."""
+
+
+class CacheRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How one model's prompt cache behaves.
+
+    Attributes:
+        mode: ``explicit`` caches where a marker stands, ``implicit`` by itself, ``none`` never.
+        floor_tokens: The fewest tokens that are cached.
+        step_tokens: Implicit caches match in steps of that many tokens above the floor.
+        lookback_blocks: From a marker back, how many blocks are searched for a warm prefix (explicit caches).
+        max_markers: The most markers that a request may carry.
+        ttls: The durations that may be asked for; the first is the default.
+        renewed_by_read: Whether a read starts the TTL anew.
+    """
+
+    mode: Literal["explicit", "implicit", "none"] = "explicit"
+    floor_tokens: int = 0
+    step_tokens: int = 1
+    lookback_blocks: int = 20
+    max_markers: int = 4
+    ttls: tuple[Ttl, ...] = ("5m",)
+    renewed_by_read: bool = True
+
+
+NO_CACHE = CacheRules(mode="none")
+"""The rules of a model without a prompt cache."""
+
+
+class Marker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A cache point after the segment with that index."""
+
+    segment: int
+    ttl: Ttl = "5m"
+
+
+class CachePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a request's cache points stand, and whose they are.
+
+    ``origin`` is ``user`` for markers that the request brought, ``fill`` for markers that were placed because it had
+    none, ``none`` where there are no markers.
+    """
+
+    markers: tuple[Marker, ...] = ()
+    origin: Literal["user", "fill", "none"] = "none"
+
+
+NO_PLAN = CachePlan()
+"""A request without markers."""
+
+
+class CacheEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One prefix that is believed warm until ``expires_ms`` (milliseconds since the epoch), with that ``chance``."""
+
+    prefix_hash: str
+    ttl: Ttl
+    expires_ms: int
+    chance: float = 1.0
+
+
+class CacheState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The prefixes of one (provider, account, region or profile, model) that are believed warm.
+
+    The state that a decision is given may be cut down to the prefixes of its request.
+    """
+
+    entries: tuple[CacheEntry, ...] = ()
+
+    def warm(self, prefix_hash: str, now_ms: int) -> CacheEntry | None:
+        """The entry of that prefix, unless it has expired."""
+        for entry in self.entries:
+            if entry.prefix_hash == prefix_hash and entry.expires_ms > now_ms and entry.chance > 0:
+                return entry
+        return None
+
+
+COLD = CacheState()
+"""A cache in which nothing is warm."""
+
+
+class Prompt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A request's prompt as one model sees it.
+
+    Attributes:
+        offsets: For each segment, the model's tokens from the start of the prompt to the segment's end; ascending.
+        prefix_hashes: For each segment, the hash of the prompt up to and including it.
+    """
+
+    offsets: tuple[int, ...]
+    prefix_hashes: tuple[str, ...]
+
+    @property
+    def tokens(self) -> int:
+        """The whole prompt in the model's tokens."""
+        return self.offsets[-1] if self.offsets else 0
+
+
+class WarmPrefix(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A prefix of a prompt that a call could read: its tokens, and the chance that it really is warm."""
+
+    tokens: int
+    chance: float
+
+
+class WriteSpan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A stretch of the prompt, from 0 or the span before to ``end`` tokens, that a cold call writes for that TTL."""
+
+    end: int
+    ttl: Ttl
+
+
+def write_spans(prompt: Prompt, plan: CachePlan, rules: CacheRules) -> tuple[WriteSpan, ...]:
+    """What a cold call would write, in ascending order; the last span's end is where caching ends.
+
+    A marker below the floor writes nothing: its tokens belong to the next marker at or above the floor. Implicit
+    caches write the whole prompt, without a fee, once it reaches the floor.
+    """
+    if rules.mode == "none" or prompt.tokens < rules.floor_tokens:
+        return ()
+    if rules.mode == "implicit":
+        return (WriteSpan(prompt.tokens, rules.ttls[0]),)
+    spans = [
+        WriteSpan(prompt.offsets[marker.segment], marker.ttl)
+        for marker in sorted(plan.markers, key=lambda marker: marker.segment)
+    ]
+    return tuple(span for span in spans if span.end >= max(rules.floor_tokens, 1))
+
+
+def warm_prefixes(
+    prompt: Prompt, plan: CachePlan, rules: CacheRules, state: CacheState, now_ms: int
+) -> tuple[WarmPrefix, ...]:
+    """The warm prefixes that a call could read, longest first.
+
+    Explicit caches read only through a marker: a prefix is reachable if it ends at a marker, or at most
+    ``lookback_blocks`` blocks before one. Implicit caches read the longest warm prefix in whole steps above the floor.
+    """
+    if rules.mode == "none" or not state.entries:
+        return ()
+    found: list[WarmPrefix] = []
+    for index in reversed(range(len(prompt.offsets))):
+        tokens = prompt.offsets[index]
+        if tokens < max(rules.floor_tokens, 1) or not _reachable(index, plan, rules):
+            continue
+        entry = state.warm(prompt.prefix_hashes[index], now_ms)
+        if entry is not None:
+            found.append(WarmPrefix(_in_steps(tokens, rules), entry.chance))
+    return tuple(found)
+
+
+def after_call(prompt: Prompt, plan: CachePlan, rules: CacheRules, state: CacheState, now_ms: int) -> CacheState:
+    """The state that a successful call leaves: what it wrote is warm, what it read is renewed, what expired is gone."""
+    kept = {entry.prefix_hash: entry for entry in state.entries if entry.expires_ms > now_ms}
+    if rules.mode != "none" and prompt.tokens >= rules.floor_tokens:
+        if rules.renewed_by_read:
+            longest = next(iter(warm_prefixes(prompt, plan, rules, state, now_ms)), None)
+            for index, prefix_hash in enumerate(prompt.prefix_hashes):
+                entry = kept.get(prefix_hash)
+                if longest is not None and entry is not None and prompt.offsets[index] <= longest.tokens:
+                    kept[prefix_hash] = msgspec.structs.replace(entry, expires_ms=now_ms + TTL_MS[entry.ttl])
+        for index, ttl in _written(prompt, plan, rules):
+            prefix_hash = prompt.prefix_hashes[index]
+            kept[prefix_hash] = CacheEntry(prefix_hash=prefix_hash, ttl=ttl, expires_ms=now_ms + TTL_MS[ttl])
+    return CacheState(tuple(kept.values()))
+
+
+def after_report(state: CacheState, prompt: Prompt, read_tokens: int, *, tolerance: float = 0.1) -> CacheState:
+    """The state corrected by what a provider reported to have read.
+
+    A read of 0 where warm was expected evicts the prompt's prefixes; a read of n confirms those of up to n tokens
+    (within ``tolerance``, since our counts are estimates) and evicts the longer ones.
+    """
+    bound = read_tokens * (1 + tolerance)
+    lengths = dict(zip(prompt.prefix_hashes, prompt.offsets, strict=True))
+    kept = []
+    for entry in state.entries:
+        length = lengths.get(entry.prefix_hash)
+        if length is None:
+            kept.append(entry)
+        elif length <= bound:
+            kept.append(msgspec.structs.replace(entry, chance=1.0))
+    return CacheState(tuple(kept))
+
+
+def _reachable(index: int, plan: CachePlan, rules: CacheRules) -> bool:
+    if rules.mode == "implicit":
+        return True
+    return any(0 <= marker.segment - index <= rules.lookback_blocks for marker in plan.markers)
+
+
+def _in_steps(tokens: int, rules: CacheRules) -> int:
+    if rules.mode != "implicit":
+        return tokens
+    return tokens - (tokens - rules.floor_tokens) % rules.step_tokens
+
+
+def _written(prompt: Prompt, plan: CachePlan, rules: CacheRules) -> list[tuple[int, Ttl]]:
+    if rules.mode == "implicit":
+        ends: list[tuple[int, Ttl]] = [(index, rules.ttls[0]) for index in range(len(prompt.offsets))]
+    else:
+        ends = [(marker.segment, marker.ttl) for marker in plan.markers]
+    return [(index, ttl) for index, ttl in ends if prompt.offsets[index] >= max(rules.floor_tokens, 1)]

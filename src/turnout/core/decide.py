@@ -1,0 +1,177 @@
+"""The decision: a pure function, and the only place where routing is decided.
+
+The order: (1) who is eligible; (2) a pin is served or refused; (3) a hard stay; (4) a spent budget; (5) where one
+candidate is left or every verdict would choose alike, the cheapest, without a verdict; (6) without a verdict the most
+capable; (7) the cheapest that clears the bar. Ties go to the current model, then to the more capable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from turnout.core.cache import CachePlan, Marker
+from turnout.core.decision import Decision, DecisionInput, Estimate
+from turnout.core.eligible import ineligible_reasons
+from turnout.core.expect import expected_turn
+from turnout.core.policy import Policy, Reason
+from turnout.core.request import Request
+from turnout.core.verdict import Verdict
+
+_FAILURE_REASONS = {
+    "timeout": Reason.CLASSIFIER_TIMEOUT,
+    "error": Reason.CLASSIFIER_ERROR,
+    "unparsed": Reason.CLASSIFIER_UNPARSED,
+}
+
+
+def decide(given: DecisionInput) -> Decision:
+    """Choose the cheapest candidate that clears the bar, or refuse.
+
+    Deterministic: the same input gives the same decision, byte for byte.
+
+    Raises:
+        UnknownModelError: A candidate is missing in the input's catalog.
+    """
+    estimates = _estimates(given)
+    settled = _settled(given, estimates)
+    if settled is not None:
+        return settled
+    verdict = given.verdict
+    eligible = [estimate for estimate in estimates if estimate.eligible]
+    most_capable = eligible[0]
+    if verdict is None or verdict.failure is not None:
+        reason = Reason.NO_VERDICT if verdict is None else _FAILURE_REASONS[verdict.failure.kind]  # type: ignore[union-attr]
+        return _chosen(given, estimates, most_capable, reason)
+    bar, judged = _judged(given, estimates, verdict, most_capable.model)
+    clearing = [estimate for estimate in judged if estimate.eligible and estimate.clears_bar]
+    chosen = _cheapest(given, clearing)
+    cheapest = _cheapest(given, [estimate for estimate in judged if estimate.eligible])
+    reason = Reason.CHEAPEST_CLEARS_BAR if chosen is cheapest else Reason.CHEAPEST_BELOW_BAR
+    return _chosen(given, judged, chosen, reason, bar=bar)
+
+
+def needs_verdict(given: DecisionInput) -> bool:
+    """Whether `decide` would make use of a verdict on this input: only then is a classifier worth asking."""
+    return _settled(given, _estimates(given)) is None
+
+
+def cache_plan(request: Request, policy: Policy) -> CachePlan:
+    """Where cache points stand in a request: its own, or with ``fill`` at the ends of tools and system."""
+    plan = request.user_plan
+    if plan.markers or policy.markers == "user":
+        return plan
+    ends = {segment.kind: index for index, segment in enumerate(request.segments)}
+    markers = tuple(Marker(ends[kind], policy.fill_ttl) for kind in ("tools", "system") if kind in ends)
+    return CachePlan(markers, "fill") if markers else plan
+
+
+def _estimates(given: DecisionInput) -> tuple[Estimate, ...]:
+    """An estimate for each candidate, most capable first."""
+    request, policy = given.request, given.policy
+    plan = cache_plan(request, policy)
+    failed = {attempt.model: attempt.error for attempt in given.failed}
+    estimates = []
+    for candidate in sorted(policy.candidates, key=lambda candidate: -candidate.rank):
+        model = given.catalog[candidate.model]
+        statistics = given.statistics.of(model.id)
+        prompt = request.prompt_for(statistics.tokenizer_ratio or model.tokenizer_ratio)
+        reasons, edits = ineligible_reasons(request, model, policy, prompt.tokens)
+        if model.id in failed:
+            reasons = (*reasons, "failed:" + failed[model.id])
+        expected = None
+        if not reasons:
+            expected = expected_turn(
+                model,
+                prompt,
+                plan,
+                given.cache_of(model.id),
+                statistics,
+                given.now_ms,
+                uses_tools=request.needs.tools,
+            )
+        estimates.append(
+            Estimate(model=model.id, rank=candidate.rank, ineligible=reasons, expected=expected, edits=edits)
+        )
+    return tuple(estimates)
+
+
+def _settled(given: DecisionInput, estimates: tuple[Estimate, ...]) -> Decision | None:
+    """The decision of steps 1 to 5, or none where a verdict counts."""
+    request, policy = given.request, given.policy
+    eligible = [estimate for estimate in estimates if estimate.eligible]
+    by_model = {estimate.model: estimate for estimate in eligible}
+    if request.pin is not None:
+        if request.pin not in by_model:
+            return Decision(model=None, reason=Reason.PIN_INELIGIBLE, estimates=estimates)
+        return _chosen(given, estimates, by_model[request.pin], Reason.PINNED)
+    if not eligible:
+        return Decision(model=None, reason=Reason.NO_ELIGIBLE_CANDIDATE, estimates=estimates)
+    stay = request.hard_stay
+    if stay is not None and not given.failed:
+        if stay.model not in by_model:
+            return Decision(model=None, reason=Reason.HARD_STAY_INELIGIBLE, estimates=estimates)
+        return _chosen(given, estimates, by_model[stay.model], Reason.HARD_STAY)
+    cheapest = _cheapest(given, eligible)
+    if policy.budget is not None and given.session.spent_pico >= policy.budget.limit_pico:
+        if policy.budget.when_spent == "refuse":
+            return Decision(model=None, reason=Reason.BUDGET_SPENT, estimates=estimates)
+        return _chosen(given, estimates, cheapest, Reason.BUDGET_CHEAPEST)
+    # The most capable eligible candidate clears every bar: where it is also the cheapest, no verdict can change that.
+    if cheapest is eligible[0]:
+        return _chosen(given, estimates, cheapest, Reason.VERDICT_NOT_NEEDED)
+    return None
+
+
+def _judged(
+    given: DecisionInput, estimates: Sequence[Estimate], verdict: Verdict, most_capable: str
+) -> tuple[float, tuple[Estimate, ...]]:
+    """The bar, and the estimates with what the verdict says of each."""
+    bar = given.policy.simple_bar if verdict.basis == "label" else given.policy.quality_bar
+    judged = []
+    for estimate in estimates:
+        p = verdict.p_simple if verdict.basis == "label" else verdict.p_suffices.get(estimate.model)
+        always = estimate.model == most_capable
+        judged.append(
+            Estimate(
+                model=estimate.model,
+                rank=estimate.rank,
+                ineligible=estimate.ineligible,
+                clears_bar=always or (p is not None and p >= bar),
+                p=None if always else p,
+                expected=estimate.expected,
+                edits=estimate.edits,
+            )
+        )
+    return bar, tuple(judged)
+
+
+def _cheapest(given: DecisionInput, estimates: Sequence[Estimate]) -> Estimate:
+    current = given.session.current_model
+
+    def order(estimate: Estimate) -> tuple[int, bool, int]:
+        assert estimate.expected is not None
+        return estimate.expected.cost_pico, estimate.model != current, -estimate.rank
+
+    return min(estimates, key=order)
+
+
+def _chosen(
+    given: DecisionInput,
+    estimates: Sequence[Estimate],
+    chosen: Estimate,
+    reason: Reason,
+    *,
+    bar: float | None = None,
+) -> Decision:
+    others = [estimate for estimate in estimates if estimate.eligible and estimate.model != chosen.model]
+    clearing = [estimate for estimate in others if estimate.clears_bar is not False]
+    runner_up = _cheapest(given, clearing or others).model if others else None
+    return Decision(
+        model=chosen.model,
+        reason=Reason.FAILOVER if given.failed and reason is not Reason.PINNED else reason,
+        estimates=tuple(estimates),
+        runner_up=runner_up,
+        cache_plan=cache_plan(given.request, given.policy),
+        bar=bar,
+        edits=chosen.edits,
+    )

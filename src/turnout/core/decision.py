@@ -1,0 +1,122 @@
+"""What `turnout.core.decide` is given and what it returns: the two values that the ledger stores."""
+
+from __future__ import annotations
+
+import msgspec
+
+from turnout.core.cache import COLD, CachePlan, CacheState
+from turnout.core.catalog import Catalog
+from turnout.core.expect import ExpectedTurn
+from turnout.core.policy import Policy, Reason
+from turnout.core.request import Request
+from turnout.core.statistics import Statistics
+from turnout.core.verdict import Verdict
+
+
+class SessionView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is known of the session: who serves it now, and what the budget's holder has spent in pico-USD."""
+
+    current_model: str | None = None
+    spent_pico: int = 0
+
+
+class FailedAttempt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A model that failed this very request before its first content, and the name of the error."""
+
+    model: str
+    error: str
+
+
+class DecisionInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that a decision depends on, as one value without text.
+
+    Attributes:
+        request: The call for a completion.
+        policy: The user's rules.
+        catalog: The candidates' catalog entries.
+        now_ms: Milliseconds since the epoch.
+        verdict: The classifier's answer or failure; none where none was asked.
+        caches: For each candidate by model id, its warm prefixes; a missing one is cold.
+        session: What is known of the session.
+        statistics: What was learned of the models.
+        failed: Models that failed this request, in order.
+    """
+
+    request: Request
+    policy: Policy
+    catalog: Catalog
+    now_ms: int
+    verdict: Verdict | None = None
+    caches: dict[str, CacheState] = {}
+    session: SessionView = SessionView()
+    statistics: Statistics = Statistics()
+    failed: tuple[FailedAttempt, ...] = ()
+
+    def cache_of(self, model_id: str) -> CacheState:
+        """The cache state of that candidate."""
+        return self.caches.get(model_id, COLD)
+
+
+class Estimate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a decision found for one candidate.
+
+    Attributes:
+        model: Catalog id.
+        rank: Its rank of capability in the policy.
+        ineligible: Why it cannot serve the request; empty if it can.
+        clears_bar: Whether the verdict clears it; none where no verdict counted.
+        p: The probability that was held against the bar; none for the most capable and without a verdict.
+        expected: What the turn is expected to cost on it; none if it is ineligible.
+        edits: What must be changed in the request for it.
+    """
+
+    model: str
+    rank: int
+    ineligible: tuple[str, ...] = ()
+    clears_bar: bool | None = None
+    p: float | None = None
+    expected: ExpectedTurn | None = None
+    edits: tuple[str, ...] = ()
+
+    @property
+    def eligible(self) -> bool:
+        """Whether it would accept every part of the request."""
+        return not self.ineligible
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The chosen candidate, or a refusal, and why.
+
+    Attributes:
+        model: The chosen model's catalog id; none where the request is refused.
+        reason: Why.
+        estimates: What was found for each candidate, most capable first.
+        runner_up: The eligible candidate that would be next; none if there is no other.
+        cache_plan: Where cache points stand in the request to the chosen model.
+        bar: The probability that a candidate had to reach; none where no verdict counted.
+        edits: What is changed in the request, each from the closed list of the catalog.
+    """
+
+    model: str | None
+    reason: Reason
+    estimates: tuple[Estimate, ...]
+    runner_up: str | None = None
+    cache_plan: CachePlan = CachePlan()
+    bar: float | None = None
+    edits: tuple[str, ...] = ()
+
+    @property
+    def refused(self) -> bool:
+        """Whether the request is refused."""
+        return self.model is None
+
+    def estimate(self, model_id: str) -> Estimate:
+        """What was found for that candidate.
+
+        Raises:
+            KeyError: It is not a candidate of this decision.
+        """
+        for estimate in self.estimates:
+            if estimate.model == model_id:
+                return estimate
+        raise KeyError(model_id)

@@ -1,0 +1,52 @@
+"""Whether a model would accept every part of a request, and what would have to be changed for it."""
+
+from __future__ import annotations
+
+from turnout.core.catalog import Model
+from turnout.core.policy import Policy
+from turnout.core.request import Needs, Request
+
+
+def ineligible_reasons(
+    request: Request, model: Model, policy: Policy, prompt_tokens: int
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Why a model cannot serve a request, and the edits that adapt the request to it.
+
+    Args:
+        request: The call for a completion.
+        model: The model.
+        policy: Says whether the request may be adapted.
+        prompt_tokens: The prompt in the model's own tokens.
+
+    Returns:
+        Two tuples: the reasons, each ``name`` or ``name:detail``, empty where the model can serve; and the edits.
+    """
+    reasons: list[str] = []
+    edits: list[str] = []
+    if request.allowed_models is not None and model.id not in request.allowed_models:
+        reasons.append("not_allowed")
+    stay = request.hard_stay
+    if stay is not None and stay.cause == "bound_state" and stay.model != model.id:
+        reasons.append("history_bound:" + stay.model)
+    reasons += [
+        "lacks:" + need
+        for need in Needs.__struct_fields__
+        if getattr(request.needs, need) and not getattr(model.capabilities, need)
+    ]
+    for parameter in request.parameters:
+        if parameter in model.rejected_parameters:
+            if policy.adapt:
+                edits.append("drop_parameter:" + parameter)
+            else:
+                reasons.append("parameter_rejected:" + parameter)
+    output = request.max_output_tokens or 0
+    limit = model.max_output_tokens
+    if limit is not None and output > limit:
+        if policy.adapt:
+            edits.append(f"clamp_output:{limit}")
+            output = limit
+        else:
+            reasons.append(f"output_limit:{output}>{limit}")
+    if prompt_tokens + output > model.context_window:
+        reasons.append(f"context_window:{prompt_tokens + output}>{model.context_window}")
+    return tuple(reasons), tuple(edits)

@@ -1,0 +1,106 @@
+"""The user's rules, and the closed list of reasons that decisions give."""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+
+class Reason(StrEnum):
+    """Why a decision chose what it chose, or refused; one meaning each, used everywhere."""
+
+    PINNED = "pinned"
+    """The caller insisted on this model, and it is eligible."""
+    HARD_STAY = "hard_stay"
+    """The turn is in its tool loop, or the history is bound to this model."""
+    BUDGET_CHEAPEST = "budget_cheapest"
+    """The budget is spent, and the policy then serves the cheapest."""
+    VERDICT_NOT_NEEDED = "verdict_not_needed"
+    """One candidate was left, or every verdict would choose alike: no classifier was asked."""
+    CHEAPEST_CLEARS_BAR = "cheapest_clears_bar"
+    """The cheapest of all eligible candidates clears the bar."""
+    CHEAPEST_BELOW_BAR = "cheapest_below_bar"
+    """A cheaper candidate does not clear the bar; this is the cheapest that does."""
+    NO_VERDICT = "no_verdict"
+    """No classifier is configured: the most capable serves."""
+    CLASSIFIER_TIMEOUT = "classifier_timeout"
+    """The classifier was too slow: the most capable serves."""
+    CLASSIFIER_ERROR = "classifier_error"
+    """The classifier failed: the most capable serves."""
+    CLASSIFIER_UNPARSED = "classifier_unparsed"
+    """The classifier's answer could not be read: the most capable serves."""
+    FAILOVER = "failover"
+    """The model chosen before failed before its first content; this is the next choice."""
+    NO_ELIGIBLE_CANDIDATE = "no_eligible_candidate"
+    """Refused: no candidate accepts every part of the request."""
+    PIN_INELIGIBLE = "pin_ineligible"
+    """Refused: the model that the caller insisted on cannot serve this request."""
+    HARD_STAY_INELIGIBLE = "hard_stay_ineligible"
+    """Refused: the model that must go on serving cannot serve this request."""
+    BUDGET_SPENT = "budget_spent"
+    """Refused: the budget is spent."""
+
+
+class Candidate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A model that may serve, by catalog id, with its ``rank`` of capability: the higher, the more capable."""
+
+    model: str
+    rank: int
+
+
+class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A limit on spending in pico-USD, and what happens once it is reached."""
+
+    limit_pico: int
+    when_spent: Literal["refuse", "cheapest"] = "refuse"
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The rules that decisions follow.
+
+    Attributes:
+        candidates: The models that may serve; ranks differ.
+        simple_bar: A verdict on labels clears every candidate when P(label is simple) is at least this, else only the
+            most capable.
+        quality_bar: A verdict on outcomes clears the candidates whose P(suffices) is at least this, and always the
+            most capable.
+        simple_share: The share of simple queries that is expected: the prior that verdicts on labels are corrected to.
+        markers: ``user``: the request's cache points are never touched. ``fill``: placed where it has none.
+        fill_ttl: The TTL of filled cache points.
+        horizon: Over what a decision is priced. ``call``: the call at hand and those that its turn is expected to add.
+        adapt: Whether parameters that a model rejects may be dropped, and output limits clamped, to make it eligible.
+        budget: A limit on spending, or none.
+    """
+
+    candidates: tuple[Candidate, ...]
+    simple_bar: float = 0.5
+    quality_bar: float = 0.9
+    simple_share: float = 0.65
+    markers: Literal["user", "fill"] = "user"
+    fill_ttl: Literal["5m", "1h"] = "5m"
+    horizon: Literal["call"] = "call"
+    adapt: bool = False
+    budget: Budget | None = None
+
+    def __post_init__(self) -> None:
+        if not self.candidates:
+            raise ValueError("a policy needs at least one candidate")
+        for what, values in (
+            ("model", [candidate.model for candidate in self.candidates]),
+            ("rank", [candidate.rank for candidate in self.candidates]),
+        ):
+            if len(set(values)) != len(values):
+                raise ValueError(f"two candidates have the same {what}: {values}")
+        for name in ("simple_bar", "quality_bar"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"{name} must be between 0 and 1, got {getattr(self, name)}")
+        if not 0.0 < self.simple_share < 1.0:
+            raise ValueError(f"simple_share must be above 0 and below 1, got {self.simple_share}")
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 over all values."""
+        return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()

@@ -1,0 +1,1 @@
+"""Converse-shaped content blocks, counted and hashed without importing any agent framework."""

@@ -1,0 +1,1 @@
+"""The record: events, the ledger that keeps them, and what is read from it."""
