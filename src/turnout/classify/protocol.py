@@ -12,8 +12,8 @@ from turnout.messages.conversation import Conversation
 class Classifier(Protocol):
     """Reads a conversation and says how hard its query is.
 
-    A classifier returns a `Verdict` with a failure where it fails in a way that it knows; what it raises, and what takes
-    longer than the router's time-out, the router turns into one. ``kwargs`` lets the protocol grow.
+    A classifier returns a `Verdict` with a failure where it fails in a way that it knows. What it raises, and what
+    takes longer than the router's time-out, the router turns into one. ``kwargs`` lets the protocol grow.
     """
 
     @property

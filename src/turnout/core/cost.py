@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 
 import msgspec
 
@@ -66,7 +67,7 @@ def cost_of(usage: Usage, price: Price) -> Cost:
 
 def pico_to_usd(pico: int) -> Decimal:
     """USD for an integer of pico-USD, exactly."""
-    return Decimal(pico).scaleb(-12)
+    return Decimal(f"{pico}E-12")  # A literal is exact; arithmetic would round to the caller's decimal context.
 
 
 def usd_to_pico(usd: Decimal) -> int:
@@ -77,7 +78,7 @@ def usd_to_pico(usd: Decimal) -> int:
     """
     if not usd.is_finite():
         raise ValueError(f"an amount in USD must be finite, got {usd}")
-    pico = usd * PICO_USD_PER_USD
-    if pico != pico.to_integral_value():
+    pico = Fraction(usd) * PICO_USD_PER_USD
+    if pico.denominator != 1:
         raise ValueError(f"amounts finer than 1e-12 USD cannot be kept exactly: {usd}")
-    return int(pico)
+    return pico.numerator

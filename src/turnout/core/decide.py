@@ -56,13 +56,17 @@ def needs_verdict(given: DecisionInput) -> bool:
 
 
 def cache_plan(request: Request, policy: Policy) -> CachePlan:
-    """Where cache points stand in a request: its own, or with ``fill`` at the ends of tools and system."""
+    """Where cache points stand in a request: its own, or with ``fill`` one at the end of its head.
+
+    The head is tools and system; tools come first in every cache, so one point after the system covers both. Without a
+    system the point stands after the tools.
+    """
     plan = request.user_plan
     if plan.markers or policy.markers == "user":
         return plan
     ends = {segment.kind: index for index, segment in enumerate(request.segments)}
-    markers = tuple(Marker(ends[kind], policy.fill_ttl) for kind in ("tools", "system") if kind in ends)
-    return CachePlan(markers, "fill") if markers else plan
+    end = ends.get("system", ends.get("tools"))
+    return plan if end is None else CachePlan((Marker(end, policy.fill_ttl),), "fill")
 
 
 def _estimates(given: DecisionInput) -> tuple[Estimate, ...]:

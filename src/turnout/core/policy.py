@@ -68,8 +68,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         quality_bar: A verdict on outcomes clears the candidates whose P(suffices) is at least this, and always the
             most capable.
         simple_share: The share of simple queries that is expected: the prior that verdicts on labels are corrected to.
-        markers: ``user``: the request's cache points are never touched. ``fill``: placed where it has none.
-        fill_ttl: The TTL of filled cache points.
+        markers: ``user``: the request's cache points are never touched. ``fill``: one is placed at
+            the end of tools and system where the request has none.
+        fill_ttl: The TTL of a filled cache point.
         horizon: Over what a decision is priced. ``call``: the call at hand and those that its turn is expected to add.
         adapt: Whether parameters that a model rejects may be dropped, and output limits clamped, to make it eligible.
         budget: A limit on spending, or none.

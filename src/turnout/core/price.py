@@ -5,7 +5,7 @@ Known limitation: prices that are not per token (web searches, images by count) 
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 
 import msgspec
 
@@ -13,7 +13,10 @@ PICO_USD_PER_USD = 10**12
 """Money is stored as integers of 1e-12 USD, called pico-USD."""
 
 _TOKENS_PER_MILLION = 10**6
-_PICO_USD_PER_TOKEN_AT_ONE_USD_PER_MILLION = PICO_USD_PER_USD // _TOKENS_PER_MILLION
+_PICO_USD_PER_TOKEN_AT_ONE_USD_PER_MILLION = Decimal(PICO_USD_PER_USD // _TOKENS_PER_MILLION)
+
+# Raises where a product would be rounded, whatever decimal context the caller's thread has.
+_EXACT = Context(prec=60, traps=[Inexact, InvalidOperation, Overflow])
 
 
 class PriceError(ValueError):
@@ -70,11 +73,15 @@ class PriceTier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def scaled(self, factor: Decimal) -> PriceTier:
         """The same tier with every price multiplied, as regional inference profiles do."""
         return PriceTier(
-            input=self.input * factor,
-            output=self.output * factor,
-            cache_read=None if self.cache_read is None else self.cache_read * factor,
-            cache_write_5m=None if self.cache_write_5m is None else self.cache_write_5m * factor,
-            cache_write_1h=None if self.cache_write_1h is None else self.cache_write_1h * factor,
+            input=_product("input", self.input, factor),
+            output=_product("output", self.output, factor),
+            cache_read=None if self.cache_read is None else _product("cache_read", self.cache_read, factor),
+            cache_write_5m=(
+                None if self.cache_write_5m is None else _product("cache_write_5m", self.cache_write_5m, factor)
+            ),
+            cache_write_1h=(
+                None if self.cache_write_1h is None else _product("cache_write_1h", self.cache_write_1h, factor)
+            ),
             above_prompt_tokens=self.above_prompt_tokens,
         )
 
@@ -109,10 +116,6 @@ class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Price(tuple(tier.scaled(factor) for tier in self.tiers))
 
 
-FREE = Price((PriceTier(input=Decimal(0), output=Decimal(0)),))
-"""The price of a model that runs on the user's own machine: no provider bills for it."""
-
-
 def flat_price(
     input: str,
     output: str,
@@ -142,9 +145,21 @@ def flat_price(
 def _check_price(name: str, price: Decimal) -> None:
     if not price.is_finite() or price < 0:
         raise PriceError(f"{name} must be a price of 0 or more USD per million tokens, got {price}")
-    if price * _PICO_USD_PER_TOKEN_AT_ONE_USD_PER_MILLION % 1:
+    pico = _product(name, price, _PICO_USD_PER_TOKEN_AT_ONE_USD_PER_MILLION)
+    if pico != pico.to_integral_value():
         raise PriceError(f"{name} is finer than 0.000001 USD per million tokens and cannot be kept exactly: {price}")
 
 
+def _product(name: str, price: Decimal, factor: Decimal) -> Decimal:
+    try:
+        return _EXACT.multiply(price, factor)
+    except (Inexact, InvalidOperation) as error:
+        raise PriceError(f"{name} cannot be kept exactly: {price} times {factor}") from error
+
+
 def _pico_per_token(price: Decimal) -> int:
-    return int(price * _PICO_USD_PER_TOKEN_AT_ONE_USD_PER_MILLION)
+    return int(_EXACT.multiply(price, _PICO_USD_PER_TOKEN_AT_ONE_USD_PER_MILLION))
+
+
+FREE = Price((PriceTier(input=Decimal(0), output=Decimal(0)),))
+"""The price of a model that runs on the user's own machine: no provider bills for it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 
@@ -25,12 +27,12 @@ class ModelStatistics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     calls: int = 0
 
     def __post_init__(self) -> None:
-        if self.calls_per_turn < 1:
-            raise ValueError(f"a turn is at least one call, got calls_per_turn={self.calls_per_turn}")
+        if not 1 <= self.calls_per_turn < math.inf:
+            raise ValueError(f"a turn is at least one call and not endless, got calls_per_turn={self.calls_per_turn}")
         for name in ("output_tokens", "growth_tokens"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        if self.tokenizer_ratio is not None and self.tokenizer_ratio <= 0:
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be a number that is not negative, got {getattr(self, name)}")
+        if self.tokenizer_ratio is not None and not 0 < self.tokenizer_ratio < math.inf:
             raise ValueError(f"tokenizer_ratio must be positive, got {self.tokenizer_ratio}")
 
 

@@ -72,7 +72,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         """
         write_1h, write_5m = 0, 0
         for index, detail in enumerate(_sequence(usage, "cacheDetails")):
-            count = _count(detail, "inputTokens")
+            count = _count(detail, "inputTokens", within=f"cacheDetails[{index}].")
             match detail.get("ttl"):
                 case "1h":
                     write_1h += count
@@ -99,7 +99,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             UsageError: A count is no whole number, or the split does not add up to ``cache_creation_input_tokens``.
         """
         split = _mapping(usage, "cache_creation")
-        write_5m, write_1h = _count(split, "ephemeral_5m_input_tokens"), _count(split, "ephemeral_1h_input_tokens")
+        write_5m = _count(split, "ephemeral_5m_input_tokens", within="cache_creation.")
+        write_1h = _count(split, "ephemeral_1h_input_tokens", within="cache_creation.")
         write = _count(usage, "cache_creation_input_tokens", default=write_5m + write_1h)
         output_details = _mapping(usage, "output_tokens_details")
         return cls(
@@ -108,7 +109,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             cache_write_5m_tokens=_rest("cache_creation_input_tokens", write, write_5m, write_1h),
             cache_write_1h_tokens=write_1h,
             output_tokens=_count(usage, "output_tokens"),
-            reasoning_tokens=_count(output_details, "thinking_tokens"),
+            reasoning_tokens=_count(output_details, "thinking_tokens", within="output_tokens_details."),
         )
 
     @classmethod
@@ -120,18 +121,19 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Raises:
             UsageError: A count is no whole number, or more tokens were cached than the prompt has.
         """
-        prompt = _count(usage, "prompt_tokens", default=_count(usage, "input_tokens"))
-        output = _count(usage, "completion_tokens", default=_count(usage, "output_tokens"))
-        prompt_details = _mapping(usage, "prompt_tokens_details") or _mapping(usage, "input_tokens_details")
-        output_details = _mapping(usage, "completion_tokens_details") or _mapping(usage, "output_tokens_details")
-        read = _count(prompt_details, "cached_tokens")
-        write = _count(prompt_details, "cache_write_tokens")
+        prompt_key = _stated(usage, "prompt_tokens", "input_tokens")
+        output_key = _stated(usage, "completion_tokens", "output_tokens")
+        prompt_details_key = _stated(usage, "prompt_tokens_details", "input_tokens_details")
+        output_details_key = _stated(usage, "completion_tokens_details", "output_tokens_details")
+        prompt_details, output_details = _mapping(usage, prompt_details_key), _mapping(usage, output_details_key)
+        read = _count(prompt_details, "cached_tokens", within=prompt_details_key + ".")
+        write = _count(prompt_details, "cache_write_tokens", within=prompt_details_key + ".")
         return cls(
-            input_tokens=_fresh("prompt_tokens", prompt, read, write),
+            input_tokens=_fresh(prompt_key, _count(usage, prompt_key), read, write),
             cache_read_tokens=read,
             cache_write_5m_tokens=write,
-            output_tokens=output,
-            reasoning_tokens=_count(output_details, "reasoning_tokens"),
+            output_tokens=_count(usage, output_key),
+            reasoning_tokens=_count(output_details, "reasoning_tokens", within=output_details_key + "."),
         )
 
     @classmethod
@@ -170,13 +172,18 @@ NO_USAGE = Usage()
 """No tokens at all: the neutral element of addition."""
 
 
-def _count(report: Mapping[str, Any], key: str, *, default: int = 0) -> int:
+def _count(report: Mapping[str, Any], key: str, *, default: int = 0, within: str = "") -> int:
     value = report.get(key)
     if value is None:
         return default
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise UsageError(f"{key} must be a whole number of tokens, got {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise UsageError(f"{within}{key} must be a whole number of tokens, 0 or more, got {value!r}")
     return value
+
+
+def _stated(report: Mapping[str, Any], *spellings: str) -> str:
+    """The spelling of a key that a report uses; the first where it uses none."""
+    return next((key for key in spellings if report.get(key) is not None), spellings[0])
 
 
 def _mapping(report: Mapping[str, Any], key: str) -> Mapping[str, Any]:

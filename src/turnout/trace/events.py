@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -100,6 +100,13 @@ class DecisionEvent(msgspec.Struct, frozen=True, kw_only=True, tag="decision"):
 
 Event = CallEvent | DecisionEvent
 """What the ledger keeps."""
+
+
+class Records(Protocol):
+    """Where events go. A recorder must not block its caller and must not raise on the caller's path."""
+
+    def record(self, event: Event) -> None:
+        """Take one event."""
 
 
 def new_id() -> str:

@@ -1,0 +1,66 @@
+"""Passes a Strands model's events on, unchanged, while it notes content, usage and how the call ended."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, AsyncIterable
+from typing import Any
+
+from turnout.core.usage import Usage, UsageError
+from turnout.router import OpenCall
+from turnout.upstream.errors import error_name
+
+logger = logging.getLogger(__name__)
+
+
+async def metered(events: AsyncIterable[Any], call: OpenCall) -> AsyncGenerator[Any, None]:
+    """Yield each event as it comes and end ``call`` when the stream ends, fails or is abandoned.
+
+    Errors pass through. A stream that its consumer leaves, or whose task is cancelled, ends the call as ``cancelled``.
+    """
+    try:
+        async for event in events:
+            note(event, call)
+            yield event
+        call.end("ok")
+    except Exception as error:
+        call.end("error", error=error_name(error))
+        raise
+    finally:
+        # Reached first by GeneratorExit and CancelledError; after an ordinary end it does nothing.
+        call.end("cancelled")
+        close = getattr(events, "aclose", None)
+        if close is not None:
+            await close()
+
+
+def note(event: Any, call: OpenCall) -> None:
+    """Read one stream event: first content, stop reason and usage."""
+    if not isinstance(event, dict):
+        return
+    if "contentBlockDelta" in event or "contentBlockStart" in event:
+        call.content()
+    elif "messageStop" in event:
+        call.finish_reason(str(event["messageStop"].get("stopReason", "")))
+    elif "metadata" in event and "usage" in event["metadata"]:
+        try:
+            call.usage(Usage.from_bedrock(event["metadata"]["usage"]))
+        except UsageError as error:
+            logger.error("error=<%s> | a usage report could not be read, the call's cost is estimated", error)
+
+
+async def metered_structured(events: AsyncIterable[Any], call: OpenCall) -> AsyncGenerator[Any, None]:
+    """Like `metered`, for what `Model.structured_output` yields: the stream's own events stand in ``event`` there."""
+
+    async def noted() -> AsyncGenerator[Any, None]:
+        async for event in events:
+            if isinstance(event, dict) and "event" in event:
+                note(event["event"], call)
+            yield event
+
+    stream = metered(noted(), call)
+    try:
+        async for event in stream:
+            yield event
+    finally:
+        await stream.aclose()

@@ -1,0 +1,209 @@
+"""`RoutedModel`: a Strands model that routes each turn to the cheapest candidate that can carry it.
+
+It goes wherever Strands takes a `Model`: agents, graphs, swarms, structured output, direct calls. The route is decided
+once a turn and kept through its tool loop. Before its first content a failed call goes to the next candidate; after it
+the error is the caller's, so that no text is ever repeated. Keywords that Strands adds to `Model.stream` are passed on.
+
+Known limitations: the candidates' own ``max_tokens`` limits are those of the model with the largest; candidates that
+keep the conversation on the server (`Model.stateful`) are refused; where a candidate places cache points by its own
+`CacheConfig`, prices assume that all candidates place them alike.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any, TypeVar, cast
+
+from pydantic import BaseModel
+from strands.models import Model
+
+from turnout.classify.protocol import Classifier
+from turnout.core.catalog import Catalog
+from turnout.core.policy import Policy
+from turnout.doors.strands.meter import metered, metered_structured
+from turnout.doors.strands.routing import StrandsRouting
+from turnout.router import OpenCall, RefusedError, Routed
+from turnout.sessions.memory import SessionMemory
+from turnout.trace.events import Records
+from turnout.upstream.errors import error_name, is_retryable
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T", bound=BaseModel)
+
+
+class RoutedModel(Model):
+    """A drop-in Strands `Model` over two or more candidates.
+
+    Overrides for one invocation: ``agent(prompt, invocation_state={"turnout": {"pin": CATALOG_ID, "session_id": ...,
+    "query_id": ...}})``.
+
+    Args:
+        candidates: For each candidate of the policy, by catalog id, the Strands model that serves it.
+        policy: The rules; its candidates are those of ``candidates``.
+        catalog: Knows the candidates and the classifier's model.
+        classifier: Asked where its verdict counts; none: the most capable then serves.
+        recorder: Takes the events.
+        memory: Sessions and caches; none: in memory.
+        name: The model name that Strands writes into its spans as the requested one.
+        hash_key: Keys the hashes of prompt prefixes; none: a random key for this process.
+        classifier_timeout_s: Seconds until the most capable serves without a verdict.
+        run: The run that events belong to.
+        simulated: Whether the models are simulated.
+
+    Raises:
+        ValueError: Candidates and policy differ, or a candidate is stateful.
+        UnknownModelError: A candidate is not in the catalog.
+    """
+
+    _supports_structured_output = True
+
+    def __init__(
+        self,
+        candidates: Mapping[str, Model],
+        *,
+        policy: Policy,
+        catalog: Catalog,
+        classifier: Classifier | None = None,
+        recorder: Records | None = None,
+        memory: SessionMemory | None = None,
+        name: str = "turnout",
+        hash_key: bytes | None = None,
+        classifier_timeout_s: float = 10.0,
+        run: str = "default",
+        simulated: bool = False,
+    ) -> None:
+        self.routing = StrandsRouting(
+            candidates,
+            policy=policy,
+            catalog=catalog,
+            classifier=classifier,
+            recorder=recorder,
+            memory=memory,
+            hash_key=hash_key,
+            classifier_timeout_s=classifier_timeout_s,
+            run=run,
+            simulated=simulated,
+        )
+        self._name = name
+
+    @property
+    def candidates(self) -> Mapping[str, Model]:
+        """The Strands model of each candidate."""
+        return self.routing.models
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What Strands reads the requested model's name from."""
+        return self.get_config()
+
+    @property
+    def context_window_limit(self) -> int | None:
+        """The largest window of a candidate: one whose window is too small for a request is not eligible for it."""
+        return max(model.context_window for model in self.routing.router.catalog.models)
+
+    def update_config(self, **model_config: Any) -> None:
+        """Update every candidate's configuration.
+
+        Raises:
+            ValueError: ``model_id`` is given, which tells the candidates apart.
+        """
+        if "model_id" in model_config:
+            raise ValueError("model_id tells the candidates apart and cannot be set for all: build a new RoutedModel")
+        for model in self.routing.models.values():
+            model.update_config(**model_config)
+
+    def get_config(self) -> dict[str, Any]:
+        """The router's name as ``model_id``, and each candidate's configuration."""
+        return {
+            "model_id": self._name,
+            "context_window_limit": self.context_window_limit,
+            "candidates": {key: model.get_config() for key, model in self.routing.models.items()},
+        }
+
+    async def count_tokens(self, *args: Any, **kwargs: Any) -> int:
+        """The count of the most capable candidate."""
+        return await self.routing.most_capable.count_tokens(*args, **kwargs)
+
+    async def stream(
+        self, messages: Any, tool_specs: Any = None, system_prompt: str | None = None, **kwargs: Any
+    ) -> AsyncGenerator[Any, None]:
+        """Stream the answer of the chosen candidate; arguments as of `Model.stream`.
+
+        Raises:
+            RefusedError: No candidate may serve the request, or the budget is spent.
+            OverrideError: ``invocation_state["turnout"]`` cannot be read.
+        """
+        call = self.routing.read(messages, tool_specs, system_prompt, kwargs)
+        routed = await self.routing.route(call)
+        while True:
+            model = self.routing.models[routed.model.id]
+            sent_system, sent_kwargs = self.routing.with_plan(call, routed, system_prompt, kwargs)
+            sent_specs, sent_kwargs = _structured_for(model, tool_specs, sent_kwargs)
+            open_call = self.routing.begin_call(routed, model)
+            try:
+                stream = metered(model.stream(messages, sent_specs, sent_system, **sent_kwargs), open_call)
+                try:
+                    async for event in stream:
+                        yield event
+                finally:
+                    await stream.aclose()
+                return
+            except Exception as error:
+                routed = self._next(routed, open_call, error)
+
+    async def structured_output(
+        self, output_model: type[T], prompt: Any, system_prompt: str | None = None, **kwargs: Any
+    ) -> AsyncGenerator[dict[str, T | Any], None]:
+        """Structured output of the chosen candidate; arguments as of `Model.structured_output`.
+
+        Raises:
+            RefusedError: No candidate may serve the request, or the budget is spent.
+        """
+        seen = {**kwargs, "structured_output_model": output_model}
+        call = self.routing.read(prompt, None, system_prompt, seen)
+        routed = await self.routing.route(call)
+        while True:
+            model = self.routing.models[routed.model.id]
+            open_call = self.routing.begin_call(routed, model)
+            try:
+                stream = metered_structured(
+                    model.structured_output(output_model, prompt, system_prompt, **kwargs), open_call
+                )
+                try:
+                    async for event in stream:
+                        yield event
+                finally:
+                    await stream.aclose()
+                return
+            except Exception as error:
+                routed = self._next(routed, open_call, error)
+
+    def _next(self, routed: Routed, open_call: OpenCall, error: Exception) -> Routed:
+        """The next route after an error, or that error where there is none."""
+        if open_call.has_content or not is_retryable(error) or not self.routing.may_fail_over(routed):
+            raise error
+        try:
+            following = self.routing.router.failover(routed, error_name(error))
+        except RefusedError:
+            raise error from None
+        logger.warning(
+            "from_model=<%s>, to_model=<%s>, error=<%s> | failed before its first content, failing over",
+            routed.model.id,
+            following.model.id,
+            error_name(error),
+        )
+        return following
+
+
+def _structured_for(model: Model, tool_specs: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Tools and keywords for a model that cannot enforce structured output itself: only the forced tool, as Strands."""
+    if kwargs.get("structured_output_model") is None or model._supports_structured_output:
+        return tool_specs, kwargs
+    kwargs = {**kwargs, "structured_output_model": None}
+    choice = kwargs.get("tool_choice") or {}
+    if "tool" not in choice:
+        return tool_specs, kwargs
+    forced = cast("dict[str, Any]", choice["tool"])["name"]
+    return [spec for spec in tool_specs or [] if spec["name"] == forced], kwargs

@@ -1,0 +1,124 @@
+"""What `RoutedModel` and `TurnoutStrategy` share: the router behind the door, and the candidates' Strands models."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from strands.models import Model
+
+from turnout.classify.protocol import Classifier
+from turnout.core.catalog import Catalog
+from turnout.core.policy import Policy
+from turnout.doors.strands.conversation import Call, adds_cache_points, sampling_parameters
+from turnout.doors.strands.telemetry import describe_decision, name_served_model, routing_span
+from turnout.doors.strands.turns import Turns
+from turnout.messages.prefix import PrefixHasher
+from turnout.router import OpenCall, Routed, Router, Turn
+from turnout.sessions.memory import SessionMemory
+from turnout.trace.events import Records
+
+logger = logging.getLogger(__name__)
+
+
+class StrandsRouting:
+    """Routes what Strands asks for; arguments as of `RoutedModel`."""
+
+    def __init__(
+        self,
+        models: Mapping[str, Model],
+        *,
+        policy: Policy,
+        catalog: Catalog,
+        classifier: Classifier | None = None,
+        recorder: Records | None = None,
+        memory: SessionMemory | None = None,
+        hash_key: bytes | None = None,
+        classifier_timeout_s: float = 10.0,
+        run: str = "default",
+        simulated: bool = False,
+    ) -> None:
+        wanted = {candidate.model for candidate in policy.candidates}
+        if wanted != set(models):
+            raise ValueError(f"the policy's candidates are {sorted(wanted)}, but models are given for {sorted(models)}")
+        for model_id, model in models.items():
+            if model.stateful:
+                raise ValueError(f"{model_id} keeps conversations on its server and cannot be routed")
+        self.models = dict(models)
+        self.router = Router(
+            policy,
+            catalog,
+            classifier=classifier,
+            records=recorder,
+            memory=memory,
+            classifier_timeout_s=classifier_timeout_s,
+            run=run,
+            simulated=simulated,
+        )
+        ranked = sorted(policy.candidates, key=lambda candidate: candidate.rank)
+        self.most_capable = self.models[ranked[-1].model]
+        self._hasher = PrefixHasher(hash_key)
+        self.turns = Turns(self.router, self._hasher)
+        self._without_fill = msgspec.structs.replace(policy, markers="user")
+        self._sent_by = self._cache_point_model()
+        self._check_parameters(catalog)
+
+    def read(self, messages: Any, tool_specs: Any, system_prompt: str | None, kwargs: Mapping[str, Any]) -> Call:
+        """Read the arguments of a call once."""
+        return Call(messages, tool_specs, system_prompt, kwargs, sent_by=self._sent_by)
+
+    async def route(self, call: Call, turn: Turn | None = None) -> Routed:
+        """Decide which candidate serves a call, in the turn that it belongs to or the one given.
+
+        Raises:
+            RefusedError: No candidate may serve it.
+        """
+        turn = turn or self.turns.of(call)
+        request = call.request(self._hasher, turn.session_id, self.turns.stay(call, turn), self.most_capable)
+        # Strands lets a door add cache points to the system alone: without a system nothing is filled in.
+        policy = self.router.policy if call.system else self._without_fill
+        with routing_span() as span:
+            routed = await self.router.route(call.conversation, request, turn, policy=policy)
+            describe_decision(span, routed)
+        return routed
+
+    def begin_call(self, routed: Routed, model: Model) -> OpenCall:
+        """Start the record of a call, and name the served model in Strands' span."""
+        name_served_model(routed)
+        config = model.get_config() or {}
+        return self.router.begin_call(routed, streamed=config.get("streaming", True) is not False)
+
+    def with_plan(
+        self, call: Call, routed: Routed, system_prompt: str | None, kwargs: Mapping[str, Any]
+    ) -> tuple[str | None, dict[str, Any]]:
+        """System prompt and keywords with the plan's cache point filled in, where the model caches by markers."""
+        if routed.decision.cache_plan.origin != "fill" or routed.model.cache.mode != "explicit":
+            return system_prompt, dict(kwargs)
+        point: dict[str, Any] = {"type": "default"}
+        ttl = routed.decision.cache_plan.markers[0].ttl
+        if ttl != routed.model.cache.ttls[0]:
+            point["ttl"] = ttl
+        return system_prompt, {**kwargs, "system_prompt_content": [*call.system, {"cachePoint": point}]}
+
+    def may_fail_over(self, routed: Routed) -> bool:
+        """Whether another model may take over: not where the history is bound to the one that failed."""
+        stay = routed.given.request.hard_stay
+        return stay is None or stay.cause != "bound_state"
+
+    def _cache_point_model(self) -> Model | None:
+        placing = [model_id for model_id, model in self.models.items() if adds_cache_points(model)]
+        if placing and len(placing) < len(self.models):
+            logger.warning(
+                "models=<%s> | only some candidates place cache points of their own, prices assume that all do",
+                ", ".join(placing),
+            )
+        return self.models[placing[0]] if placing else None
+
+    def _check_parameters(self, catalog: Catalog) -> None:
+        """Refuse at start-up what a candidate would refuse at every call."""
+        for model_id, model in self.models.items():
+            for name in sampling_parameters(model):
+                if name in catalog[model_id].rejected_parameters:
+                    raise ValueError(f"{model_id} rejects the parameter {name!r}: configure its model without it")

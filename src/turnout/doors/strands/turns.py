@@ -1,0 +1,83 @@
+"""One route a turn: finds the turn that a call of `Model.stream` belongs to.
+
+Strands calls a model once for each step of a turn's tool loop, and again when it retries. Within an agent the turn is
+kept in the invocation's state; where there is none (a direct call), the history up to the newest turn of a person
+tells it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+
+from opentelemetry import trace
+
+from turnout.core.request import HardStay
+from turnout.doors.strands.conversation import Call
+from turnout.messages.prefix import PrefixHasher
+from turnout.router import Router, Turn
+
+_STATE_KEY = "turnout:turn"
+_MAX_TURNS = 10_000
+
+
+class Turns:
+    """The open turns of one door."""
+
+    def __init__(self, router: Router, hasher: PrefixHasher) -> None:
+        self._router = router
+        self._hasher = hasher
+        self._open: OrderedDict[str, Turn] = OrderedDict()
+        self._lock = threading.Lock()
+        self._state_key = f"{_STATE_KEY}:{id(self):x}"
+
+    def of(self, call: Call) -> Turn:
+        """The turn of a call: the one that goes on, or a new one."""
+        key = self._key_of(call)
+        if call.state is not None:
+            kept = call.state.get(self._state_key)
+            if isinstance(kept, tuple) and kept[0] == key:
+                turn: Turn = kept[1]
+                return turn
+        elif call.tool_loop and (open_turn := self.find(call)) is not None:
+            return open_turn
+        turn = self.begin(call)
+        if call.state is not None:
+            call.state[self._state_key] = (key, turn)
+        return turn
+
+    def begin(self, call: Call) -> Turn:
+        """A new turn, which later calls of the same history find."""
+        context = trace.get_current_span().get_span_context()
+        turn = self._router.begin_turn(
+            self.session_of(call),
+            query_id=call.overrides.get("query_id", ""),
+            trace_id=f"{context.trace_id:032x}" if context.is_valid else "",
+            span_id=f"{context.span_id:016x}" if context.is_valid else "",
+        )
+        with self._lock:
+            self._open[self._key_of(call)] = turn
+            while len(self._open) > _MAX_TURNS:
+                self._open.popitem(last=False)
+        return turn
+
+    def find(self, call: Call) -> Turn | None:
+        """The newest turn of a call's history, or none."""
+        with self._lock:
+            return self._open.get(self._key_of(call))
+
+    def session_of(self, call: Call) -> str:
+        """The session: the id that was given, or the hash of the conversation's opening."""
+        return call.session_id or self._hasher.opening(call.conversation)
+
+    def stay(self, call: Call, turn: Turn) -> HardStay | None:
+        """The model that must go on serving: that of the tool loop, or the one that the history is bound to."""
+        if call.tool_loop and turn.model is not None:
+            return HardStay(turn.model, "bound_state" if call.bound else "tool_loop")
+        if call.bound:
+            current = turn.model or self._router.memory.session(turn.session_id).current_model
+            return HardStay(current, "bound_state") if current is not None else None
+        return None
+
+    def _key_of(self, call: Call) -> str:
+        return f"{self.session_of(call)}:{self._hasher.turn(call.conversation)}"

@@ -1,0 +1,92 @@
+"""Hashes of a prompt's prefixes: equal prefixes have equal hashes, and no hash tells its text.
+
+Hashes are keyed, so that whoever reads a ledger cannot test guesses of a prompt against them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterator
+from typing import Literal
+
+from turnout.core.cache import Ttl
+from turnout.core.request import Segment
+from turnout.messages.conversation import Block, Conversation
+from turnout.messages.count import canonical_json, count_block
+
+_DIGEST_BYTES = 16
+_Kind = Literal["tools", "system", "message"]
+
+
+class PrefixHasher:
+    """Cuts conversations into segments, with a hash of the prompt up to each.
+
+    Args:
+        key: Keys the hashes; two hashers agree only if their keys do. Default: a random key, so that hashes mean
+            something in this process alone.
+
+    Raises:
+        ValueError: The key is empty or longer than 64 bytes.
+    """
+
+    def __init__(self, key: bytes | None = None) -> None:
+        self._key = secrets.token_bytes(32) if key is None else key
+        if not 1 <= len(self._key) <= 64:
+            raise ValueError(f"a key for prefix hashes has 1 to 64 bytes, got {len(self._key)}")
+
+    def segments(self, conversation: Conversation) -> tuple[Segment, ...]:
+        """One segment for each block, in the order that caches see; a cache point marks the block before it."""
+        digest = hashlib.blake2b(key=self._key, digest_size=_DIGEST_BYTES)
+        segments: list[Segment] = []
+        for kind, role, block in _blocks(conversation):
+            point = block.get("cachePoint")
+            if point is not None:
+                if segments:
+                    last = segments[-1]
+                    segments[-1] = Segment(
+                        kind=last.kind, tokens=last.tokens, prefix_hash=last.prefix_hash, marker=_ttl(point)
+                    )
+                continue
+            digest.update(f"{kind}/{role}:".encode() + canonical_json(block) + b"\n")
+            segments.append(Segment(kind=kind, tokens=count_block(block), prefix_hash=digest.copy().hexdigest()))
+        return tuple(segments)
+
+    def opening(self, conversation: Conversation) -> str:
+        """A session id where the door was given none: the hash of the history up to and with the first user turn."""
+        return self._history(conversation, 1)
+
+    def turn(self, conversation: Conversation) -> str:
+        """What tells a turn from others: the hash of the history up to and with the newest turn of a person."""
+        return self._history(conversation, None)
+
+    def _history(self, conversation: Conversation, user_turns: int | None) -> str:
+        """The hash up to the last of so many messages of a person, or of all of them."""
+        end, seen = 0, 0
+        for index, message in enumerate(conversation.messages):
+            if is_human(message["role"], message["content"]):
+                end, seen = index + 1, seen + 1
+                if seen == user_turns:
+                    break
+        digest = hashlib.blake2b(key=self._key, digest_size=_DIGEST_BYTES)
+        digest.update(canonical_json(list(conversation.messages[:end])))
+        return digest.hexdigest()
+
+
+def is_human(role: str, content: list[Block]) -> bool:
+    """Whether a message is what a person said, and not the results of tools."""
+    return role == "user" and not any("toolResult" in block for block in content)
+
+
+def _blocks(conversation: Conversation) -> Iterator[tuple[_Kind, str, Block]]:
+    for block in conversation.tools:
+        yield "tools", "", block
+    for block in conversation.system:
+        yield "system", "", block
+    for message in conversation.messages:
+        for block in message["content"]:
+            yield "message", message["role"], block
+
+
+def _ttl(point: Block) -> Ttl:
+    return "1h" if point.get("ttl") == "1h" else "5m"

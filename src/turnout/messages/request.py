@@ -1,0 +1,73 @@
+"""From a conversation to a request: what a decision may know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from turnout.core.request import HardStay, Needs, Request
+from turnout.messages.conversation import Conversation
+from turnout.messages.prefix import PrefixHasher
+
+
+def request_of(
+    conversation: Conversation,
+    hasher: PrefixHasher,
+    *,
+    session_id: str | None = None,
+    max_output_tokens: int | None = None,
+    parameters: Sequence[str] = (),
+    forced_tool_choice: bool = False,
+    structured_output: bool = False,
+    streaming: bool = True,
+    pin: str | None = None,
+    allowed_models: Sequence[str] | None = None,
+    hard_stay: HardStay | None = None,
+) -> Request:
+    """The request of a conversation: its segments, and what it needs of a model.
+
+    Args:
+        conversation: What is asked.
+        hasher: Hashes prefixes with this deployment's key.
+        session_id: The id that the door was given; else it is derived from the conversation's opening.
+        max_output_tokens: The caller's limit on output.
+        parameters: Names of the sampling parameters that the caller set.
+        forced_tool_choice: Whether a tool must be called.
+        structured_output: Whether the answer must follow a schema.
+        streaming: Whether the answer is streamed.
+        pin: The catalog id of the model that the caller insists on.
+        allowed_models: Catalog ids that the caller's key may use.
+        hard_stay: The model that must go on serving.
+    """
+    blocks = [block for message in conversation.messages for block in message["content"]]
+    return Request(
+        session_id=session_id or hasher.opening(conversation),
+        segments=hasher.segments(conversation),
+        max_output_tokens=max_output_tokens,
+        parameters=tuple(parameters),
+        needs=Needs(
+            tools=bool(conversation.tools) or any("toolUse" in block or "toolResult" in block for block in blocks),
+            forced_tool_choice=forced_tool_choice,
+            vision=any("image" in block for block in blocks),
+            documents=any("document" in block for block in blocks),
+            structured_output=structured_output,
+            streaming=streaming,
+        ),
+        pin=pin,
+        allowed_models=None if allowed_models is None else tuple(allowed_models),
+        hard_stay=hard_stay,
+    )
+
+
+def has_bound_state(conversation: Conversation) -> bool:
+    """Whether the history holds signed or encrypted thinking, which only the model that wrote it accepts."""
+    for message in conversation.messages:
+        for block in message["content"]:
+            reasoning = block.get("reasoningContent")
+            if reasoning and ("redactedContent" in reasoning or reasoning.get("reasoningText", {}).get("signature")):
+                return True
+    return False
+
+
+def in_tool_loop(conversation: Conversation) -> bool:
+    """Whether the newest message brings tool results: the turn goes on."""
+    return bool(conversation.messages) and any("toolResult" in block for block in conversation.messages[-1]["content"])

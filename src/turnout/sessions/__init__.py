@@ -1,0 +1,1 @@
+"""Session and cache state between turns."""

@@ -1,0 +1,50 @@
+"""Learns means of models from finished calls, starting from stated priors."""
+
+from __future__ import annotations
+
+from turnout.core.statistics import ModelStatistics
+
+_PRIOR_WEIGHT = 5
+"""A prior counts as much as so many observations: an assumption that keeps a few calls from ruling the mean."""
+
+
+class ModelLearner:
+    """Running means for one model; the priors are those of `ModelStatistics`."""
+
+    def __init__(self) -> None:
+        self._calls = 0
+        self._turns = 0
+        self._output_tokens = 0
+        self._growths = 0
+        self._growth_tokens = 0
+        self._ratio_reference = 0
+        self._ratio_own = 0
+
+    def call(self, *, prompt_tokens: int, reference_tokens: int, output_tokens: int, opens_turn: bool) -> None:
+        """Learn from a call with reported usage; token counts but ``reference_tokens`` are the model's own."""
+        self._calls += 1
+        self._turns += opens_turn
+        self._output_tokens += output_tokens
+        if reference_tokens > 0 and prompt_tokens > 0:
+            self._ratio_reference += reference_tokens
+            self._ratio_own += prompt_tokens
+
+    def growth(self, tokens: int) -> None:
+        """Learn by how much the prompt grew from one call of a turn to the next, in the model's own tokens."""
+        self._growths += 1
+        self._growth_tokens += max(0, tokens)
+
+    def snapshot(self) -> ModelStatistics:
+        """The means as they stand."""
+        prior = ModelStatistics()
+        return ModelStatistics(
+            output_tokens=_mean(prior.output_tokens, self._output_tokens, self._calls),
+            calls_per_turn=max(1.0, _mean(prior.calls_per_turn, self._calls, self._turns)),
+            growth_tokens=_mean(prior.growth_tokens, self._growth_tokens, self._growths),
+            tokenizer_ratio=self._ratio_own / self._ratio_reference if self._ratio_reference else None,
+            calls=self._calls,
+        )
+
+
+def _mean(prior: float, total: int, count: int) -> float:
+    return (prior * _PRIOR_WEIGHT + total) / (_PRIOR_WEIGHT + count)

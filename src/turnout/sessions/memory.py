@@ -1,0 +1,153 @@
+"""What one process remembers between calls: sessions, warm prefixes, learned means.
+
+Bounded: the sessions used longest ago are forgotten first, and so are the prefixes that expire first. Everything
+here is a losable hint: without it decisions are made from priors and cold caches, never wrongly.
+
+Known limitation: replicas do not share it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+
+import msgspec
+
+from turnout.core.cache import COLD, CacheEntry, CachePlan, CacheState, Prompt, after_call, after_report
+from turnout.core.catalog import Model
+from turnout.core.decision import SessionView
+from turnout.core.request import Request
+from turnout.core.statistics import Statistics
+from turnout.core.usage import Usage
+from turnout.sessions.learning import ModelLearner
+
+
+class CacheScope(msgspec.Struct, frozen=True):
+    """Whose prompt cache: prefixes are warm for one provider account, region or profile, and model."""
+
+    model: str
+    account: str = ""
+    region: str = ""
+
+
+class SessionMemory:
+    """Sessions and caches in memory, safe for threads.
+
+    Args:
+        max_sessions: How many sessions are remembered.
+        max_prefixes: How many warm prefixes are remembered for each cache.
+    """
+
+    def __init__(self, *, max_sessions: int = 10_000, max_prefixes: int = 10_000) -> None:
+        self._max_sessions = max_sessions
+        self._max_prefixes = max_prefixes
+        self._sessions: OrderedDict[str, SessionView] = OrderedDict()
+        self._caches: dict[CacheScope, dict[str, CacheEntry]] = {}
+        self._learners: dict[str, ModelLearner] = {}
+        self._lock = threading.Lock()
+
+    def session(self, session_id: str) -> SessionView:
+        """What is known of a session; an unknown one has no current model and spent nothing."""
+        with self._lock:
+            return self._sessions.get(session_id, SessionView())
+
+    def cache(self, scope: CacheScope, prefix_hashes: Iterable[str]) -> CacheState:
+        """The warm prefixes of a cache, cut down to those of one prompt."""
+        with self._lock:
+            entries = self._caches.get(scope)
+            if not entries:
+                return COLD
+            return CacheState(tuple(entries[key] for key in prefix_hashes if key in entries))
+
+    def statistics(self, model_ids: Iterable[str]) -> Statistics:
+        """What was learned of these models; those never called are left out and have the priors."""
+        with self._lock:
+            return Statistics({key: self._learners[key].snapshot() for key in model_ids if key in self._learners})
+
+    def spent(self, session_id: str, cost_pico: int) -> None:
+        """Add to what a session spent, in pico-USD."""
+        with self._lock:
+            before = self._sessions.get(session_id, SessionView())
+            self._keep(session_id, msgspec.structs.replace(before, spent_pico=before.spent_pico + cost_pico))
+
+    def served(self, session_id: str, model_id: str) -> None:
+        """Note which model serves a session now."""
+        with self._lock:
+            before = self._sessions.get(session_id, SessionView())
+            self._keep(session_id, msgspec.structs.replace(before, current_model=model_id))
+
+    def called(
+        self,
+        scope: CacheScope,
+        model: Model,
+        request: Request,
+        plan: CachePlan,
+        usage: Usage | None,
+        now_ms: int,
+        *,
+        opens_turn: bool,
+        growth_tokens: int | None = None,
+    ) -> None:
+        """Learn from a finished call: what it left warm, and its means.
+
+        Args:
+            scope: The cache that served it.
+            model: The catalog entry of the model.
+            request: What was sent.
+            plan: The cache points that were sent with it.
+            usage: The reported usage; none where the provider reported nothing: then the cache is believed as planned.
+            now_ms: When it was sent, in milliseconds since the epoch.
+            opens_turn: Whether it was the first call of its turn.
+            growth_tokens: By how much the prompt grew since the turn's call before, for later calls.
+        """
+        with self._lock:
+            learner = self._learners.setdefault(model.id, ModelLearner())
+            if usage is not None:
+                learner.call(
+                    prompt_tokens=usage.prompt_tokens,
+                    reference_tokens=request.tokens,
+                    output_tokens=usage.output_tokens,
+                    opens_turn=opens_turn,
+                )
+            if growth_tokens is not None:
+                learner.growth(growth_tokens)
+            ratio = learner.snapshot().tokenizer_ratio or model.tokenizer_ratio
+            prompt = request.prompt_for(ratio)
+            entries = self._caches.setdefault(scope, {})
+            state = CacheState(tuple(entries[key] for key in prompt.prefix_hashes if key in entries))
+            if usage is not None:
+                state = _reported(state, prompt, plan, model, usage, now_ms)
+            else:
+                state = after_call(prompt, plan, model.cache, state, now_ms)
+            for key in prompt.prefix_hashes:
+                entries.pop(key, None)
+            entries.update((entry.prefix_hash, entry) for entry in state.entries)
+            self._forget(entries, now_ms)
+
+    def _keep(self, session_id: str, view: SessionView) -> None:
+        self._sessions[session_id] = view
+        self._sessions.move_to_end(session_id)
+        while len(self._sessions) > self._max_sessions:
+            self._sessions.popitem(last=False)
+
+    def _forget(self, entries: dict[str, CacheEntry], now_ms: int) -> None:
+        if len(entries) <= self._max_prefixes:
+            return
+        for key in [key for key, entry in entries.items() if entry.expires_ms <= now_ms]:
+            del entries[key]
+        surplus = len(entries) - self._max_prefixes
+        for key in sorted(entries, key=lambda key: entries[key].expires_ms)[: max(0, surplus)]:
+            del entries[key]
+
+
+def _reported(
+    state: CacheState, prompt: Prompt, plan: CachePlan, model: Model, usage: Usage, now_ms: int
+) -> CacheState:
+    """The state that a call with reported usage leaves: evicted where it read less than believed."""
+    believed = after_report(state, prompt, usage.cache_read_tokens)
+    after = after_call(prompt, plan, model.cache, believed, now_ms)
+    if usage.cache_read_tokens or usage.cache_write_tokens or model.cache.mode == "implicit":
+        return after
+    # Nothing was read or written: the provider did not cache this prompt, whatever the plan said.
+    return believed

@@ -1,0 +1,1 @@
+"""Ways out: the providers that serve candidates."""

@@ -1,0 +1,107 @@
+from turnout.core.cache import COLD, CachePlan, CacheRules, Marker
+from turnout.core.catalog import Model
+from turnout.core.decision import SessionView
+from turnout.core.price import flat_price
+from turnout.core.request import Request, Segment
+from turnout.core.usage import Usage
+from turnout.sessions.memory import CacheScope, SessionMemory
+
+MODEL = Model(
+    id="bedrock/m",
+    provider="bedrock",
+    model_id="m",
+    name="m",
+    price=flat_price("1", "5", cache_read="0.1", cache_write_5m="1.25"),
+    context_window=200_000,
+    cache=CacheRules(floor_tokens=1000),
+)
+REQUEST = Request(
+    session_id="s",
+    segments=(
+        Segment(kind="system", tokens=2000, prefix_hash="head"),
+        Segment(kind="message", tokens=100, prefix_hash="query"),
+    ),
+)
+PLAN = CachePlan((Marker(0),), "fill")
+SCOPE = CacheScope("bedrock/m")
+WROTE = Usage(input_tokens=100, cache_write_5m_tokens=2000, output_tokens=50)
+READ = Usage(input_tokens=100, cache_read_tokens=2000, output_tokens=50)
+FRESH = Usage(input_tokens=2100, output_tokens=50)
+
+
+def called(memory: SessionMemory, usage: Usage | None, now_ms: int = 0, request: Request = REQUEST) -> None:
+    memory.called(SCOPE, MODEL, request, PLAN, usage, now_ms, opens_turn=True)
+
+
+def warm(memory: SessionMemory, now_ms: int, scope: CacheScope = SCOPE) -> bool:
+    return memory.cache(scope, ["head", "query"]).warm("head", now_ms) is not None
+
+
+def test_sessions_start_empty_and_remember_model_and_spending() -> None:
+    memory = SessionMemory()
+    assert memory.session("s") == SessionView()
+    memory.spent("s", 3)
+    memory.served("s", "m")
+    memory.spent("s", 4)
+    assert memory.session("s") == SessionView(current_model="m", spent_pico=7)
+
+
+def test_the_session_used_longest_ago_is_forgotten_first() -> None:
+    memory = SessionMemory(max_sessions=2)
+    for session in ("a", "b"):
+        memory.spent(session, 1)
+    memory.spent("a", 1)
+    memory.spent("c", 1)
+    assert [memory.session(session).spent_pico for session in "abc"] == [2, 0, 1]
+
+
+def test_a_write_makes_the_prefix_warm_until_its_ttl_ends() -> None:
+    memory = SessionMemory()
+    called(memory, WROTE)
+    assert warm(memory, 299_999)
+    assert not warm(memory, 300_000)
+
+
+def test_a_read_renews() -> None:
+    memory = SessionMemory()
+    called(memory, WROTE)
+    called(memory, READ, now_ms=200_000)
+    assert warm(memory, 499_999)
+
+
+def test_caches_do_not_mix() -> None:
+    memory = SessionMemory()
+    called(memory, WROTE)
+    assert not warm(memory, 0, CacheScope("bedrock/m", region="eu-west-1"))
+    assert memory.cache(SCOPE, ["other"]) == COLD
+
+
+def test_a_report_without_read_or_write_says_that_nothing_was_cached() -> None:
+    memory = SessionMemory()
+    called(memory, WROTE)
+    called(memory, FRESH, now_ms=1000)
+    assert not warm(memory, 1000)
+
+
+def test_without_a_report_the_cache_is_believed_as_planned() -> None:
+    memory = SessionMemory()
+    called(memory, None)
+    assert warm(memory, 0)
+    assert memory.statistics(["bedrock/m"]).of("bedrock/m").calls == 0
+
+
+def test_prefixes_are_bounded_and_the_soonest_to_expire_goes_first() -> None:
+    memory = SessionMemory(max_prefixes=2)
+    for number in range(4):
+        segments = (Segment(kind="system", tokens=2000, prefix_hash=f"h{number}"), REQUEST.segments[1])
+        called(memory, WROTE, now_ms=number, request=Request(session_id="s", segments=segments))
+    assert len(memory.cache(SCOPE, [f"h{number}" for number in range(4)]).entries) == 2
+    assert memory.cache(SCOPE, ["h3"]).warm("h3", 10) is not None
+
+
+def test_statistics_are_those_of_models_that_were_called() -> None:
+    memory = SessionMemory()
+    called(memory, WROTE)
+    statistics = memory.statistics(["bedrock/m", "other"])
+    assert list(statistics.models) == ["bedrock/m"]
+    assert statistics.of("bedrock/m").tokenizer_ratio == 1.0
