@@ -1,0 +1,252 @@
+import asyncio
+import logging
+from typing import Any
+
+import msgspec
+import pytest
+
+from turnout.core.cache import CacheRules
+from turnout.core.catalog import Catalog, Model
+from turnout.core.decide import decide
+from turnout.core.policy import Budget, Candidate, Policy, Reason
+from turnout.core.price import FREE, flat_price
+from turnout.core.usage import Usage
+from turnout.core.verdict import ClassifierCall, Failure, Verdict
+from turnout.messages.conversation import Conversation, conversation_of
+from turnout.messages.prefix import PrefixHasher
+from turnout.messages.request import request_of
+from turnout.router import RefusedError, Router
+from turnout.trace.events import CallEvent, DecisionEvent, Event
+
+HASHER = PrefixHasher(b"key of the test")
+CHEAP = Model(
+    id="p/cheap", provider="p", model_id="cheap", name="cheap", price=flat_price("1", "5"), context_window=10_000
+)
+CAPABLE = Model(
+    id="p/capable",
+    provider="p",
+    model_id="capable",
+    name="capable",
+    price=flat_price("3", "15", cache_read="0.3", cache_write_5m="3.75"),
+    context_window=10_000,
+    max_output_tokens=500,
+    cache=CacheRules(floor_tokens=100),
+)
+LOCAL = Model(id="local/tiny", provider="local", model_id="tiny", name="tiny", price=FREE, context_window=2_000)
+CATALOG = Catalog.of([CHEAP, CAPABLE, LOCAL])
+POLICY = Policy(candidates=(Candidate("p/cheap", 1), Candidate("p/capable", 2)), markers="fill")
+SIMPLE = Verdict(classifier="rule", label="simple", p_simple=0.9)
+COMPLEX = Verdict(classifier="rule", label="complex", p_simple=0.1)
+
+
+class Events:
+    """Keeps events in a list."""
+
+    def __init__(self) -> None:
+        self.all: list[Event] = []
+
+    def record(self, event: Event) -> None:
+        self.all.append(event)
+
+    @property
+    def calls(self) -> list[CallEvent]:
+        return [event for event in self.all if isinstance(event, CallEvent)]
+
+    @property
+    def decisions(self) -> list[DecisionEvent]:
+        return [event for event in self.all if isinstance(event, DecisionEvent)]
+
+
+class Rule:
+    """A classifier that says what it was made with, and counts how often it is asked."""
+
+    name = "rule"
+
+    def __init__(self, says: Verdict | Exception, *, delay_s: float = 0.0) -> None:
+        self.says, self.delay_s, self.asked = says, delay_s, 0
+
+    async def classify(self, conversation: Conversation, **kwargs: Any) -> Verdict:
+        self.asked += 1
+        await asyncio.sleep(self.delay_s)
+        if isinstance(self.says, Exception):
+            raise self.says
+        return self.says
+
+
+def router(says: Verdict | Exception | None = SIMPLE, policy: Policy = POLICY, **options: Any) -> tuple[Router, Events]:
+    events = Events()
+    delay_s = options.pop("delay_s", 0.0)
+    classifier = None if says is None else Rule(says, delay_s=delay_s)
+    return Router(policy, CATALOG, classifier=classifier, records=events, **options), events
+
+
+async def route(made: Router, query: str = "hello", **request: Any) -> Any:
+    conversation = Conversation(messages=conversation_of(query).messages, system=[{"text": "be kind " * 100}])
+    asked = request_of(conversation, HASHER, session_id="s", **request)
+    return await made.route(conversation, asked, made.begin_turn("s", query_id="q"))
+
+
+async def test_a_simple_query_goes_to_the_cheap_model_and_the_decision_replays() -> None:
+    made, events = router()
+    routed = await route(made)
+    assert routed.model.id == "p/cheap"
+    assert routed.decision.reason is Reason.CHEAPEST_CLEARS_BAR
+    (event,) = events.decisions
+    encoded = msgspec.json.encode(event.decision, order="deterministic")
+    assert msgspec.json.encode(decide(event.given), order="deterministic") == encoded
+    assert (event.query_id, event.session_id, event.run) == ("q", "s", "default")
+
+
+async def test_a_complex_query_goes_to_the_capable_model() -> None:
+    made, _ = router(COMPLEX)
+    routed = await route(made)
+    assert (routed.model.id, routed.decision.reason) == ("p/capable", Reason.CHEAPEST_BELOW_BAR)
+
+
+async def test_the_classifier_is_not_asked_where_its_verdict_cannot_count() -> None:
+    made, events = router()
+    routed = await route(made, pin="p/capable")
+    assert routed.decision.reason is Reason.PINNED
+    assert isinstance(made.classifier, Rule)
+    assert made.classifier.asked == 0
+    assert events.decisions[0].classifier_ms == 0
+
+
+async def test_a_turn_asks_for_its_verdict_once() -> None:
+    made, _ = router()
+    conversation = conversation_of("hello")
+    turn = made.begin_turn("s")
+    for _ in range(3):
+        await made.route(conversation, request_of(conversation, HASHER), turn)
+    assert isinstance(made.classifier, Rule)
+    assert made.classifier.asked == 1
+
+
+@pytest.mark.parametrize(
+    ("says", "options", "reason"),
+    [
+        (None, {}, Reason.NO_VERDICT),
+        (RuntimeError("secret"), {}, Reason.CLASSIFIER_ERROR),
+        (SIMPLE, {"delay_s": 5.0, "classifier_timeout_s": 0.01}, Reason.CLASSIFIER_TIMEOUT),
+        (Verdict(classifier="rule", failure=Failure("unparsed")), {}, Reason.CLASSIFIER_UNPARSED),
+    ],
+)
+async def test_without_a_verdict_the_capable_model_serves_and_the_reason_says_why(
+    says: Any, options: dict[str, Any], reason: Reason, caplog: pytest.LogCaptureFixture
+) -> None:
+    made, events = router(says, **options)
+    with caplog.at_level(logging.WARNING):
+        routed = await route(made)
+    assert (routed.model.id, routed.decision.reason) == ("p/capable", reason)
+    assert made.verdict_failures == (0 if says is None else 1)
+    assert ("no verdict" in caplog.text) == (says is not None)
+    assert "secret" not in caplog.text + repr(events.all)
+
+
+async def test_cancelling_the_caller_cancels_the_classifier() -> None:
+    made, events = router(delay_s=30.0, classifier_timeout_s=60.0)
+    task = asyncio.create_task(route(made))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert events.all == []
+
+
+async def test_the_classifiers_calls_are_charged_to_the_turn_also_when_it_failed() -> None:
+    usage = Usage(input_tokens=400, output_tokens=5)
+    call = ClassifierCall(model="p/cheap", usage=usage, latency_ms=3.0)
+    made, events = router(Verdict(classifier="rule", failure=Failure("unparsed"), calls=(call,)))
+    await route(made)
+    (charged,) = events.calls
+    # 400 x $1 + 5 x $5 per million tokens = $0.000425
+    assert (charged.role, charged.classifier, charged.cost.total_pico) == ("classifier", "rule", 425_000_000)
+    assert made.memory.session("s").spent_pico == 425_000_000
+
+
+async def test_a_classifier_model_without_a_price_is_said_in_its_event(caplog: pytest.LogCaptureFixture) -> None:
+    made, events = router(
+        Verdict(classifier="rule", label="simple", p_simple=0.9, calls=(ClassifierCall(model="p/unknown"),))
+    )
+    await route(made)
+    assert (events.calls[0].status, events.calls[0].error) == ("error", "unpriced_model")
+    assert "has no price" in caplog.text
+
+
+async def test_a_refusal_names_each_candidates_reason_and_is_recorded() -> None:
+    made, events = router()
+    with pytest.raises(RefusedError, match=r"p/capable: output_limit:9000>500.*p/cheap: context_window"):
+        await route(made, "long " * 10_000, max_output_tokens=9000)
+    assert events.decisions[0].decision.reason is Reason.NO_ELIGIBLE_CANDIDATE
+
+
+async def test_a_spent_budget_refuses() -> None:
+    made, _ = router(policy=msgspec.structs.replace(POLICY, budget=Budget(limit_pico=1)))
+    made.memory.spent("s", 1)
+    with pytest.raises(RefusedError, match="budget_spent"):
+        await route(made)
+
+
+async def test_failover_takes_the_other_candidate_and_then_gives_up() -> None:
+    made, events = router()
+    routed = await route(made)
+    following = made.failover(routed, "ThrottlingException")
+    assert (following.model.id, following.decision.reason) == ("p/capable", Reason.FAILOVER)
+    assert following.decision.estimate("p/cheap").ineligible == ("failed:ThrottlingException",)
+    with pytest.raises(RefusedError):
+        made.failover(following, "ThrottlingException")
+    assert len(events.decisions) == 3
+
+
+async def test_a_finished_call_is_recorded_priced_and_learned_from() -> None:
+    made, events = router(COMPLEX)
+    routed = await route(made)
+    call = made.begin_call(routed)
+    call.content()
+    call.usage(Usage(input_tokens=10, cache_write_5m_tokens=200, output_tokens=20))
+    call.finish_reason("end_turn")
+    call.end()
+    assert call.end("cancelled") is None
+    (event,) = events.calls
+    # 10 x $3 + 200 x $3.75 + 20 x $15 per million tokens = $0.00108
+    assert (event.cost.total_pico, event.cost_high_pico) == (1_080_000_000, 1_080_000_000)
+    assert (event.usage_source, event.status, event.finish_reason, event.attempt) == ("reported", "ok", "end_turn", 1)
+    assert event.first_content_ms is not None
+    again = await route(made)
+    assert "p/capable" in again.given.caches
+    assert again.given.session.spent_pico == event.cost.total_pico
+    assert again.given.session.current_model == "p/capable"
+
+
+async def test_a_call_that_failed_before_content_costs_nothing() -> None:
+    made, events = router()
+    call = made.begin_call(await route(made), streamed=False)
+    call.end("error", error="ThrottlingException")
+    (event,) = events.calls
+    assert (event.cost.total_pico, event.cost_high_pico, event.usage_source) == (0, 0, "none")
+    assert (event.status, event.error, event.first_content_ms) == ("error", "ThrottlingException", None)
+
+
+async def test_an_abandoned_call_is_estimated_with_a_high_cost() -> None:
+    made, events = router(COMPLEX)
+    call = made.begin_call(await route(made))
+    call.content()
+    call.end("cancelled")
+    (event,) = events.calls
+    # The prompt has 200 + 2 reference tokens: low 202 x $3; high 202 x $3.75 (all written) and 500 x $15 of output.
+    assert (event.usage_source, event.status) == ("estimated", "cancelled")
+    assert event.cost.total_pico == 202 * 3_000_000
+    assert event.cost_high_pico == 202 * 3_750_000 + 500 * 15_000_000
+
+
+async def test_failovers_count_attempts() -> None:
+    made, events = router()
+    routed = await route(made)
+    made.begin_call(routed).end("error", error="ThrottlingException")
+    made.begin_call(made.failover(routed, "ThrottlingException")).end()
+    assert [event.attempt for event in events.calls] == [1, 2]
+
+
+def test_a_time_out_must_be_positive() -> None:
+    with pytest.raises(ValueError, match="classifier_timeout_s"):
+        router(classifier_timeout_s=0)
