@@ -1,0 +1,83 @@
+"""The command line as a whole: its commands, and what a user sees when something is wrong.
+
+A mistake of the user ends with one line on standard error that says what to do, and exit code 2. Commands load what
+they need when they run, so that `turnout --help` is quick.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Annotated
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+import turnout
+from turnout.cli import chat, classify, compare, demo, doctor, metrics, models
+from turnout.cli.errors import UserError
+from turnout.config.errors import ConfigError
+from turnout.core.catalog import UnknownModelError
+from turnout.trace.errors import LedgerError
+
+EXIT_USER_ERROR = 2
+
+app = typer.Typer(
+    name="turnout",
+    help="Send each request to the cheapest language model that can carry it, and say why.",
+    invoke_without_command=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (doctor, classify, chat, demo, metrics, compare, models):
+    app.command(name=command.NAME)(command.run)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"turnout {turnout.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Print logs of level info to standard error.")] = False,
+) -> None:
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s"
+    )
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(EXIT_USER_ERROR)
+
+
+def main() -> None:
+    """Run the command line and exit: 0, or 2 after one line that says what was wrong, or 130 after Ctrl-C."""
+    sys.exit(call(sys.argv[1:]))
+
+
+def call(arguments: list[str]) -> int:
+    """Run the command line with these arguments and return the exit code."""
+    try:
+        result = app(args=arguments, prog_name="turnout", standalone_mode=False)
+    except (Abort, KeyboardInterrupt):
+        return _complain("stopped", code=130)
+    except TyperException as error:
+        return _complain(error.format_message())
+    except (UserError, ConfigError, LedgerError, UnknownModelError) as error:
+        return _complain(str(error))
+    except BrokenPipeError:
+        # The reader of our output went away, as `| head` does.
+        sys.stderr.close()
+        return 0
+    return result if isinstance(result, int) else 0
+
+
+def _complain(message: str, *, code: int = EXIT_USER_ERROR) -> int:
+    print("turnout: " + " ".join(message.split()), file=sys.stderr)
+    return code
