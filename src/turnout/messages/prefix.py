@@ -69,7 +69,9 @@ class PrefixHasher:
                 if seen == user_turns:
                     break
         digest = hashlib.blake2b(key=self._key, digest_size=_DIGEST_BYTES)
-        digest.update(canonical_json(list(conversation.messages[:end])))
+        # Role and content alone: agents note things of their own beside them.
+        history = [[message["role"], message["content"]] for message in conversation.messages[:end]]
+        digest.update(canonical_json(history))
         return digest.hexdigest()
 
 

@@ -36,7 +36,8 @@ class Turns:
         key = self._key_of(call)
         if call.state is not None:
             kept = call.state.get(self._state_key)
-            if isinstance(kept, tuple) and kept[0] == key:
+            # A forced tool asks for the turn's answer again, as structured output, in a message that no person wrote.
+            if isinstance(kept, tuple) and (kept[0] == key or call.forced_tool_choice):
                 turn: Turn = kept[1]
                 return turn
         elif call.tool_loop and (open_turn := self.find(call)) is not None:
@@ -72,7 +73,8 @@ class Turns:
 
     def stay(self, call: Call, turn: Turn) -> HardStay | None:
         """The model that must go on serving: that of the tool loop, or the one that the history is bound to."""
-        if call.tool_loop and turn.model is not None:
+        goes_on = call.tool_loop or (call.forced_tool_choice and turn.calls > 0)
+        if goes_on and turn.model is not None:
             return HardStay(turn.model, "bound_state" if call.bound else "tool_loop")
         if call.bound:
             current = turn.model or self._router.memory.session(turn.session_id).current_model
