@@ -1,4 +1,5 @@
 import asyncio
+import gc
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -34,6 +35,10 @@ from turnout.testing.bedrock import (
     throttling,
     validation,
 )
+
+# botocore leaves the connection of a stream that broke or was left to the garbage collector. Each test that breaks one
+# collects it itself, so that the warning does not come up in a test that did not.
+leaves_a_connection = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 CHEAP_ID = CHEAP.removeprefix("bedrock/")
 
@@ -128,6 +133,7 @@ def test_the_callers_errors_are_not_tried_elsewhere(double: BedrockDouble, event
     assert events.reasons == ["cheapest_clears_bar"]
 
 
+@leaves_a_connection
 def test_after_the_first_content_nothing_is_repeated(double: BedrockDouble, events: Events) -> None:
     double.faults.add(mid_stream(3, model=CHEAP_ID))
     with pytest.raises(EventStreamError):
@@ -135,8 +141,10 @@ def test_after_the_first_content_nothing_is_repeated(double: BedrockDouble, even
     (call,) = events.calls
     assert (call.status, call.error, call.usage_source) == ("error", "ModelStreamErrorException", "estimated")
     assert 0 < call.cost.total_pico < call.cost_high_pico
+    gc.collect()
 
 
+@leaves_a_connection
 async def test_a_stream_that_is_left_is_cancelled(double: BedrockDouble, events: Events) -> None:
     model = routed(double, events)
     stream = model.stream([{"role": "user", "content": [{"text": "hello"}]}], None, HEAD)
@@ -146,8 +154,10 @@ async def test_a_stream_that_is_left_is_cancelled(double: BedrockDouble, events:
     await stream.aclose()
     await settle(model)
     assert [call.status for call in events.calls] == ["cancelled"]
+    gc.collect()
 
 
+@leaves_a_connection
 async def test_a_cancelled_task_is_recorded(double: BedrockDouble, events: Events) -> None:
     model = routed(double, events)
     reached = asyncio.Event()
@@ -165,6 +175,7 @@ async def test_a_cancelled_task_is_recorded(double: BedrockDouble, events: Event
         await task
     await settle(model)
     assert [call.status for call in events.calls] == ["cancelled"]
+    gc.collect()
 
 
 class Answer(BaseModel):
