@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -19,8 +20,13 @@ from turnout.cli.errors import UserError
 from turnout.config.errors import ConfigError
 from turnout.core.catalog import UnknownModelError
 from turnout.trace.errors import LedgerError
+from turnout.upstream.local.extras import MissingExtraError
+from turnout.upstream.local.weights import WeightsError
 
 EXIT_USER_ERROR = 2
+
+USER_ERRORS = (UserError, ConfigError, LedgerError, UnknownModelError, MissingExtraError, WeightsError)
+"""What a user can mend: told in one line, without a traceback."""
 
 app = typer.Typer(
     name="turnout",
@@ -63,13 +69,24 @@ def main() -> None:
 
 def call(arguments: list[str]) -> int:
     """Run the command line with these arguments and return the exit code."""
+    return _run(app, arguments, "turnout")
+
+
+def run_function(function: Callable[..., object], name: str, arguments: list[str] | None = None) -> int:
+    """Run one function as a command line of its own, with the same manners, and return the exit code."""
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    alone.command()(function)
+    return _run(alone, sys.argv[1:] if arguments is None else arguments, name)
+
+
+def _run(commands: typer.Typer, arguments: list[str], name: str) -> int:
     try:
-        result = app(args=arguments, prog_name="turnout", standalone_mode=False)
+        result = commands(args=arguments, prog_name=name, standalone_mode=False)
     except (Abort, KeyboardInterrupt):
         return _complain("stopped", code=130)
     except TyperException as error:
         return _complain(error.format_message())
-    except (UserError, ConfigError, LedgerError, UnknownModelError) as error:
+    except USER_ERRORS as error:
         return _complain(str(error))
     except BrokenPipeError:
         # The reader of our output went away, as `| head` does.

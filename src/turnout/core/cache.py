@@ -27,10 +27,14 @@ class CacheRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         mode: ``explicit`` caches where a marker stands, ``implicit`` by itself, ``none`` never.
         floor_tokens: The fewest tokens that are cached.
         step_tokens: Implicit caches match in steps of that many tokens above the floor.
-        lookback_blocks: From a marker back, how many blocks are searched for a warm prefix (explicit caches).
+        lookback_blocks: From a marker back, how many blocks are searched for a warm prefix, the marker's own block
+            counted as the first (explicit caches).
         max_markers: The most markers that a request may carry.
         ttls: The durations that may be asked for; the first is the default.
         renewed_by_read: Whether a read starts the TTL anew.
+
+    Raises:
+        ValueError: A count is out of range, or there is no TTL.
     """
 
     mode: Literal["explicit", "implicit", "none"] = "explicit"
@@ -40,6 +44,13 @@ class CacheRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     max_markers: int = 4
     ttls: tuple[Ttl, ...] = ("5m",)
     renewed_by_read: bool = True
+
+    def __post_init__(self) -> None:
+        for name, least in (("floor_tokens", 0), ("step_tokens", 1), ("lookback_blocks", 1), ("max_markers", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be {least} or more, got {getattr(self, name)}")
+        if not self.ttls:
+            raise ValueError("ttls must name at least one duration")
 
 
 NO_CACHE = CacheRules(mode="none")
@@ -87,10 +98,17 @@ class CacheState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def warm(self, prefix_hash: str, now_ms: int) -> CacheEntry | None:
         """The entry of that prefix, unless it has expired."""
+        return self.warm_entries(now_ms).get(prefix_hash)
+
+    def warm_entries(self, now_ms: int) -> dict[str, CacheEntry]:
+        """The entries that have not expired, by prefix; the surest where a prefix stands there twice."""
+        warm: dict[str, CacheEntry] = {}
         for entry in self.entries:
-            if entry.prefix_hash == prefix_hash and entry.expires_ms > now_ms and entry.chance > 0:
-                return entry
-        return None
+            if entry.expires_ms > now_ms and entry.chance > 0:
+                before = warm.get(entry.prefix_hash)
+                if before is None or before.chance < entry.chance:
+                    warm[entry.prefix_hash] = entry
+        return warm
 
 
 COLD = CacheState()
@@ -134,7 +152,7 @@ def write_spans(prompt: Prompt, plan: CachePlan, rules: CacheRules) -> tuple[Wri
     A marker below the floor writes nothing: its tokens belong to the next marker at or above the floor. Implicit
     caches write the whole prompt, without a fee, once it reaches the floor.
     """
-    if rules.mode == "none" or prompt.tokens < rules.floor_tokens:
+    if rules.mode == "none" or prompt.tokens < max(rules.floor_tokens, 1):
         return ()
     if rules.mode == "implicit":
         return (WriteSpan(prompt.tokens, rules.ttls[0]),)
@@ -150,34 +168,46 @@ def warm_prefixes(
 ) -> tuple[WarmPrefix, ...]:
     """The warm prefixes that a call could read, longest first.
 
-    Explicit caches read only through a marker: a prefix is reachable if it ends at a marker, or at most
-    ``lookback_blocks`` blocks before one. Implicit caches read the longest warm prefix in whole steps above the floor.
+    Explicit caches read only through a marker: a prefix is reachable if it ends at one of the ``lookback_blocks``
+    blocks up to and including a marker's. Implicit caches read the longest warm prefix in whole steps above the floor.
     """
     if rules.mode == "none" or not state.entries:
         return ()
+    warm = state.warm_entries(now_ms)
     found: list[WarmPrefix] = []
-    for index in reversed(range(len(prompt.offsets))):
-        tokens = prompt.offsets[index]
-        if tokens < max(rules.floor_tokens, 1) or not _reachable(index, plan, rules):
+    for index in range(len(prompt.offsets) - 1, -1, -1):
+        entry = warm.get(prompt.prefix_hashes[index])
+        if entry is None:
             continue
-        entry = state.warm(prompt.prefix_hashes[index], now_ms)
-        if entry is not None:
+        tokens = prompt.offsets[index]
+        if tokens >= max(rules.floor_tokens, 1) and _reachable(index, plan, rules):
             found.append(WarmPrefix(_in_steps(tokens, rules), entry.chance))
     return tuple(found)
 
 
 def after_call(prompt: Prompt, plan: CachePlan, rules: CacheRules, state: CacheState, now_ms: int) -> CacheState:
-    """The state that a successful call leaves: what it wrote is warm, what it read is renewed, what expired is gone."""
-    kept = {entry.prefix_hash: entry for entry in state.entries if entry.expires_ms > now_ms}
-    if rules.mode != "none" and prompt.tokens >= rules.floor_tokens:
-        if rules.renewed_by_read:
-            longest = next(iter(warm_prefixes(prompt, plan, rules, state, now_ms)), None)
-            for index, prefix_hash in enumerate(prompt.prefix_hashes):
-                entry = kept.get(prefix_hash)
-                if longest is not None and entry is not None and prompt.offsets[index] <= longest.tokens:
-                    kept[prefix_hash] = msgspec.structs.replace(entry, expires_ms=now_ms + TTL_MS[entry.ttl])
-        for index, ttl in _written(prompt, plan, rules):
-            prefix_hash = prompt.prefix_hashes[index]
+    """The state that a successful call leaves: what it wrote is warm, what it read is renewed, what expired is gone.
+
+    Correct a state by the call's report (`after_report`) before this, not after it: what the call wrote was not read.
+    """
+    kept = state.warm_entries(now_ms)
+    if rules.mode == "none" or prompt.tokens < rules.floor_tokens:
+        return CacheState(tuple(kept.values()))
+    longest = next(iter(warm_prefixes(prompt, plan, rules, state, now_ms)), None)
+    read_tokens = 0 if longest is None else longest.tokens
+    if rules.renewed_by_read:
+        for prefix_hash, tokens in zip(prompt.prefix_hashes, prompt.offsets, strict=True):
+            entry = kept.get(prefix_hash)
+            if entry is not None and 0 < _in_steps(tokens, rules) <= read_tokens:
+                kept[prefix_hash] = msgspec.structs.replace(entry, expires_ms=now_ms + TTL_MS[entry.ttl])
+    for index, ttl in _written(prompt, plan, rules):
+        prefix_hash = prompt.prefix_hashes[index]
+        # What was surely read was not written: it keeps the TTL that it has. A longer read leaves no shorter entry
+        # behind where caching is explicit; implicit caches match any part of what they hold.
+        surely_read = (
+            longest is not None and longest.chance == 1.0 and _in_steps(prompt.offsets[index], rules) <= read_tokens
+        )
+        if not surely_read or (rules.mode == "implicit" and prefix_hash not in kept):
             kept[prefix_hash] = CacheEntry(prefix_hash=prefix_hash, ttl=ttl, expires_ms=now_ms + TTL_MS[ttl])
     return CacheState(tuple(kept.values()))
 
@@ -203,7 +233,7 @@ def after_report(state: CacheState, prompt: Prompt, read_tokens: int, *, toleran
 def _reachable(index: int, plan: CachePlan, rules: CacheRules) -> bool:
     if rules.mode == "implicit":
         return True
-    return any(0 <= marker.segment - index <= rules.lookback_blocks for marker in plan.markers)
+    return any(0 <= marker.segment - index < rules.lookback_blocks for marker in plan.markers)
 
 
 def _in_steps(tokens: int, rules: CacheRules) -> int:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from turnout.core.cache import CachePlan, Marker
+import msgspec
+
+from turnout.core.cache import NO_PLAN, CachePlan, CacheRules, Marker, Prompt
 from turnout.core.decision import Decision, DecisionInput, Estimate
-from turnout.core.eligible import ineligible_reasons
+from turnout.core.eligible import ineligible_reasons, marker_reasons
 from turnout.core.expect import expected_turn
 from turnout.core.policy import Policy, Reason
 from turnout.core.request import Request
@@ -37,16 +39,15 @@ def decide(given: DecisionInput) -> Decision:
     if settled is not None:
         return settled
     verdict = given.verdict
-    eligible = [estimate for estimate in estimates if estimate.eligible]
-    most_capable = eligible[0]
-    if verdict is None or verdict.failure is not None:
-        reason = Reason.NO_VERDICT if verdict is None else _FAILURE_REASONS[verdict.failure.kind]  # type: ignore[union-attr]
-        return _chosen(given, estimates, most_capable, reason)
+    most_capable = next(estimate for estimate in estimates if estimate.eligible)
+    if verdict is None:
+        return _chosen(given, estimates, most_capable, Reason.NO_VERDICT)
+    if verdict.failure is not None:
+        return _chosen(given, estimates, most_capable, _FAILURE_REASONS[verdict.failure.kind])
     bar, judged = _judged(given, estimates, verdict, most_capable.model)
-    clearing = [estimate for estimate in judged if estimate.eligible and estimate.clears_bar]
-    chosen = _cheapest(given, clearing)
-    cheapest = _cheapest(given, [estimate for estimate in judged if estimate.eligible])
-    reason = Reason.CHEAPEST_CLEARS_BAR if chosen is cheapest else Reason.CHEAPEST_BELOW_BAR
+    eligible = [estimate for estimate in judged if estimate.eligible]
+    chosen = _cheapest(given, [estimate for estimate in eligible if estimate.clears_bar])
+    reason = Reason.CHEAPEST_CLEARS_BAR if chosen is _cheapest(given, eligible) else Reason.CHEAPEST_BELOW_BAR
     return _chosen(given, judged, chosen, reason, bar=bar)
 
 
@@ -74,12 +75,17 @@ def _estimates(given: DecisionInput) -> tuple[Estimate, ...]:
     request, policy = given.request, given.policy
     plan = cache_plan(request, policy)
     failed = {attempt.model: attempt.error for attempt in given.failed}
+    prompts: dict[float, Prompt] = {}
     estimates = []
     for candidate in sorted(policy.candidates, key=lambda candidate: -candidate.rank):
         model = given.catalog[candidate.model]
         statistics = given.statistics.of(model.id)
-        prompt = request.prompt_for(statistics.tokenizer_ratio or model.tokenizer_ratio)
+        ratio = statistics.tokenizer_ratio or model.tokenizer_ratio
+        prompt = prompts.get(ratio)
+        if prompt is None:
+            prompt = prompts[ratio] = request.prompt_for(ratio)
         reasons, edits = ineligible_reasons(request, model, policy, prompt.tokens)
+        reasons += marker_reasons(plan, model.cache)
         if model.id in failed:
             reasons = (*reasons, "failed:" + failed[model.id])
         expected = None
@@ -87,7 +93,7 @@ def _estimates(given: DecisionInput) -> tuple[Estimate, ...]:
             expected = expected_turn(
                 model,
                 prompt,
-                plan,
+                _plan_on(plan, model.cache),
                 given.cache_of(model.id),
                 statistics,
                 given.now_ms,
@@ -97,6 +103,20 @@ def _estimates(given: DecisionInput) -> tuple[Estimate, ...]:
             Estimate(model=model.id, rank=candidate.rank, ineligible=reasons, expected=expected, edits=edits)
         )
     return tuple(estimates)
+
+
+def _plan_on(plan: CachePlan, rules: CacheRules) -> CachePlan:
+    """The plan for one model: points are filled in only where it caches at marks, with a TTL that it offers."""
+    if plan.origin != "fill":
+        return plan
+    if rules.mode != "explicit":
+        return NO_PLAN
+    return CachePlan(
+        tuple(
+            [marker if marker.ttl in rules.ttls else Marker(marker.segment, rules.ttls[0]) for marker in plan.markers]
+        ),
+        "fill",
+    )
 
 
 def _settled(given: DecisionInput, estimates: tuple[Estimate, ...]) -> Decision | None:
@@ -111,10 +131,11 @@ def _settled(given: DecisionInput, estimates: tuple[Estimate, ...]) -> Decision 
     if not eligible:
         return Decision(model=None, reason=Reason.NO_ELIGIBLE_CANDIDATE, estimates=estimates)
     stay = request.hard_stay
-    if stay is not None and not given.failed:
-        if stay.model not in by_model:
+    if stay is not None:
+        if stay.model in by_model:
+            return _chosen(given, estimates, by_model[stay.model], Reason.HARD_STAY)
+        if all(attempt.model != stay.model for attempt in given.failed):
             return Decision(model=None, reason=Reason.HARD_STAY_INELIGIBLE, estimates=estimates)
-        return _chosen(given, estimates, by_model[stay.model], Reason.HARD_STAY)
     cheapest = _cheapest(given, eligible)
     if policy.budget is not None and given.session.spent_pico >= policy.budget.limit_pico:
         if policy.budget.when_spent == "refuse":
@@ -136,17 +157,13 @@ def _judged(
         p = verdict.p_simple if verdict.basis == "label" else verdict.p_suffices.get(estimate.model)
         always = estimate.model == most_capable
         judged.append(
-            Estimate(
-                model=estimate.model,
-                rank=estimate.rank,
-                ineligible=estimate.ineligible,
+            msgspec.structs.replace(
+                estimate,
                 clears_bar=always or (p is not None and p >= bar),
-                p=None if always else p,
-                expected=estimate.expected,
-                edits=estimate.edits,
+                p=None if always or p is None else float(p),
             )
         )
-    return bar, tuple(judged)
+    return float(bar), tuple(judged)
 
 
 def _cheapest(given: DecisionInput, estimates: Sequence[Estimate]) -> Estimate:
@@ -167,15 +184,23 @@ def _chosen(
     *,
     bar: float | None = None,
 ) -> Decision:
-    others = [estimate for estimate in estimates if estimate.eligible and estimate.model != chosen.model]
-    clearing = [estimate for estimate in others if estimate.clears_bar is not False]
-    runner_up = _cheapest(given, clearing or others).model if others else None
+    kept = reason in (Reason.PINNED, Reason.HARD_STAY)
     return Decision(
         model=chosen.model,
-        reason=Reason.FAILOVER if given.failed and reason is not Reason.PINNED else reason,
+        reason=Reason.FAILOVER if given.failed and not kept else reason,
         estimates=tuple(estimates),
-        runner_up=runner_up,
-        cache_plan=cache_plan(given.request, given.policy),
+        runner_up=_runner_up(given, estimates, chosen, reason),
+        cache_plan=_plan_on(cache_plan(given.request, given.policy), given.catalog[chosen.model].cache),
         bar=bar,
         edits=chosen.edits,
     )
+
+
+def _runner_up(given: DecisionInput, estimates: Sequence[Estimate], chosen: Estimate, reason: Reason) -> str | None:
+    """The candidate that would be chosen if the chosen one failed: the most capable where no verdict counted."""
+    others = [estimate for estimate in estimates if estimate.eligible and estimate.model != chosen.model]
+    if not others:
+        return None
+    if reason is not Reason.BUDGET_CHEAPEST:
+        others = [other for other in others if other.clears_bar or other is others[0]]
+    return _cheapest(given, others).model

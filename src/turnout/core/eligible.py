@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from turnout.core.cache import CachePlan, CacheRules
 from turnout.core.catalog import Model
 from turnout.core.policy import Policy
 from turnout.core.request import Needs, Request
@@ -50,3 +51,13 @@ def ineligible_reasons(
     if prompt_tokens + output > model.context_window:
         reasons.append(f"context_window:{prompt_tokens + output}>{model.context_window}")
     return tuple(reasons), tuple(edits)
+
+
+def marker_reasons(plan: CachePlan, rules: CacheRules) -> tuple[str, ...]:
+    """Why a model that caches at marks would refuse the markers that a request brought; empty where it takes them."""
+    if plan.origin != "user" or rules.mode != "explicit":
+        return ()
+    reasons = [f"cache_ttl:{ttl}" for ttl in sorted({marker.ttl for marker in plan.markers} - set(rules.ttls))]
+    if len(plan.markers) > rules.max_markers:
+        reasons.append(f"cache_markers:{len(plan.markers)}>{rules.max_markers}")
+    return tuple(reasons)

@@ -68,12 +68,13 @@ def expected_turn(
     read = warm[0] if warm else WarmPrefix(0, 1.0)
     return ExpectedTurn(
         cost_pico=cost,
-        calls=calls,
+        # A mean given as 2 and read again as 2.0 must be stored alike, or a decision would not replay byte for byte.
+        calls=float(calls),
         prompt_tokens=prompt.tokens,
         read_tokens=read.tokens,
-        read_chance=read.chance,
+        read_chance=float(read.chance),
         write_tokens=max(0, (spans[-1].end if spans else 0) - read.tokens),
-        output_tokens=statistics.output_tokens,
+        output_tokens=float(statistics.output_tokens),
     )
 
 

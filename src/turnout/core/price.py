@@ -6,6 +6,7 @@ Known limitation: prices that are not per token (web searches, images by count) 
 from __future__ import annotations
 
 from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
+from functools import cached_property
 
 import msgspec
 
@@ -23,7 +24,7 @@ class PriceError(ValueError):
     """A price that is negative, finer than 1e-6 USD per million tokens, or in tiers out of order."""
 
 
-class PriceTier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PriceTier(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknown_fields=True):
     """Prices in force when the whole prompt is longer than ``above_prompt_tokens``.
 
     All prices are USD per million tokens. ``None`` for a cache price means that the provider states none:
@@ -45,27 +46,27 @@ class PriceTier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         if self.above_prompt_tokens < 0:
             raise PriceError(f"above_prompt_tokens must not be negative, got {self.above_prompt_tokens}")
 
-    @property
+    @cached_property
     def input_pico(self) -> int:
         """Pico-USD for one fresh input token."""
         return _pico_per_token(self.input)
 
-    @property
+    @cached_property
     def output_pico(self) -> int:
         """Pico-USD for one output token."""
         return _pico_per_token(self.output)
 
-    @property
+    @cached_property
     def cache_read_pico(self) -> int:
         """Pico-USD for one token read from the prompt cache (the input price where none is stated)."""
         return _pico_per_token(self.input if self.cache_read is None else self.cache_read)
 
-    @property
+    @cached_property
     def cache_write_5m_pico(self) -> int:
         """Pico-USD for one token written for 5 minutes (the input price where none is stated)."""
         return _pico_per_token(self.input if self.cache_write_5m is None else self.cache_write_5m)
 
-    @property
+    @cached_property
     def cache_write_1h_pico(self) -> int:
         """Pico-USD for one token written for 1 hour (the 5 minute one's where none is stated)."""
         return self.cache_write_5m_pico if self.cache_write_1h is None else _pico_per_token(self.cache_write_1h)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Literal
 
 import msgspec
@@ -85,8 +86,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     def prompt_for(self, tokenizer_ratio: float) -> Prompt:
         """The prompt in the tokens of a model that needs ``tokenizer_ratio`` tokens for one reference token."""
-        offsets, reference_tokens = [], 0
-        for segment in self.segments:
-            reference_tokens += segment.tokens
-            offsets.append(round(reference_tokens * tokenizer_ratio))
-        return Prompt(tuple(offsets), tuple(segment.prefix_hash for segment in self.segments))
+        ends = itertools.accumulate(segment.tokens for segment in self.segments)
+        return Prompt(
+            offsets=tuple([round(end * tokenizer_ratio) for end in ends]),
+            prefix_hashes=tuple([segment.prefix_hash for segment in self.segments]),
+        )

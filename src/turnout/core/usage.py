@@ -109,7 +109,13 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             cache_write_5m_tokens=_rest("cache_creation_input_tokens", write, write_5m, write_1h),
             cache_write_1h_tokens=write_1h,
             output_tokens=_count(usage, "output_tokens"),
-            reasoning_tokens=_count(output_details, "thinking_tokens", within="output_tokens_details."),
+            reasoning_tokens=_reasoning(
+                output_details,
+                "thinking_tokens",
+                "output_tokens_details.",
+                "output_tokens",
+                _count(usage, "output_tokens"),
+            ),
         )
 
     @classmethod
@@ -128,12 +134,15 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         prompt_details, output_details = _mapping(usage, prompt_details_key), _mapping(usage, output_details_key)
         read = _count(prompt_details, "cached_tokens", within=prompt_details_key + ".")
         write = _count(prompt_details, "cache_write_tokens", within=prompt_details_key + ".")
+        output = _count(usage, output_key)
         return cls(
             input_tokens=_fresh(prompt_key, _count(usage, prompt_key), read, write),
             cache_read_tokens=read,
             cache_write_5m_tokens=write,
-            output_tokens=_count(usage, output_key),
-            reasoning_tokens=_count(output_details, "reasoning_tokens", within=output_details_key + "."),
+            output_tokens=output,
+            reasoning_tokens=_reasoning(
+                output_details, "reasoning_tokens", output_details_key + ".", output_key, output
+            ),
         )
 
     @classmethod
@@ -149,12 +158,15 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         read = _count(attributes, prefix + "cache_read.input_tokens")
         write = _count(attributes, prefix + "cache_creation.input_tokens")
         prompt = _count(attributes, prefix + "input_tokens")
+        output = _count(attributes, prefix + "output_tokens")
         return cls(
             input_tokens=_fresh(prefix + "input_tokens", prompt, read, write),
             cache_read_tokens=read,
             cache_write_5m_tokens=write,
-            output_tokens=_count(attributes, prefix + "output_tokens"),
-            reasoning_tokens=_count(attributes, prefix + "reasoning.output_tokens"),
+            output_tokens=output,
+            reasoning_tokens=_reasoning(
+                attributes, prefix + "reasoning.output_tokens", "", prefix + "output_tokens", output
+            ),
         )
 
     def to_opentelemetry(self) -> dict[str, int]:
@@ -211,6 +223,13 @@ def _rest(key: str, write: int, write_5m: int, write_1h: int) -> int:
     if write != write_5m + write_1h:
         raise UsageError(f"{key} is {write}, but its split by TTL adds up to {write_5m + write_1h}")
     return write_5m
+
+
+def _reasoning(report: Mapping[str, Any], key: str, within: str, output_key: str, output: int) -> int:
+    reasoning = _count(report, key, within=within)
+    if reasoning > output:
+        raise UsageError(f"{within}{key} is {reasoning}, but it is a part of {output_key}, which is {output}")
+    return reasoning
 
 
 def _fresh(key: str, prompt: int, read: int, write: int) -> int:

@@ -1,0 +1,1 @@
+"""The demonstration: the reference prompts with and without routing, priced and compared."""

@@ -1,0 +1,1 @@
+"""What people and CI run alike; the Makefile lists it. Nothing here is part of the package."""

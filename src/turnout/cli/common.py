@@ -1,0 +1,45 @@
+"""What several commands share: options, settings, consoles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+
+from turnout.config import Settings, load_catalog, load_settings
+from turnout.core.catalog import Catalog
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="Settings file. Default: TURNOUT_CONFIG, else turnout.toml here.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of tables.")]
+LedgerOption = Annotated[Path | None, typer.Option("--ledger", help="Ledger file. Default: as configured.")]
+
+
+def console() -> Console:
+    """Where results go: standard output; wide enough for our tables where that is no terminal."""
+    found = Console()
+    return found if found.is_terminal else Console(width=140, no_color=True)
+
+
+def progress_console() -> Console:
+    """Where progress goes: standard error, so that results can be piped."""
+    return Console(stderr=True)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON on standard output."""
+    typer.echo(msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=2).decode())
+
+
+def load(config: Path | None) -> tuple[Settings, Catalog]:
+    """Settings, and the catalog with the user's overrides.
+
+    Raises:
+        ConfigError: Either cannot be loaded.
+    """
+    settings = load_settings(config)
+    return settings, load_catalog(settings.overrides)

@@ -1,0 +1,125 @@
+"""`turnout doctor`: what is installed, what is configured, and the command for what is missing."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from rich.table import Table
+
+import turnout
+from turnout.cli.common import ConfigOption, JsonOption, console, load, print_json
+from turnout.config.errors import ConfigError
+from turnout.trace.errors import LedgerError
+from turnout.trace.ledger import Ledger
+from turnout.upstream.local.weights import (
+    MINILM_TOKENIZER,
+    MINILM_WEIGHTS,
+    SMOLLM2_WEIGHTS,
+    WeightFile,
+    WeightsError,
+    verified,
+)
+
+NAME = "doctor"
+
+EXTRAS = {
+    "strands": ("strands", "the Strands door"),
+    "embedding": ("tokenizers", "the embedding classifier"),
+    "local": ("xllamacpp", "models in this process"),
+    "agentcore": ("bedrock_agentcore", "the AgentCore entry point"),
+    "openai": ("openai", "OpenAI-compatible servers"),
+    "search": ("ddgs", "the example agent's web search"),
+    "plot": ("matplotlib", "charts"),
+}
+"""For each extra of the package: a module that it brings, and what it is for."""
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One line of the report: ``missing`` is no error, it only says what is not possible."""
+
+    what: str
+    state: Literal["ok", "missing", "wrong"]
+    detail: str
+
+
+def run(config: ConfigOption = None, json: JsonOption = False) -> int:
+    """Say what works here and how to get what does not; exit code 2 if something is wrong."""
+    findings = [_python(), *_extras(), *_weights(), *_configuration(config), _credentials()]
+    if json:
+        print_json(findings)
+    else:
+        table = Table(title=f"turnout {turnout.__version__}", title_justify="left")
+        for heading in ("what", "state", "detail"):
+            table.add_column(heading, overflow="fold")
+        for finding in findings:
+            table.add_row(finding.what, finding.state, finding.detail)
+        console().print(table)
+    return 2 if any(finding.state == "wrong" for finding in findings) else 0
+
+
+def _python() -> Finding:
+    return Finding("Python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+
+
+def _extras() -> list[Finding]:
+    findings = []
+    for extra, (module, purpose) in EXTRAS.items():
+        if importlib.util.find_spec(module) is None:
+            findings.append(Finding(f"extra {extra}", "missing", f"for {purpose}: pip install 'turnout[{extra}]'"))
+        else:
+            findings.append(Finding(f"extra {extra}", "ok", f"{purpose}, {module} {_version(module)}"))
+    return findings
+
+
+def _version(module: str) -> str:
+    packages = importlib.metadata.packages_distributions().get(module, [module])
+    return importlib.metadata.version(packages[0])
+
+
+def _weights() -> list[Finding]:
+    files = {"MiniLM weights": MINILM_WEIGHTS, "MiniLM tokenizer": MINILM_TOKENIZER, "SmolLM2 weights": SMOLLM2_WEIGHTS}
+    return [_weight_file(what, file) for what, file in files.items()]
+
+
+def _weight_file(what: str, file: WeightFile) -> Finding:
+    try:
+        path = verified(file)
+    except WeightsError as error:
+        missing = "not installed" in str(error)
+        return Finding(what, "missing" if missing else "wrong", str(error))
+    return Finding(what, "ok", f"{file.package}, SHA-256 as expected, {path.stat().st_size / 1e6:.0f} MB")
+
+
+def _configuration(config: Path | None) -> list[Finding]:
+    try:
+        settings, catalog = load(config)
+        policy = settings.policy(catalog)
+    except ConfigError as error:
+        return [Finding("settings", "wrong", str(error))]
+    models = ", ".join(catalog[candidate.model].name for candidate in policy.candidates)
+    findings = [Finding("settings", "ok", f"{settings.file or 'no file'}; candidates: {models}")]
+    findings.append(Finding("catalog", "ok", f"{len(catalog.models)} models, hash {catalog.content_hash[:12]}"))
+    try:
+        with Ledger(settings.ledger) as ledger:
+            findings.append(Finding("ledger", "ok", f"{ledger.path}, {len(ledger.runs())} runs"))
+    except LedgerError as error:
+        findings.append(Finding("ledger", "wrong", str(error)))
+    return findings
+
+
+def _credentials() -> Finding:
+    """Whether AWS credentials seem to be configured; they are not read, and nothing is called."""
+    variables = ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_BEARER_TOKEN_BEDROCK", "AWS_WEB_IDENTITY_TOKEN_FILE")
+    found = [name for name in variables if os.environ.get(name)]
+    shared = Path(os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")).expanduser()
+    if shared.is_file():
+        found.append(str(shared))
+    if found:
+        return Finding("AWS credentials", "ok", f"configured by {', '.join(found)} (not checked)")
+    return Finding("AWS credentials", "missing", "for models on Amazon Bedrock; nothing else needs them")

@@ -1,0 +1,56 @@
+"""`turnout metrics`: what a run in the ledger cost."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from turnout.cli.common import ConfigOption, JsonOption, LedgerOption, console, load, print_json
+from turnout.cli.errors import UserError
+from turnout.trace.ledger import Ledger, Run
+from turnout.trace.metrics import run_metrics
+from turnout.trace.tables import metrics_table, summary_table, to_json
+
+NAME = "metrics"
+
+
+def run(
+    run: Annotated[str | None, typer.Argument(help="Name of the run. Default: the newest.")] = None,
+    list_runs: Annotated[bool, typer.Option("--list", help="List the runs in the ledger instead.")] = False,
+    ledger: LedgerOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Print a run's turns, totals and summary from the ledger."""
+    settings, catalog = load(config)
+    with Ledger(ledger or settings.ledger, create=False, read_only=True) as opened:
+        runs = opened.runs()
+        if list_runs:
+            _list(runs, json=json)
+            return
+        if run is None and not runs:
+            raise UserError(f"{opened.path}: the ledger holds no run yet; `make demo` makes some")
+        metrics = run_metrics(opened, run or max(runs, key=lambda one: one.created_ms).name)
+    names = {model.id: model.name for model in catalog.models}
+    if json:
+        print_json(to_json(metrics, names=names))
+        return
+    out = console()
+    out.print(metrics_table(metrics, names=names), summary_table(metrics, names=names))
+
+
+def _list(runs: list[Run], *, json: bool) -> None:
+    if json:
+        print_json(runs)
+        return
+    table = Table(title="runs, the newest last", title_justify="left")
+    for heading in ("run", "started", "models", "calls", "decisions", "note"):
+        table.add_column(heading, justify="right" if heading in ("calls", "decisions") else "left", overflow="fold")
+    for one in sorted(runs, key=lambda one: one.created_ms):
+        started = datetime.fromtimestamp(one.created_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        models = "simulated" if one.simulated else "real"
+        table.add_row(one.name, started, models, str(one.calls), str(one.decisions), one.note)
+    console().print(table)

@@ -1,0 +1,250 @@
+"""Settings: ``turnout.toml`` and ``TURNOUT_*`` variables as values of the core.
+
+No setting is a secret: keys of providers stay where their own clients look for them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+
+from turnout.config.errors import ConfigError
+from turnout.config.facts import load_facts
+from turnout.config.model_names import ModelNames, model_names
+from turnout.config.pairs import DEFAULT_PAIR, Pair
+from turnout.config.settings_problems import check_variables, one_line, origin
+from turnout.config.settings_schema import PATHS, PREFIX, ClassifierKind, ClassifierTable, PolicyTable, SettingsTable
+from turnout.config.toml_file import read_toml
+from turnout.core.catalog import Catalog, UnknownModelError, unknown
+from turnout.core.cost import usd_to_pico
+from turnout.core.policy import Budget, Candidate, Policy
+
+FILE_VARIABLE = "TURNOUT_CONFIG"
+"""The variable that names the file of settings."""
+
+FILE_NAME = "turnout.toml"
+"""The file that is read from the working directory where none is named."""
+
+
+class ClassifierSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Which classifier routes, and the options of all kinds; see `ClassifierTable`.
+
+    ``model`` is a catalog id, the lowest-ranked candidate where none is named.
+    """
+
+    kind: ClassifierKind
+    timeout_seconds: float
+    model: str
+    examples: Path | None = None
+    rules: Path | None = None
+    doubt: tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What Turnout was configured with.
+
+    Attributes:
+        rules: The policy; `policy` gives it for a catalog.
+        classifier: Which classifier routes, and how.
+        ledger: The SQLite file of events.
+        overrides: The user's file of facts and prices of models, or none.
+        default_profile: The Bedrock inference profile of incoming requests that name none; none: they are refused.
+        region: The AWS region; none: boto3's own choice.
+        application_profiles: The model of each application-profile ARN, by the ARN or its last part.
+        max_prompt_chars: The longest prompt that is taken from outside, in characters.
+        record_text: Whether prompts and answers may be recorded. Off unless somebody turns it on.
+        file: The file that was read, or none.
+    """
+
+    rules: Policy
+    classifier: ClassifierSettings
+    ledger: Path
+    overrides: Path | None = None
+    default_profile: str | None = None
+    region: str | None = None
+    application_profiles: Mapping[str, str] = field(default_factory=dict)
+    max_prompt_chars: int = 200_000
+    record_text: bool = False
+    file: Path | None = None
+
+    def policy(self, catalog: Catalog) -> Policy:
+        """The policy, once its candidates were found in the catalog.
+
+        Raises:
+            ConfigError: The catalog lacks a candidate; the message names the nearest model.
+        """
+        for candidate in self.rules.candidates:
+            if candidate.model not in catalog:
+                known = [model.id for model in catalog.models]
+                raise ConfigError(f"{self.file or 'settings'}: policy: {unknown('model', candidate.model, known)}")
+        return self.rules
+
+    def resolve(self, text: str) -> str:
+        """The catalog id of a model that an incoming request names, by `default_profile` and `application_profiles`.
+
+        Raises:
+            UnknownModelError: There is no such model; the message names the nearest one.
+            ConfigError: The name lacks an inference profile and there is no default, or an ARN is not mapped.
+        """
+        return self._names.resolve(text, self.default_profile, self.application_profiles)
+
+    @cached_property
+    def _names(self) -> ModelNames:
+        return model_names(load_facts(self.overrides))
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """Settings from a file and the environment, which wins over the file.
+
+    Args:
+        path: The file. Without one it is the one that ``TURNOUT_CONFIG`` names, else ``turnout.toml`` in the working
+            directory, else there is none.
+
+    Raises:
+        ConfigError: The file cannot be read, or a key is unknown or cannot be used.
+    """
+    environment = {name.upper(): value for name, value in os.environ.items()}
+    check_variables(environment, reserved=[FILE_VARIABLE])
+    file = path or _file_in_use(environment)
+    try:
+        table = SettingsTable(**(_read(file) if file else {}))
+    except ValidationError as error:
+        raise one_line(error, file, environment) from None
+    except SettingsError as error:
+        raise ConfigError(f"environment variable {_variable_of(str(error))}: must be JSON") from None
+    loader = _Loader(file, environment, table)
+    return loader.settings()
+
+
+def default_ledger(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where the ledger lies unless settings say otherwise: the user's data directory of the XDG specification."""
+    base = environment.get("XDG_DATA_HOME", "")
+    # The specification has relative paths ignored.
+    data = Path(base) if base and Path(base).is_absolute() else Path.home() / ".local" / "share"
+    return data / "turnout" / "ledger.sqlite3"
+
+
+class _Loader:
+    """Turns one table of settings into values of the core; its errors name the key."""
+
+    def __init__(self, file: Path | None, environment: Mapping[str, str], table: SettingsTable) -> None:
+        self._file = file
+        self._environment = environment
+        self._table = table
+
+    def settings(self) -> Settings:
+        table = self._table
+        facts = load_facts(_expanded(table.overrides))
+        names = model_names(facts)
+        if table.default_profile is not None and table.default_profile not in facts.profiles:
+            raise self._error(unknown("inference profile", table.default_profile, facts.profiles), "default_profile")
+        profiles = {
+            key: self._model(names, model, "application_profiles", key)
+            for key, model in table.application_profiles.items()
+        }
+        rules = self._policy(names, table.policy)
+        return Settings(
+            rules=rules,
+            classifier=self._classifier(names, table.classifier, rules),
+            ledger=_expanded(table.ledger) or default_ledger(self._environment),
+            overrides=_expanded(table.overrides),
+            default_profile=table.default_profile,
+            region=table.region,
+            application_profiles=profiles,
+            max_prompt_chars=table.max_prompt_chars,
+            record_text=table.record_text,
+            file=self._file,
+        )
+
+    def _policy(self, names: ModelNames, table: PolicyTable) -> Policy:
+        candidates: tuple[Candidate, ...] = DEFAULT_PAIR.candidates
+        if table.candidates is not None:
+            candidates = tuple(
+                Candidate(self._model(names, candidate.model, "policy", "candidates", index, "model"), candidate.rank)
+                for index, candidate in enumerate(table.candidates)
+            )
+        elif table.cheap is not None and table.capable is not None:
+            cheap = self._model(names, table.cheap, "policy", "cheap")
+            candidates = Pair(cheap, self._model(names, table.capable, "policy", "capable")).candidates
+        budget = None
+        if table.budget is not None:
+            try:
+                budget = Budget(limit_pico=usd_to_pico(table.budget.usd), when_spent=table.budget.when_spent)
+            except ValueError as error:
+                raise self._error(str(error), "policy", "budget", "usd") from None
+        try:
+            return Policy(
+                candidates=candidates,
+                simple_bar=table.simple_bar,
+                quality_bar=table.quality_bar,
+                simple_share=table.simple_share,
+                markers=table.markers,
+                fill_ttl=table.fill_ttl,
+                horizon=table.horizon,
+                adapt=table.adapt,
+                budget=budget,
+            )
+        except ValueError as error:
+            raise self._error(str(error), "policy") from None
+
+    def _classifier(self, names: ModelNames, table: ClassifierTable, rules: Policy) -> ClassifierSettings:
+        cheap = min(rules.candidates, key=lambda candidate: candidate.rank).model
+        return ClassifierSettings(
+            kind=table.kind,
+            timeout_seconds=table.timeout_seconds,
+            model=self._model(names, table.model, "classifier", "model") if table.model else cheap,
+            examples=_expanded(table.examples),
+            rules=_expanded(table.rules),
+            doubt=table.doubt,
+        )
+
+    def _model(self, names: ModelNames, text: str, *location: int | str) -> str:
+        """The catalog id of a model that settings name; it has to say its inference profile."""
+        if ":application-inference-profile/" in text:
+            # It could be priced, but calls would go to the model's own profile, past the tags that it was made for.
+            raise self._error("an application profile cannot be called yet: name the model behind it", *location)
+        try:
+            return names.resolve(text, None, self._table.application_profiles)
+        except (UnknownModelError, ConfigError) as error:
+            raise self._error(str(error), *location) from None
+
+    def _error(self, message: str, *location: int | str) -> ConfigError:
+        dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)[1:]
+        return ConfigError(f"{origin(location, self._file, self._environment)}: {dotted}: {message}")
+
+
+def _file_in_use(environment: Mapping[str, str]) -> Path | None:
+    if environment.get(FILE_VARIABLE):
+        return Path(environment[FILE_VARIABLE]).expanduser()
+    here = Path(FILE_NAME)
+    return here if here.is_file() else None
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """The file's tables, with relative paths taken from where the file is."""
+    document = read_toml(file)
+    for *tables, key in PATHS:
+        table: Any = document
+        for name in tables:
+            table = table.get(name) if isinstance(table, dict) else None
+        if isinstance(table, dict) and isinstance(table.get(key), str):
+            table[key] = str(file.parent / Path(table[key]).expanduser())
+    return document
+
+
+def _expanded(path: Path | None) -> Path | None:
+    return None if path is None else path.expanduser()
+
+
+def _variable_of(message: str) -> str:
+    """The variable in pydantic-settings' message on one that is no JSON: it names the field in quotes."""
+    return PREFIX + message.partition('"')[2].partition('"')[0].upper()

@@ -1,0 +1,142 @@
+"""What may stand in ``turnout.toml`` and in ``TURNOUT_*`` variables.
+
+``TURNOUT_POLICY__SIMPLE_BAR`` is ``simple_bar`` of the table ``[policy]``: two underscores go one table down; lists and
+tables may be given as JSON. A variable wins over the file.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "TURNOUT_"
+"""What all our variables begin with."""
+
+NESTED = "__"
+"""What goes one table down in a variable's name."""
+
+ClassifierKind = Literal["llm", "keyword", "embedding", "cascade", "none"]
+"""Which classifier routes; ``none``: no classifier, the most capable model serves."""
+
+
+def _not_bool(value: Any) -> Any:
+    # true is 1 to Python, which is never what somebody meant by a bar or an amount.
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not true or false")
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_not_bool), Field(allow_inf_nan=False)]
+Probability = Annotated[Number, Field(ge=0, le=1)]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CandidateTable(_Table):
+    """One of ``[[policy.candidates]]``: a model and its rank of capability, the higher the more capable."""
+
+    model: Text
+    rank: Annotated[int, BeforeValidator(_not_bool)]
+
+
+class BudgetTable(_Table):
+    """``[policy.budget]``: the most that may be spent, in USD, and what happens then."""
+
+    usd: Annotated[Decimal, BeforeValidator(_not_bool), Field(gt=0, allow_inf_nan=False)]
+    when_spent: Literal["refuse", "cheapest"] = "refuse"
+
+
+class PolicyTable(_Table):
+    """``[policy]``: the keys of `turnout.core.policy.Policy`.
+
+    ``cheap`` and ``capable`` are short for two candidates. Without these and ``candidates`` it is the default pair.
+    """
+
+    candidates: Annotated[tuple[CandidateTable, ...], Field(min_length=1)] | None = None
+    cheap: Text | None = None
+    capable: Text | None = None
+    simple_bar: Probability = 0.5
+    quality_bar: Probability = 0.9
+    simple_share: Annotated[Number, Field(gt=0, lt=1)] = 0.65
+    markers: Literal["user", "fill"] = "user"
+    fill_ttl: Literal["5m", "1h"] = "5m"
+    horizon: Literal["call"] = "call"
+    adapt: bool = False
+    budget: BudgetTable | None = None
+
+    @model_validator(mode="after")
+    def _one_way_to_name_candidates(self) -> Self:
+        if (self.cheap is None) != (self.capable is None):
+            raise ValueError("'cheap' and 'capable' go together")
+        if self.cheap is not None and self.candidates is not None:
+            raise ValueError("either 'candidates' or 'cheap' and 'capable', not both")
+        return self
+
+
+class ClassifierTable(_Table):
+    """``[classifier]``: which classifier routes, and the options of all kinds.
+
+    Options of other kinds than the chosen one may stand: commands that compare classifiers use them.
+
+    Attributes:
+        kind: Which one routes; the default is the one that needs neither weights nor a model.
+        timeout_seconds: How long the router waits for a verdict.
+        model: What the LLM classifier asks, named like a candidate; none: the cheapest-ranked candidate.
+        examples: Labelled examples of the embedding and the LLM classifier; none: those that come with Turnout.
+        rules: Rules of the keyword classifier; none: those that come with Turnout.
+        doubt: The zone of P(simple) in which a cascade asks its last classifier.
+    """
+
+    kind: ClassifierKind = "keyword"
+    timeout_seconds: Annotated[Number, Field(gt=0)] = 10.0
+    model: Text | None = None
+    examples: Path | None = None
+    rules: Path | None = None
+    doubt: tuple[Probability, Probability] = (0.3, 0.7)
+
+    @model_validator(mode="after")
+    def _zone_ascends(self) -> Self:
+        if self.doubt[0] > self.doubt[1]:
+            raise ValueError("'doubt' must be a lower and an upper bound, in this order")
+        return self
+
+
+class SettingsTable(BaseSettings):
+    """The whole of ``turnout.toml``; see `turnout.config.settings.Settings` for what each key means."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix=PREFIX, env_nested_delimiter=NESTED, env_ignore_empty=True
+    )
+
+    policy: PolicyTable = PolicyTable()
+    classifier: ClassifierTable = ClassifierTable()
+    ledger: Path | None = None
+    overrides: Path | None = None
+    default_profile: Text | None = None
+    region: Text | None = None
+    application_profiles: dict[str, Text] = {}
+    max_prompt_chars: Annotated[int, BeforeValidator(_not_bool), Field(gt=0)] = 200_000
+    record_text: bool = False
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Variables first, then the file, which is passed to the constructor."""
+        return env_settings, init_settings
+
+
+PATHS = (("ledger",), ("overrides",), ("classifier", "examples"), ("classifier", "rules"))
+"""The keys that are paths: in a file they are relative to it."""

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import msgspec
+
+from turnout.config.settings_schema import PATHS, PolicyTable, SettingsTable
+from turnout.core.policy import Budget, Policy
+
+
+def test_every_key_of_the_policy_can_be_set_and_has_the_cores_default() -> None:
+    core = {field.name: field for field in msgspec.structs.fields(Policy)}
+    ours = PolicyTable.model_fields
+    assert set(ours) == set(core) | {"cheap", "capable"}
+    for name in set(core) - {"candidates"}:
+        assert ours[name].default == core[name].default, name
+
+
+def test_a_spent_budget_is_handled_as_in_the_core() -> None:
+    table = PolicyTable.model_validate({"budget": {"usd": "1"}})
+    assert table.budget is not None
+    assert table.budget.when_spent == Budget(limit_pico=1).when_spent
+
+
+def test_paths_are_keys_that_there_are() -> None:
+    for *tables, key in PATHS:
+        fields = SettingsTable.model_fields
+        for table in tables:
+            fields = type(fields[table].default).model_fields
+        assert "Path" in str(fields[key].annotation)

@@ -1,0 +1,87 @@
+"""What holds for every test: the gate for skips, a home of its own, no network beyond this machine.
+
+Tests use real clients over real sockets. Three things of the outside must not reach them: credentials and settings of
+whoever runs them, files in their home, and the network. All three are shut once, before any test is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.skip_gate import SkipGate
+
+pytest_plugins = ["pytester"]
+
+# Settings of the tools that Turnout talks to. A test that needs one sets it with `monkeypatch`.
+_FOREIGN_PREFIXES = (
+    "ANTHROPIC_",
+    "AWS_",
+    "BEDROCK_",
+    "LANGFUSE_",
+    "OLLAMA_",
+    "OPENAI_",
+    "OTEL_",
+    "STRANDS_",
+    "TURNOUT_",
+)
+_FOREIGN = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+
+_LOOPBACK = ("127.", "::1", "localhost", "::ffff:127.")
+
+# Property tests draw the same examples on every run, so that a failure is one of the code and not of the draw; and no
+# deadline, so that other work on the machine fails no test. HYPOTHESIS_PROFILE=explore draws new and more examples.
+settings.register_profile(
+    "house",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("explore", settings.get_profile("house"), derandomize=False, max_examples=2_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Shut the outside, and watch over the skips."""
+    home = tempfile.TemporaryDirectory(prefix="turnout-tests-")
+    config.add_cleanup(home.cleanup)
+    _shut_environment(Path(home.name))
+    sys.addaudithook(_refuse_network)
+    config.pluginmanager.register(SkipGate(config, Path(__file__).with_name("allowed_skips.toml")), "skip-gate")
+
+
+def _shut_environment(home: Path) -> None:
+    """Take foreign settings out of the environment, and give it a home of its own."""
+    for name in list(os.environ):
+        if name.startswith(_FOREIGN_PREFIXES) or name in _FOREIGN:
+            del os.environ[name]
+    os.environ["HOME"] = str(home)
+    for name in ("CONFIG", "DATA", "STATE", "CACHE"):
+        os.environ[f"XDG_{name}_HOME"] = str(home / name.lower())
+    # boto3 would look for credentials at an address that only a cloud machine has, and wait for it.
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    os.environ["NO_COLOR"] = "1"
+
+
+def _refuse_network(event: str, arguments: tuple[object, ...]) -> None:
+    """Audit hook: a test reaches this machine only, and a name that is not its own cannot be resolved.
+
+    Limitation: native code that opens sockets past Python, and child processes, are not seen.
+    """
+    if event == "socket.connect":
+        address = arguments[1]
+        if isinstance(address, tuple) and not str(address[0]).startswith(_LOOPBACK):
+            raise ConnectionRefusedError(f"a test tried to reach {address[0]}: tests reach this machine only")
+    elif event == "socket.getaddrinfo":
+        host = arguments[0]
+        name = host.decode() if isinstance(host, bytes) else str(host or "localhost")
+        if not name.startswith(_LOOPBACK) and name not in {"0.0.0.0", "::", socket.gethostname()}:
+            raise socket.gaierror(socket.EAI_NONAME, f"a test tried to resolve {name}: tests reach this machine only")
