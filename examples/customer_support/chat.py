@@ -1,4 +1,4 @@
-"""Talk to the agent in a terminal: ``turnout chat``. After each answer it says which model gave it, why, and the cost."""
+"""Talk to the agent in a terminal: ``turnout chat``. After each answer it says which model, why, and the cost."""
 
 from __future__ import annotations
 
@@ -82,7 +82,8 @@ def chat(options: AgentOptions, version: int, out: Console) -> None:
             run=f"chat-v{version}-{backend.name}",
             simulated=backend.simulated,
         )
-        out.print(f"{agent.name} – {backend.label}. /help for commands.", highlight=False, markup=False)
+        greeting = f"{agent.name} – {backend.label}. /help for commands."
+        out.print(greeting, highlight=False, markup=False, soft_wrap=True)
         asyncio.run(_Talk(agent, backend, heard, settings.max_prompt_chars, out).until_left())
 
 
@@ -159,7 +160,7 @@ class _Talk:
         try:
             async for event in self._conversation.stream_async(prompt, invocation_state={"turnout": names}):
                 if "data" in event:
-                    self._out.print(event["data"], end="", highlight=False, markup=False)
+                    self._out.print(event["data"], end="", highlight=False, markup=False, soft_wrap=True)
         except Exception as error:
             # The question is taken out of the history, so that the conversation can go on.
             del self._conversation.messages[before:]
@@ -189,12 +190,13 @@ class _Talk:
         self._say(f"chosen: {decision.model} ({decision.reason})")
 
     def _say(self, text: str) -> None:
-        self._out.print(text, highlight=False, markup=False)
+        self._out.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _read_line() -> str:
-    # A prompt on standard error leaves standard output to the answers.
-    print("> ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.isatty():
+        # A prompt on standard error leaves standard output to the answers.
+        print("> ", end="", file=sys.stderr, flush=True)
     line = sys.stdin.readline()
     if not line:
         raise EOFError

@@ -34,7 +34,7 @@ def most_capable(policy: Policy) -> str:
 
 
 class Models:
-    """Builds Strands models; one HTTP client each, so build once and use often.
+    """Builds Strands models; one HTTP client each, so build once, use often, and close at the end.
 
     The retries of boto3 are off: Strands and Turnout retry and fail over, and retries on several levels multiply.
 
@@ -63,6 +63,13 @@ class Models:
         self._region = None if boto_session else region
         self._openai_base_url = openai_base_url
         self._openai_api_key = openai_api_key
+        self._bedrock_clients: list[Any] = []
+
+    def close(self) -> None:
+        """Close the connections to Bedrock; the models cannot be used after it."""
+        for client in self._bedrock_clients:
+            client.close()
+        self._bedrock_clients.clear()
 
     def __call__(
         self, model_id: str, *, max_tokens: int | None = None, temperature: float | None = None
@@ -89,7 +96,7 @@ class Models:
         from botocore.config import Config
         from strands.models import BedrockModel
 
-        return BedrockModel(
+        built = BedrockModel(
             model_id=model.model_id,
             endpoint_url=self._endpoint_url,
             boto_session=self._boto_session,
@@ -97,6 +104,8 @@ class Models:
             boto_client_config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=120),
             **settings,
         )
+        self._bedrock_clients.append(built.client)
+        return built
 
     def _openai(self, model: Model, settings: dict[str, Any]) -> StrandsModel:
         from strands.models.openai import OpenAIModel

@@ -67,7 +67,7 @@ def rules() -> tuple[Rule, ...]:
 
 def support_responder() -> RuleResponder:
     """The simulated answering model of the demonstration."""
-    return RuleResponder(rules=rules(), sentences=6, characters=1200)
+    return RuleResponder(rules=rules(), sentences=8, characters=1500)
 
 
 def _where(*patterns: str, but_not: tuple[str, ...] = ()) -> str:

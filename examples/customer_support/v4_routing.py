@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
@@ -109,10 +109,10 @@ def from_environment() -> Iterator[Service]:
     policy = settings.policy(catalog)
     classifier = configured_classifier(settings, catalog)
     tools = SupportTools()
-    with Ledger(settings.ledger) as ledger, Recorder(ledger) as recorder:
+    models = Models(catalog, region=settings.region)
+    with closing(models), Ledger(settings.ledger) as ledger, Recorder(ledger) as recorder:
         decisions = DecisionLog(recorder)
         timeout_s = settings.classifier.timeout_seconds
-        models = Models(catalog, region=settings.region)
         model = build_model(models, policy, classifier, recorder=decisions, classifier_timeout_s=timeout_s, run=NAME)
         yield Service(Conversations(lambda: new_agent(model, tools)), decisions, settings.max_prompt_chars)
 

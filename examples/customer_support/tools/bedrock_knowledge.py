@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from examples.customer_support.tools.knowledge import Hit, RetrievalError
@@ -17,7 +18,7 @@ class BedrockKnowledge:
         knowledge_base_id: Which one.
         client: A boto3 client for ``bedrock-agent-runtime``; by default one with the usual AWS configuration, whose
             address ``AWS_ENDPOINT_URL_BEDROCK_AGENT_RUNTIME`` overrides.
-        region: AWS region, where the configuration names none.
+        region: AWS region; by default the AWS configuration's.
     """
 
     def __init__(self, knowledge_base_id: str, *, client: Any = None, region: str | None = None) -> None:
@@ -27,7 +28,10 @@ class BedrockKnowledge:
             from botocore.config import Config
 
             config = Config(retries={"total_max_attempts": 2}, connect_timeout=3, read_timeout=10)
-            client = boto3.client("bedrock-agent-runtime", region_name=region, config=config)
+            session = boto3.Session()
+            # boto3 does not read AWS_REGION, which AWS's own runtimes and Strands go by.
+            region = region or session.region_name or os.environ.get("AWS_REGION")
+            client = session.client("bedrock-agent-runtime", region_name=region, config=config)
         self._client = client
 
     def search(self, issue: str, top_k: int = 3) -> list[Hit]:

@@ -1,7 +1,6 @@
 """The command line as a whole: its commands, and what a user sees when something is wrong.
 
-A mistake of the user ends with one line on standard error that says what to do, and exit code 2. Commands load what
-they need when they run, so that `turnout --help` is quick.
+A mistake of the user ends with one line on standard error that says what to do, and exit code 2.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from turnout.upstream.local.extras import MissingExtraError
 from turnout.upstream.local.weights import WeightsError
 
 EXIT_USER_ERROR = 2
+EXIT_STOPPED = 130
 
 USER_ERRORS = (UserError, ConfigError, LedgerError, UnknownModelError, MissingExtraError, WeightsError)
 """What a user can mend: told in one line, without a traceback."""
@@ -37,7 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for command in (doctor, classify, chat, demo, metrics, compare, models):
-    app.command(name=command.NAME)(command.run)
+    app.command(name=command.NAME, **getattr(command, "SETTINGS", {}))(command.run)
 
 
 def _version(wanted: bool) -> None:
@@ -83,7 +83,7 @@ def _run(commands: typer.Typer, arguments: list[str], name: str) -> int:
     try:
         result = commands(args=arguments, prog_name=name, standalone_mode=False)
     except (Abort, KeyboardInterrupt):
-        return _complain("stopped", code=130)
+        return _complain("stopped", code=EXIT_STOPPED)
     except TyperException as error:
         return _complain(error.format_message())
     except USER_ERRORS as error:
@@ -92,6 +92,8 @@ def _run(commands: typer.Typer, arguments: list[str], name: str) -> int:
         # The reader of our output went away, as `| head` does.
         sys.stderr.close()
         return 0
+    if result == EXIT_STOPPED:
+        return _complain("stopped", code=EXIT_STOPPED)
     return result if isinstance(result, int) else 0
 
 

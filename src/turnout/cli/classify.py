@@ -7,7 +7,7 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -22,12 +22,14 @@ from turnout.classify.length import LengthClassifier
 from turnout.classify.protocol import Classifier
 from turnout.cli.common import ConfigOption, JsonOption, console, load, print_json, progress_console
 from turnout.cli.errors import UserError
-from turnout.config import Settings
 from turnout.core.catalog import Catalog
 from turnout.core.cost import Cost, cost_of, pico_to_usd
 from turnout.core.verdict import ClassifierCall, Verdict
 from turnout.messages.conversation import conversation_of
 from turnout.upstream.local.smollm import SMOLLM2_ID
+
+if TYPE_CHECKING:
+    from turnout.config import Settings
 
 NAME = "classify"
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 from rich.console import Console
 
-from turnout.config import Settings, load_catalog, load_settings
+from turnout.config import load_catalog
 from turnout.core.catalog import Catalog
+
+if TYPE_CHECKING:
+    from turnout.config import Settings
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="Settings file. Default: TURNOUT_CONFIG, else turnout.toml here.")
@@ -41,5 +44,7 @@ def load(config: Path | None) -> tuple[Settings, Catalog]:
     Raises:
         ConfigError: Either cannot be loaded.
     """
+    from turnout.config import load_settings
+
     settings = load_settings(config)
     return settings, load_catalog(settings.overrides)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
 
 from turnout.cli.examples import in_clone
 
 NAME = "demo"
 
+# The options are the demonstration's own, which stands in the clone: they are passed on as they are.
+SETTINGS: dict[str, Any] = {
+    "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True},
+    "add_help_option": False,
+}
+
 
 def run(context: typer.Context) -> int:
-    """Show the reference prompts with and without routing; options as of `make demo` (see `turnout demo -- --help`)."""
+    """Show the reference prompts with and without routing; `turnout demo --help` lists the options."""
     main = in_clone("examples.customer_support.demo.__main__", "main")
     from turnout.cli.app import run_function
 

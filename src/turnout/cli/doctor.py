@@ -73,13 +73,17 @@ def _extras() -> list[Finding]:
         if importlib.util.find_spec(module) is None:
             findings.append(Finding(f"extra {extra}", "missing", f"for {purpose}: pip install 'turnout[{extra}]'"))
         else:
-            findings.append(Finding(f"extra {extra}", "ok", f"{purpose}, {module} {_version(module)}"))
+            findings.append(Finding(f"extra {extra}", "ok", f"{purpose}, {_distribution(module)}"))
     return findings
 
 
-def _version(module: str) -> str:
-    packages = importlib.metadata.packages_distributions().get(module, [module])
-    return importlib.metadata.version(packages[0])
+def _distribution(module: str) -> str:
+    """Name and version of the package that a module came with; its name alone where its metadata is missing."""
+    package = importlib.metadata.packages_distributions().get(module, [module])[0]
+    try:
+        return f"{package} {importlib.metadata.version(package)}"
+    except importlib.metadata.PackageNotFoundError:
+        return package
 
 
 def _weights() -> list[Finding]:

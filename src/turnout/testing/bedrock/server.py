@@ -42,12 +42,18 @@ class LoopbackServer(ThreadingHTTPServer):
         self.engine = engine
         self.body_limit = body_limit
         self.closing = threading.Event()
-        self._connections: dict[socket.socket, threading.Thread] = {}
+        self._connections: dict[socket.socket, threading.Thread | None] = {}
         self._connections_lock = threading.Lock()
         super().__init__(("127.0.0.1", port), Handler)
 
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Start the thread of one connection."""
+        with self._connections_lock:
+            self._connections[request] = None
+        super().process_request(request, client_address)
+
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Handle one connection and remember it while it lasts."""
+        """Handle one connection; it is remembered while it lasts."""
         with self._connections_lock:
             self._connections[request] = threading.current_thread()
         try:
@@ -65,7 +71,8 @@ class LoopbackServer(ThreadingHTTPServer):
         for connection in connections:
             _shut(connection)
         for thread in connections.values():
-            thread.join(_JOIN_SECONDS)
+            if thread is not None:
+                thread.join(_JOIN_SECONDS)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is no error; anything else is logged, without the request."""

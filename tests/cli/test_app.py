@@ -1,0 +1,69 @@
+import subprocess
+import sys
+
+import pytest
+
+import turnout as package
+from tests.cli.conftest import Run
+from turnout.cli.app import run_function
+from turnout.cli.errors import UserError
+
+
+def test_help_lists_the_commands(turnout: Run) -> None:
+    code, out, _ = turnout("--help")
+    assert code == 0
+    for command in ("doctor", "classify", "chat", "demo", "metrics", "compare", "models"):
+        assert f"  {command} " in out
+
+
+def test_without_a_command_it_helps_and_fails(turnout: Run) -> None:
+    code, out, _ = turnout()
+    assert (code, "Usage: turnout" in out) == (2, True)
+
+
+def test_the_version_is_the_packages(turnout: Run) -> None:
+    assert turnout("--version")[:2] == (0, f"turnout {package.__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["metrics", "--colour"], "No such option: --colour"),
+        (["metricks"], "No such command 'metricks'"),
+        (["metrics", "--config", "missing.toml"], "missing.toml"),
+        (["models", "bedrock/global.anthropic.claude-sonnet-4-7"], "nearest"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_2(turnout: Run, arguments: list[str], message: str) -> None:
+    code, out, err = turnout(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("turnout: ")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_a_function_runs_as_a_command_line_of_its_own(capfd: pytest.CaptureFixture[str]) -> None:
+    def add(a: int, b: int = 1) -> None:
+        if b < 0:
+            raise UserError("b must not\nbe negative")
+        print(a + b)
+
+    assert run_function(add, "add", ["2", "--b", "3"]) == 0
+    assert capfd.readouterr().out == "5\n"
+    assert run_function(add, "add", ["2", "--b", "-3"]) == 2
+    assert capfd.readouterr().err == "turnout: b must not be negative\n"
+
+
+def test_ctrl_c_stops_without_a_traceback(capfd: pytest.CaptureFixture[str]) -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    assert run_function(stop, "stop", []) == 130
+    assert capfd.readouterr().err == "turnout: stopped\n"
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    command = f"{sys.executable} -c 'from turnout.cli import main; main()' models | head -n 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr == ""
+    assert "USD per million tokens" in done.stdout
