@@ -14,6 +14,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from turnout.core.cache import CacheRules
 from turnout.core.catalog import Catalog, Model
 from turnout.core.cost import cost_of
@@ -32,7 +34,7 @@ from turnout.trace.recorder import Recorder
 
 EVENTS = 100_000
 BATCH = 1_000
-REPEATS = 5
+REPEATS = 3
 
 
 def main() -> None:
@@ -63,20 +65,22 @@ def record_us(directory: Path, count: int = 20_000) -> float:
 
 def _bench_writes(directory: Path) -> None:
     # Two calls and one decision a turn, as an agent with a tool makes them.
+    decided = [_decision(turn) for turn in range(300)]
     events: list[Event] = []
     for turn in range(EVENTS // 3):
-        events += [_decision(turn), _call(turn), _call(turn)]
+        decision = msgspec.structs.replace(decided[turn % 300], event_id=new_id(), turn_id=f"turn {turn}")
+        events += [decision, _call(turn), _call(turn)]
     with Ledger(directory / "writes.db") as ledger:
         for name, kept in (
             ("calls", [event for event in events if isinstance(event, CallEvent)]),
             ("decisions", [event for event in events if isinstance(event, DecisionEvent)]),
         ):
             rates = []
-            for start in range(0, len(kept) - BATCH + 1, BATCH):
+            for start in range(0, len(kept), BATCH):
+                batch = kept[start : start + BATCH]
                 began = time.perf_counter()
-                ledger.append(kept[start : start + BATCH])
-                rates.append(BATCH / (time.perf_counter() - began))
-            ledger.append(kept)
+                ledger.append(batch)
+                rates.append(len(batch) / (time.perf_counter() - began))
             print(f"{f'{name} written, batches of {BATCH:,}':44}{statistics.median(rates):12,.0f} /s")
         metrics_s = _median_s(lambda: run_metrics(ledger, "bench"))
         print(f"{f'run_metrics() on {len(events):,} events':44}{metrics_s:12.3f} s")

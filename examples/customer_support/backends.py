@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import NamedTuple
 
 import msgspec
@@ -12,11 +12,9 @@ import msgspec
 from examples.customer_support.models import PAIRS, Models, policy_of
 from examples.customer_support.options import AgentOptions
 from examples.customer_support.responder_rules import support_responder
-from turnout.config import Pair
-from turnout.core.cache import NO_CACHE
-from turnout.core.catalog import Capabilities, Catalog, Model
+from turnout.config import PAIR_4, Pair
+from turnout.core.catalog import Catalog, Model
 from turnout.core.policy import Candidate, Policy
-from turnout.core.price import FREE
 from turnout.testing.bedrock import BedrockDouble
 
 LOCAL_ID = "local/smollm2-135m-instruct"
@@ -42,19 +40,24 @@ class Backend(NamedTuple):
     uses_tools: bool = True
 
 
-def opened(options: AgentOptions, pair: str, catalog: Catalog, region: str | None) -> AbstractContextManager[Backend]:
+@contextmanager
+def opened(options: AgentOptions, pair: str, catalog: Catalog, region: str | None) -> Iterator[Backend]:
     """The backend that the options choose, for one pair; simulated ones are new and cold each time."""
     match options.mode:
         case "simulated":
-            return simulated(catalog, pair_of(pair))
+            with simulated(catalog, pair_of(pair)) as backend:
+                yield backend
+            return
         case "live":
-            return nullcontext(live(catalog, pair_of(pair), region))
+            backend = live(catalog, pair_of(pair), region)
         case "local":
-            return nullcontext(local(catalog))
+            backend = local(catalog)
         case "openai":
             key = os.environ.get("OPENAI_API_KEY")
             url, cheap, capable = options.base_url or "", options.cheap or "", options.capable or ""
-            return nullcontext(openai_compatible(catalog, url, cheap, capable, key))
+            backend = openai_compatible(catalog, url, cheap, capable, key)
+    with closing(backend.models):
+        yield backend
 
 
 def pair_of(name: str) -> Pair:
@@ -72,9 +75,9 @@ def pair_of(name: str) -> Pair:
 def simulated(catalog: Catalog, pair: Pair) -> Iterator[Backend]:
     """A new Bedrock double, with cold caches, for as long as it is needed."""
     with BedrockDouble(support_responder(), calls_kept=1) as double:
-        models = Models(catalog, endpoint_url=double.url, boto_session=double.session())
         label = "simulated models: answers by rule from tool results, latencies and quality say nothing"
-        yield Backend("simulated", label, True, policy_of(pair), models)
+        with closing(Models(catalog, endpoint_url=double.url, boto_session=double.session())) as models:
+            yield Backend("simulated", label, True, policy_of(pair), models)
 
 
 def live(catalog: Catalog, pair: Pair, region: str | None) -> Backend:
@@ -84,37 +87,51 @@ def live(catalog: Catalog, pair: Pair, region: str | None) -> Backend:
 
 
 def openai_compatible(catalog: Catalog, base_url: str, cheap: str, capable: str, api_key: str | None) -> Backend:
-    """Two models of an OpenAI-compatible server, counted at catalog prices where there are any, else as free."""
-    entries = [_served(catalog, name) for name in (cheap, capable)]
-    known = Catalog.of([*catalog.models, *(entry for entry in entries if entry.id not in catalog)])
-    unpriced = [entry.model_id for entry in entries if entry.id not in catalog]
+    """Two models of an OpenAI-compatible server, at catalog prices where there are any, else at those of a stand-in."""
     label = f"OpenAI-compatible server at {base_url}"
+    entries, unpriced = [], []
+    for name, stand_in in zip((cheap, capable), PAIR_4, strict=True):
+        if f"openai/{name}" in catalog:
+            entries.append(catalog[f"openai/{name}"])
+        else:
+            entries.append(_served(name, catalog[stand_in]))
+            unpriced.append(f"{name} as {catalog[stand_in].name}")
     if unpriced:
-        label += f"; no price is known of {' and '.join(unpriced)}: counted as free, which suits your own machine"
-    policy = Policy(candidates=tuple(Candidate(entry.id, rank) for rank, entry in enumerate(entries)))
-    return Backend("openai", label, False, policy, Models(known, openai_base_url=base_url, openai_api_key=api_key))
+        label += f"; not in the catalog, so counted at another model's prices: {', '.join(unpriced)}"
+    return _own("openai", label, catalog, entries, uses_tools=True, openai_base_url=base_url, openai_api_key=api_key)
 
 
 def local(catalog: Catalog) -> Backend:
     """The packaged SmolLM2 as both models: real and small; it answers poorly and cannot call tools."""
     small = catalog[LOCAL_ID]
-    twin = msgspec.structs.replace(small, id=f"{LOCAL_ID}-as-capable", name=f"{small.name}, as the capable one")
-    label = "SmolLM2 135M in this process for both models: real, but it answers poorly and cannot call tools"
-    policy = Policy(candidates=(Candidate(small.id, 0), Candidate(twin.id, 1)))
-    return Backend("local", label, False, policy, Models(Catalog.of([*catalog.models, twin])), uses_tools=False)
+    cheap, capable = (catalog[model_id] for model_id in PAIR_4)
+    label = (
+        "SmolLM2 135M in this process for both models: real, but it answers poorly and cannot call tools; "
+        f"it costs nothing, and is counted at the prices of {cheap.name} and {capable.name} without their caches"
+    )
+    entries = [
+        msgspec.structs.replace(small, id=f"{LOCAL_ID}-as-{tier}", name=f"SmolLM2 as {tier}", price=stand_in.price)
+        for tier, stand_in in (("cheap", cheap), ("capable", capable))
+    ]
+    return _own("local", label, catalog, entries, uses_tools=False)
 
 
-def _served(catalog: Catalog, name: str) -> Model:
-    model_id = f"openai/{name}"
-    if model_id in catalog:
-        return catalog[model_id]
+def _own(
+    name: str, label: str, catalog: Catalog, entries: Sequence[Model], *, uses_tools: bool, **options: str | None
+) -> Backend:
+    """A backend on the user's own models; the one named last is the capable one."""
+    known = Catalog.of([*catalog.models, *(entry for entry in entries if entry.id not in catalog)])
+    policy = Policy(candidates=tuple(Candidate(entry.id, rank) for rank, entry in enumerate(entries)))
+    return Backend(name, label, False, policy, Models(known, **options), uses_tools)
+
+
+def _served(name: str, stand_in: Model) -> Model:
+    """A model that the catalog does not have. Models of one's own cost no money, but a choice needs two prices."""
     return Model(
-        id=model_id,
+        id=f"openai/{name}",
         provider="openai",
         model_id=name,
         name=name,
-        price=FREE,
+        price=stand_in.price,
         context_window=128_000,
-        cache=NO_CACHE,
-        capabilities=Capabilities(),
     )

@@ -15,6 +15,7 @@ from examples.customer_support.build import SupportAgent, build
 from examples.customer_support.options import AgentOptions
 from examples.customer_support.serving import PayloadError, read_prompt
 from examples.customer_support.tools import NoTools, SupportTools
+from examples.customer_support.tools.web import WebSearch
 from turnout.classify.configured import configured_classifier
 from turnout.config import load_catalog, load_settings
 from turnout.core.catalog import unknown
@@ -76,7 +77,7 @@ def chat(options: AgentOptions, version: int, out: Console) -> None:
             version,
             backend.models,
             backend.policy,
-            tools=SupportTools() if backend.uses_tools else NoTools(),
+            tools=SupportTools(web=WebSearch(enabled=not backend.simulated)) if backend.uses_tools else NoTools(),
             classifier=classifier,
             recorder=heard,
             run=f"chat-v{version}-{backend.name}",

@@ -24,6 +24,7 @@ class AgentOptions(msgspec.Struct, frozen=True, kw_only=True):
         capable: Its capable model.
         region: The AWS region, for live.
         all_sets: Whether the held-out and the real queries run too.
+        assess_pairs: On how many held-out pairs the classifiers are assessed; none: on all.
         ledger: The ledger's file; none: as configured.
     """
 
@@ -34,6 +35,7 @@ class AgentOptions(msgspec.Struct, frozen=True, kw_only=True):
     capable: str | None = None
     region: str | None = None
     all_sets: bool = True
+    assess_pairs: int | None = None
     ledger: Path | None = None
 
 
@@ -47,6 +49,7 @@ def checked(
     region: str | None,
     pairs: list[str] | None,
     all_sets: bool | None = None,
+    assess_pairs: int | None = None,
     ledger: Path | None,
 ) -> AgentOptions:
     """The options of a command line.
@@ -79,5 +82,6 @@ def checked(
         region=region,
         # Real models cost money or minutes: there only the five prompts run unless more is asked for.
         all_sets=mode == "simulated" if all_sets is None else all_sets,
+        assess_pairs=assess_pairs,
         ledger=ledger,
     )

@@ -263,3 +263,77 @@ with Ledger(path) as ledger:
         assert connection.execute("SELECT count(*) FROM calls").fetchone() == (150,)
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     database.close()
+
+
+def _run(script: str, path: Path) -> None:
+    preamble = """
+import os, signal, sys, threading, time, warnings
+from turnout.trace.database import Database
+warnings.simplefilter("ignore")  # newer Pythons warn of any fork beside a thread
+signal.alarm(30)
+database = Database(sys.argv[1], create=True, read_only=False, busy_timeout_s=5)
+
+def insert(name):
+    with database.write() as connection:
+        connection.execute("INSERT INTO runs (name, created_ms) VALUES (?, 1)", (name,))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", preamble + script, str(path)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def _names(path: Path) -> list[str]:
+    database = _open(path, create=False)
+    with database.use() as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        rows = connection.execute("SELECT name FROM runs ORDER BY name").fetchall()
+    database.close()
+    return [name for (name,) in rows]
+
+
+def test_a_fork_waits_for_a_thread_that_uses_the_file(tmp_path: Path) -> None:
+    script = """
+inside = threading.Event()
+
+def hold():
+    with database.write() as connection:
+        connection.execute("INSERT INTO runs (name, created_ms) VALUES ('thread', 1)")
+        inside.set()
+        time.sleep(0.1)
+
+thread = threading.Thread(target=hold)
+thread.start()
+inside.wait()
+child = os.fork()
+if child == 0:
+    signal.alarm(30)
+    insert("child")
+    os._exit(0)
+thread.join()
+insert("parent")
+sys.exit(os.wait()[1])
+"""
+    _run(script, tmp_path / "ledger.db")
+    assert _names(tmp_path / "ledger.db") == ["child", "parent", "thread"]
+
+
+def test_what_a_child_writes_outlives_the_parents_closing(tmp_path: Path) -> None:
+    script = """
+insert("before")
+to_parent, to_child = os.pipe(), os.pipe()
+if os.fork() == 0:
+    signal.alarm(30)
+    insert("child 1")
+    os.write(to_parent[1], b"x")
+    os.read(to_child[0], 1)
+    insert("child 2")
+    os.kill(os.getpid(), signal.SIGKILL)
+os.read(to_parent[0], 1)
+insert("parent")
+database.close()
+os.write(to_child[1], b"x")
+os.wait()
+"""
+    _run(script, tmp_path / "ledger.db")
+    assert _names(tmp_path / "ledger.db") == ["before", "child 1", "child 2", "parent"]

@@ -274,26 +274,29 @@ other.execute("BEGIN IMMEDIATE")
 
 def test_both_sides_of_a_fork_record(ledger: Ledger) -> None:
     script = """
-import warnings
+import signal, warnings
 warnings.simplefilter("ignore")  # newer Pythons warn of any fork beside a thread
-for number in range(200):
-    recorder.record(call(f"before-{number}"))
-for child in range(3):
+recorder.close()
+recorder = Recorder(ledger, interval_s=0.001)  # writing most of the time, so also while it forks
+for child in range(5):
+    for number in range(200):
+        recorder.record(call(f"parent-{child}-{number}"))
+    time.sleep(0.002 * child)
     if os.fork() == 0:
+        signal.alarm(30)
         for number in range(100):
             recorder.record(call(f"child-{child}-{number}"))
-        recorder.close()
-        ledger.close()
+        # Neither flushed nor closed: the child must have a thread of its own.
+        while recorder.waiting:
+            time.sleep(0.001)
         os._exit(0)
-    for number in range(100):
-        recorder.record(call(f"parent-{child}-{number}"))
-statuses = [os.wait()[1] for _ in range(3)]
+statuses = [os.wait()[1] for _ in range(5)]
 recorder.close()
 sys.exit(any(statuses))
 """
     done = _run(script, ledger)
     assert done.returncode == 0, done.stderr
-    assert len(_ids(ledger)) == 800
+    assert len(_ids(ledger)) == 5 * 200 + 5 * 100
     assert _integrity(ledger) == "ok"
 
 

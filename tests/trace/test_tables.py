@@ -112,12 +112,12 @@ def test_the_summary_says_what_stands_behind_the_totals() -> None:
         "not answered": ["Hello (failed)"],
         "cost": ["0.016505 $"],
         "of which classifier": ["0.000425 $"],
-        "not reported in full": ["1 calls; the cost is at most 0.016505 $"],
+        "not reported in full": ["calls: 1; the cost is at most 0.016505 $"],
         "mean latency": ["9.35 s"],
         "mean classifier time": ["310.50 ms"],
         "mean decision time": ["0.25 ms"],
-        "answered by": ["global.large 1 (100%)"],
-        "decided for": ["cheapest_below_bar 1 (100%)"],
+        "answered by": ["global.large 1 (100 %)"],
+        "decided for": ["cheapest_below_bar 1 (100 %)"],
         "expected cost of answers": ["0.016000 $, actual 0.016080 $ (+0.5 %)"],
     }
 

@@ -33,6 +33,10 @@ def main(
             help="Whether the held-out and the real queries run too. Default: with simulated models only.",
         ),
     ] = None,
+    assess_pairs: Annotated[
+        int | None,
+        typer.Option(min=1, help="On how many held-out pairs the classifiers are assessed. Default: all, 10 s or so."),
+    ] = None,
     chart: Annotated[Path, typer.Option(help="Where the chart goes.")] = CHART,
     ledger: Annotated[Path | None, typer.Option(help="Ledger file. Default: as configured.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of tables.")] = False,
@@ -47,6 +51,7 @@ def main(
         region=region,
         pairs=pair,
         all_sets=all_sets,
+        assess_pairs=assess_pairs,
         ledger=ledger,
     )
     report = play(options, progress_console())

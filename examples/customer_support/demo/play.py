@@ -18,6 +18,7 @@ from examples.customer_support.demo.report import Arms, Report, backend_title
 from examples.customer_support.demo.run import Answered, run_queries
 from examples.customer_support.options import AgentOptions
 from examples.customer_support.tools import NoTools, SupportTools
+from examples.customer_support.tools.web import WebSearch
 from turnout.classify.assess import Assessment, assess, judge
 from turnout.classify.embedding import EmbeddingClassifier
 from turnout.classify.examples import load_queries, of_split
@@ -81,6 +82,8 @@ class _Play:
         self._progress = progress
         self._share = settings.rules.simple_share
         self._region = options.region or settings.region
+        # The demonstration searches no web: what it shows must not depend on the network.
+        self._tools = SupportTools(web=WebSearch(enabled=False))
         smollm = LocalClassifierModel()
         self._routing = EmbeddingClassifier(settings.classifier.examples, simple_share=self._share)
         self._classifiers: dict[str, Classifier] = {
@@ -117,6 +120,9 @@ class _Play:
 
     async def _assess(self) -> list[Assessment]:
         queries = of_split(load_queries(), "held_out")
+        if self._options.assess_pairs is not None:
+            pairs = list(dict.fromkeys(query.pair for query in queries))[: self._options.assess_pairs]
+            queries = tuple(query for query in queries if query.pair in pairs)
         everyone = {**self._classifiers, "length rule": LengthClassifier()}
         task = self._progress.add_task("held-out queries", total=len(everyone) * len(queries))
         lines = []
@@ -150,7 +156,7 @@ class _Play:
                     queries,
                     run=runs[version],
                     recorder=self._recorder,
-                    tools=SupportTools() if backend.uses_tools else NoTools(),
+                    tools=self._tools if backend.uses_tools else NoTools(),
                     classifier=self._routing,
                     advance=lambda: self._progress.advance(task),
                 )

@@ -88,7 +88,7 @@ def summary_table(
     _row(table, "of which classifier", f"{usd(pico_to_usd(totals.classifier_cost.total_pico), digits)} $")
     if totals.unreported_calls:
         high = usd(pico_to_usd(totals.high_pico), digits)
-        _row(table, "not reported in full", f"{totals.unreported_calls} calls; the cost is at most {high} $")
+        _row(table, "not reported in full", f"calls: {totals.unreported_calls}; the cost is at most {high} $")
     _row(table, "mean latency", _seconds(totals.latency_ms, simulated, unit=" s"))
     _row(table, "mean classifier time", _milliseconds(totals.classifier_ms))
     _row(table, "mean decision time", _milliseconds(totals.decision_ms))
@@ -206,7 +206,7 @@ def _milliseconds(value: float | None) -> str:
 def _shares(counts: Sequence[tuple[str, int]]) -> str:
     whole = sum(count for _, count in counts)
     parts = sorted(counts, key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{name} {count} ({count / whole:.0%})" for name, count in parts) or _NOT_KNOWN
+    return ", ".join(f"{name} {count} ({100 * count / whole:.0f} %)" for name, count in parts) or _NOT_KNOWN
 
 
 def _listed(names: list[str] | tuple[str, ...]) -> str:

@@ -1,0 +1,48 @@
+"""Parts that the tests of the reference agent share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from examples.customer_support.models import Models
+from turnout.config import load_catalog
+from turnout.core.verdict import Verdict
+from turnout.messages.conversation import Conversation
+from turnout.testing.bedrock import BedrockDouble
+from turnout.trace.events import CallEvent, DecisionEvent
+from turnout.trace.records import ListRecorder
+
+CATALOG = load_catalog()
+
+
+class ByWord:
+    """Says simple where the query has the word hours, else complex."""
+
+    name = "by-word"
+
+    async def classify(self, conversation: Conversation, **kwargs: Any) -> Verdict:
+        p_simple = 0.9 if "hours" in conversation.query else 0.1
+        return Verdict(classifier=self.name, label="simple" if p_simple > 0.5 else "complex", p_simple=p_simple)
+
+
+class Events(ListRecorder):
+    """Events, told apart."""
+
+    @property
+    def calls(self) -> list[CallEvent]:
+        return [event for event in self.events if isinstance(event, CallEvent)]
+
+    @property
+    def decisions(self) -> list[DecisionEvent]:
+        return [event for event in self.events if isinstance(event, DecisionEvent)]
+
+
+def models_of(double: BedrockDouble) -> Models:
+    return Models(CATALOG, endpoint_url=double.url, boto_session=double.session())
+
+
+def usage_of(call: Any) -> Mapping[str, Any]:
+    assert call.usage is not None
+    usage: Mapping[str, Any] = call.usage
+    return usage
