@@ -98,7 +98,9 @@ def openai_compatible(catalog: Catalog, base_url: str, cheap: str, capable: str,
             unpriced.append(f"{name} as {catalog[stand_in].name}")
     if unpriced:
         label += f"; not in the catalog, so counted at another model's prices: {', '.join(unpriced)}"
-    return _own("openai", label, catalog, entries, uses_tools=True, openai_base_url=base_url, openai_api_key=api_key)
+    known, policy = _with(catalog, entries)
+    models = Models(known, openai_base_url=base_url, openai_api_key=api_key)
+    return Backend("openai", label, False, policy, models)
 
 
 def local(catalog: Catalog) -> Backend:
@@ -113,16 +115,14 @@ def local(catalog: Catalog) -> Backend:
         msgspec.structs.replace(small, id=f"{LOCAL_ID}-as-{tier}", name=f"SmolLM2 as {tier}", price=stand_in.price)
         for tier, stand_in in (("cheap", cheap), ("capable", capable))
     ]
-    return _own("local", label, catalog, entries, uses_tools=False)
+    known, policy = _with(catalog, entries)
+    return Backend("local", label, False, policy, Models(known), uses_tools=False)
 
 
-def _own(
-    name: str, label: str, catalog: Catalog, entries: Sequence[Model], *, uses_tools: bool, **options: str | None
-) -> Backend:
-    """A backend on the user's own models; the one named last is the capable one."""
+def _with(catalog: Catalog, entries: Sequence[Model]) -> tuple[Catalog, Policy]:
+    """The catalog with these models, and a policy over them; the one named last is the capable one."""
     known = Catalog.of([*catalog.models, *(entry for entry in entries if entry.id not in catalog)])
-    policy = Policy(candidates=tuple(Candidate(entry.id, rank) for rank, entry in enumerate(entries)))
-    return Backend(name, label, False, policy, Models(known, **options), uses_tools)
+    return known, Policy(candidates=tuple(Candidate(entry.id, rank) for rank, entry in enumerate(entries)))
 
 
 def _served(name: str, stand_in: Model) -> Model:

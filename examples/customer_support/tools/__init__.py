@@ -94,7 +94,7 @@ class SupportTools:
         if not issue_description.strip():
             return "Describe the device and what is wrong with it."
         try:
-            hits = self._knowledge.search(issue_description, PASSAGES)
+            hits = self._knowledge.search(shop.with_category(issue_description), PASSAGES)
         except RetrievalError as error:
             logger.warning("error=<%s> | support articles cannot be searched", error)
             return "The support articles cannot be searched just now. Offer to hand over to a technician."

@@ -93,6 +93,15 @@ def return_policy(product_category: str) -> str:
     )
 
 
+def with_category(text: str) -> str:
+    """The text, led by the category of the product that it names: a search by meaning does not know our names."""
+    named = _named_items(text)
+    if not named:
+        return text
+    category = next(one for one in _table("products")["category"] if named[0] in one["item"])
+    return f"{category['name']}: {text}"
+
+
 def families() -> list[str]:
     """The first words of the products' names, in lower case."""
     return sorted({_family(item) for item in _items()})

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
+
+import boto3
 
 from examples.customer_support.models import Models
 from turnout.config import load_catalog
@@ -38,8 +41,14 @@ class Events(ListRecorder):
         return [event for event in self.events if isinstance(event, DecisionEvent)]
 
 
+@cache
+def boto_session() -> boto3.Session:
+    """One for all doubles: it names none of them, and each new one reads botocore's service model anew."""
+    return BedrockDouble().session()
+
+
 def models_of(double: BedrockDouble) -> Models:
-    return Models(CATALOG, endpoint_url=double.url, boto_session=double.session())
+    return Models(CATALOG, endpoint_url=double.url, boto_session=boto_session())
 
 
 def usage_of(call: Any) -> Mapping[str, Any]:

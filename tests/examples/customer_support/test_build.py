@@ -24,10 +24,10 @@ def test_every_version_answers_the_test_prompts_and_records_every_call(
     for asked in TEST_PROMPTS:
         answer = agent.new_conversation()(asked.prompt, invocation_state={"turnout": {"query_id": asked.title}})
         assert str(answer).strip()
-    assert [(call.model, call.query_id) for call in events.calls] == [
-        (f"bedrock/{call.model}", asked.title)
-        for call, asked in zip(double.calls, [a for a in TEST_PROMPTS for _ in range(1 if "Hello" in a.prompt else 2)])
-    ]
+    # Two calls where a tool is called, else one: only the greeting needs no tool.
+    titles = [asked.title for asked in TEST_PROMPTS for _ in range(1 if "Hello" in asked.prompt else 2)]
+    assert [call.query_id for call in events.calls] == titles
+    assert [call.model for call in events.calls] == [f"bedrock/{call.model}" for call in double.calls]
     assert all(call.simulated and call.usage_source == "reported" and call.cost.total_pico > 0 for call in events.calls)
 
 

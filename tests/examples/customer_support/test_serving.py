@@ -20,10 +20,11 @@ from examples.customer_support.serving import (
 from examples.customer_support.tools import SupportTools
 from tests.examples.customer_support.support import ByWord, Events, models_of
 from turnout.testing.bedrock import BedrockDouble, throttling
+from turnout.upstream.local.strands_model import LocalModel
 
 
 def agent() -> Agent:
-    return Agent(model="unused", callback_handler=None)
+    return Agent(model=LocalModel(), callback_handler=None)
 
 
 def said(text: str) -> Message:
@@ -106,10 +107,14 @@ async def test_a_question_that_fails_leaves_no_trace_in_the_history(failure: typ
     conversations = Conversations(agent)
     async with conversations.agent("a") as kept:
         kept.messages.append(said("before"))
-    with pytest.raises(failure):
+
+    async def fail() -> None:
         async with conversations.agent("a") as kept:
             kept.messages.append(said("lost"))
             raise failure
+
+    with pytest.raises(failure):
+        await fail()
     async with conversations.agent("a") as kept:
         assert kept.messages == [said("before")]
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from examples.customer_support import v3_prompt_caching as v3
@@ -9,7 +10,7 @@ from tests.examples.customer_support.support import usage_of
 from turnout.testing.bedrock import BedrockDouble, block_tokens
 
 
-def head_tokens(request: dict[str, Any]) -> int:
+def head_tokens(request: Mapping[str, Any]) -> int:
     return sum(block_tokens(block) for block in [*request["toolConfig"]["tools"], *request["system"]])
 
 

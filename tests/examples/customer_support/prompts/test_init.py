@@ -10,6 +10,7 @@ from examples.customer_support.prompts import system_prompt
 from examples.customer_support.queries import TEST_PROMPTS
 from examples.customer_support.tools import SupportTools
 from turnout.messages.count import NAME, canonical_json, count_block
+from turnout.upstream.local.strands_model import LocalModel
 from turnout.upstream.local.weights import MINILM_TOKENIZER, verified
 
 STRUCTURED = "v2_structured"
@@ -19,7 +20,7 @@ LEAST, MOST = 2_500, 3_200
 
 @pytest.fixture(scope="module")
 def specs(tools: SupportTools) -> list[ToolSpec]:
-    return Agent(tools=tools.all, model="unused").tool_registry.get_all_tool_specs()
+    return Agent(tools=tools.all, model=LocalModel()).tool_registry.get_all_tool_specs()
 
 
 def head_tokens(prompt: str, specs: list[ToolSpec]) -> int:

@@ -61,6 +61,12 @@ def test_a_family_is_all_of_its_products() -> None:
     assert "lumo" in shop.families()
 
 
+def test_a_product_is_led_by_its_category() -> None:
+    assert shop.with_category("The Vantor 27 stays black") == "Monitors: The Vantor 27 stays black"
+    assert shop.with_category("an Orrin fogs") == "Cameras: an Orrin fogs"
+    assert shop.with_category("my phone is hot") == "my phone is hot"
+
+
 def test_what_is_sold_out_is_said_to_be() -> None:
     assert "out of stock" in shop.product_info("Tamlin Simple 1")
 
