@@ -2,8 +2,8 @@
 # Options: ARGS="..." is passed on to the command; PYTHON=3.12 takes that version of Python (in .venv-3.12).
 
 SYSTEM_PYTHON ?= python3
-PYTHON ?=
-ARGS ?=
+PYTHON :=
+ARGS :=
 
 # -S: the way into an environment that is there already needs the standard library only, and is faster so.
 ENVIRONMENT := $(SYSTEM_PYTHON) -S -m scripts.environment

@@ -28,7 +28,8 @@ def cli_page(module: str = "turnout.cli", name: str = "turnout", title: str = "T
     done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError(f"typer cannot write the page of {module}:\n{done.stderr[-2000:]}")
-    return NOTE + done.stdout.rstrip() + "\n"
+    page = done.stdout.replace("```console\n$ ", "```text\n")  # a usage line is no example: it does not run
+    return NOTE + page.rstrip() + "\n"
 
 
 PAGES: Mapping[str, Callable[[], str]] = {"docs/cli.md": cli_page}
