@@ -1,0 +1,67 @@
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+
+from tests.doors.strands.support import CAPABLE, CATALOG, POLICY, Events
+from turnout.core.usage import Usage
+from turnout.doors.strands.meter import metered, metered_structured
+from turnout.messages.conversation import conversation_of
+from turnout.messages.prefix import PrefixHasher
+from turnout.messages.request import request_of
+from turnout.router import OpenCall, Router
+
+USAGE = {"inputTokens": 5, "outputTokens": 7, "cacheReadInputTokens": 11, "cacheWriteInputTokens": 13}
+STREAM: list[dict[str, Any]] = [
+    {"messageStart": {"role": "assistant"}},
+    {"contentBlockDelta": {"delta": {"text": "hi"}}},
+    {"messageStop": {"stopReason": "end_turn"}},
+    {"metadata": {"usage": {**USAGE, "cacheDetails": [{"ttl": "1h", "inputTokens": 13}]}}},
+]
+
+
+async def opened(events: Events) -> OpenCall:
+    router = Router(POLICY, CATALOG, records=events)
+    conversation = conversation_of("hello")
+    request = request_of(conversation, PrefixHasher(b"key"), pin=CAPABLE)
+    return router.begin_call(await router.route(conversation, request, router.begin_turn("s")))
+
+
+async def of(items: list[Any], error: Exception | None = None) -> AsyncGenerator[Any, None]:
+    for item in items:
+        yield item
+    if error is not None:
+        raise error
+
+
+async def test_events_pass_unchanged_and_the_call_is_recorded(events: Events) -> None:
+    passed = [event async for event in metered(of(STREAM), await opened(events))]
+    assert passed == STREAM
+    (call,) = events.calls
+    assert call.usage == Usage(
+        input_tokens=5, output_tokens=7, cache_read_tokens=11, cache_write_1h_tokens=13
+    )  # the split by TTL, which Strands drops
+    assert (call.status, call.finish_reason) == ("ok", "end_turn")
+
+
+async def test_an_error_passes_and_is_recorded_by_name(events: Events) -> None:
+    with pytest.raises(ConnectionResetError):
+        async for _ in metered(of(STREAM[:2], ConnectionResetError("secret")), await opened(events)):
+            pass
+    assert (events.calls[0].status, events.calls[0].error) == ("error", "ConnectionResetError")
+
+
+async def test_a_stream_that_is_left_closes_what_it_reads(events: Events) -> None:
+    source = of(STREAM)
+    stream = metered(source, await opened(events))
+    await anext(stream)
+    await stream.aclose()
+    assert events.calls[0].status == "cancelled"
+    assert [event async for event in source] == []
+
+
+async def test_structured_output_carries_the_events_inside(events: Events) -> None:
+    items: list[Any] = [*({"event": event} for event in STREAM), {"output": 1}]
+    passed = [event async for event in metered_structured(of(items), await opened(events))]
+    assert passed == items
+    assert events.calls[0].usage.output_tokens == 7

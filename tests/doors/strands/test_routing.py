@@ -1,0 +1,55 @@
+import logging
+from typing import Any
+
+import msgspec
+import pytest
+from strands.models import CacheConfig
+
+from tests.doors.strands.support import CAPABLE, CATALOG, CHEAP, HEAD, POLICY, Events, bedrock, pair
+from turnout.core.catalog import Catalog
+from turnout.core.policy import Policy
+from turnout.doors.strands.routing import StrandsRouting
+from turnout.testing.bedrock import BedrockDouble
+
+HELLO: list[Any] = [{"role": "user", "content": [{"text": "hello"}]}]
+
+
+def routing(
+    double: BedrockDouble, policy: Policy = POLICY, catalog: Catalog = CATALOG, **options: Any
+) -> StrandsRouting:
+    return StrandsRouting(pair(double, **options), policy=policy, catalog=catalog, recorder=Events())
+
+
+async def test_the_filled_point_follows_the_system_and_has_the_plans_ttl(double: BedrockDouble) -> None:
+    made = routing(double, msgspec.structs.replace(POLICY, fill_ttl="1h"))
+    call = made.read(HELLO, None, HEAD, {})
+    _, sent = made.with_plan(call, await made.route(call), HEAD, {})
+    assert sent["system_prompt_content"] == [{"text": HEAD}, {"cachePoint": {"type": "default", "ttl": "1h"}}]
+
+
+async def test_without_a_system_nothing_is_filled_in_and_nothing_is_priced_as_if(double: BedrockDouble) -> None:
+    made = routing(double)
+    call = made.read(HELLO, None, None, {})
+    routed = await made.route(call)
+    assert routed.decision.cache_plan.markers == ()
+    assert made.with_plan(call, routed, None, {"a": 1}) == (None, {"a": 1})
+
+
+def test_a_parameter_that_a_candidate_rejects_is_refused_at_start_up(double: BedrockDouble) -> None:
+    strict = Catalog.of(
+        msgspec.structs.replace(model, rejected_parameters=("temperature",)) if model.id == CHEAP else model
+        for model in CATALOG.models
+    )
+    with pytest.raises(ValueError, match=f"{CHEAP} rejects the parameter 'temperature'"):
+        routing(double, catalog=strict, temperature=0.1)
+    assert routing(double, catalog=strict)
+
+
+def test_candidates_that_differ_in_their_cache_points_are_warned_of(
+    double: BedrockDouble, caplog: pytest.LogCaptureFixture
+) -> None:
+    models = pair(double)
+    models[CAPABLE] = bedrock(double, CAPABLE, cache_config=CacheConfig())
+    with caplog.at_level(logging.WARNING):
+        StrandsRouting(models, policy=POLICY, catalog=CATALOG)
+    assert "only some candidates place cache points of their own" in caplog.text
