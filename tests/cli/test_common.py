@@ -1,0 +1,31 @@
+from pathlib import Path
+
+import pytest
+
+from turnout.cli.common import console, load, print_json
+from turnout.config import ConfigError
+
+
+def test_settings_and_catalog_come_together_with_the_users_overrides(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("[models.claude-sonnet-4-6]\ncache.floor_tokens = 2048\n")
+    (tmp_path / "turnout.toml").write_text('overrides = "mine.toml"\n')
+    settings, catalog = load(tmp_path / "turnout.toml")
+    assert settings.overrides == tmp_path / "mine.toml"
+    assert catalog["bedrock/global.anthropic.claude-sonnet-4-6"].cache.floor_tokens == 2048
+
+
+def test_a_corrupt_file_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "turnout.toml").write_text("[policy\n")
+    with pytest.raises(ConfigError, match=r"turnout\.toml.*line 1") as raised:
+        load(tmp_path / "turnout.toml")
+    assert "\n" not in str(raised.value)
+
+
+def test_tables_are_wide_and_without_colour_where_nobody_looks() -> None:
+    assert (console().width, console().no_color) == (140, True)
+
+
+def test_json_has_its_keys_in_order(capfd: pytest.CaptureFixture[str]) -> None:
+    print_json({"b": 1, "a": [2]})
+    out = capfd.readouterr().out
+    assert out.index('"a"') < out.index('"b"')
