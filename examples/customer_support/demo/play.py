@@ -128,10 +128,7 @@ class _Play:
         lines = []
         for name, classifier in everyone.items():
             self._progress.update(task, description=f"held-out queries: {name}")
-            judged = []
-            for query in queries:
-                judged += await judge(classifier, [query])
-                self._progress.advance(task)
+            judged = await judge(classifier, queries, on_verdict=lambda _: self._progress.advance(task))
             # The packaged model runs here, so its calls cost nothing but time.
             lines.append(assess(name, judged, simple_share=self._share, cost_of_call=lambda call: NO_COST))
         self._progress.remove_task(task)

@@ -87,9 +87,25 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     cost_usd: Decimal | None
 
 
-async def judge(classifier: Classifier, queries: Sequence[LabelledQuery]) -> list[Judged]:
-    """Ask a classifier for its verdict on each query, one after the other."""
-    return [Judged(query=query, verdict=await classifier.classify(conversation_of(query.text))) for query in queries]
+async def judge(
+    classifier: Classifier,
+    queries: Sequence[LabelledQuery],
+    *,
+    on_verdict: Callable[[Judged], object] = lambda judged: None,
+) -> list[Judged]:
+    """Ask a classifier for its verdict on each query, one after the other.
+
+    Args:
+        classifier: Whom to ask.
+        queries: What to ask it.
+        on_verdict: Told of each verdict as it comes, to show progress.
+    """
+    judged = []
+    for query in queries:
+        one = Judged(query=query, verdict=await classifier.classify(conversation_of(query.text)))
+        on_verdict(one)
+        judged.append(one)
+    return judged
 
 
 def assess(

@@ -16,7 +16,7 @@ import copy
 import logging
 import threading
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -26,6 +26,7 @@ from turnout.core.verdict import UsageSource
 from turnout.messages.conversation import Message
 from turnout.messages.count import count_block, count_text
 from turnout.upstream.errors import error_name
+from turnout.upstream.strands_usage import cached_tokens_of, usage_of
 
 if TYPE_CHECKING:
     from strands.models import Model
@@ -34,23 +35,22 @@ logger = logging.getLogger(__name__)
 
 
 class _Parameters(msgspec.Struct, frozen=True):
-    """Where a provider's configuration keeps two parameters, and how its usage counts cached tokens."""
+    """Where a provider's configuration keeps two parameters."""
 
     max_tokens: tuple[str, ...]
     temperature: tuple[str, ...]
-    cached: Literal["beside", "inside"]
 
 
 _PARAMETERS = {
-    "bedrock": _Parameters(("max_tokens",), ("temperature",), "beside"),
-    "anthropic": _Parameters(("max_tokens",), ("params", "temperature"), "beside"),
-    "ollama": _Parameters(("max_tokens",), ("temperature",), "beside"),
-    "mistral": _Parameters(("max_tokens",), ("temperature",), "inside"),
-    "openai": _Parameters(("params", "max_tokens"), ("params", "temperature"), "inside"),
-    "litellm": _Parameters(("params", "max_tokens"), ("params", "temperature"), "inside"),
-    "llamacpp": _Parameters(("params", "max_tokens"), ("params", "temperature"), "inside"),
-    "openai_responses": _Parameters(("params", "max_output_tokens"), ("params", "temperature"), "inside"),
-    "gemini": _Parameters(("params", "max_output_tokens"), ("params", "temperature"), "inside"),
+    "bedrock": _Parameters(("max_tokens",), ("temperature",)),
+    "anthropic": _Parameters(("max_tokens",), ("params", "temperature")),
+    "ollama": _Parameters(("max_tokens",), ("temperature",)),
+    "mistral": _Parameters(("max_tokens",), ("temperature",)),
+    "openai": _Parameters(("params", "max_tokens"), ("params", "temperature")),
+    "litellm": _Parameters(("params", "max_tokens"), ("params", "temperature")),
+    "llamacpp": _Parameters(("params", "max_tokens"), ("params", "temperature")),
+    "openai_responses": _Parameters(("params", "max_output_tokens"), ("params", "temperature")),
+    "gemini": _Parameters(("params", "max_output_tokens"), ("params", "temperature")),
 }
 """By the name of the module in ``strands.models``."""
 
@@ -140,34 +140,11 @@ class StrandsClassifierModel:
         """What was reported, else an estimate: characters / 4 of the prompt and of the text that came."""
         if report is not None:
             try:
-                return usage_of(report, "beside" if self._parameters is None else self._parameters.cached), "reported"
+                return usage_of(report, cached_tokens_of(self._model)), "reported"
             except UsageError as error:
                 logger.warning("model=<%s>, error=<%s> | the usage report is of no use", self._model_id, error)
         prompt_tokens = count_text(system) + sum(count_block(block) for m in messages for block in m["content"])
         return Usage(input_tokens=prompt_tokens, output_tokens=count_text("".join(texts))), "estimated"
-
-
-def usage_of(report: Mapping[str, Any], cached: Literal["beside", "inside"]) -> Usage:
-    """Usage from a Strands ``metadata`` event.
-
-    Strands has one name for what providers count in two ways: Bedrock and Anthropic count cached tokens beside
-    ``inputTokens``, OpenAI, its likes and Gemini inside it.
-
-    Raises:
-        UsageError: The report contradicts itself.
-    """
-    if cached == "beside":
-        return Usage.from_bedrock(report)
-    return Usage.from_openai(
-        {
-            "prompt_tokens": report.get("inputTokens"),
-            "completion_tokens": report.get("outputTokens"),
-            "prompt_tokens_details": {
-                "cached_tokens": report.get("cacheReadInputTokens"),
-                "cache_write_tokens": report.get("cacheWriteInputTokens"),
-            },
-        }
-    )
 
 
 def _parameters_of(model: object) -> _Parameters | None:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from turnout.classify.blas import one_blas_thread
 from turnout.upstream.local.extras import require
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MOST_STEPS = 50
-_TOLERANCE = 1e-10
+_TOLERANCE = 1e-14
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -55,7 +56,13 @@ def fit_head(vectors: NDArray[Any], simple: Sequence[bool], *, l2: float) -> Hea
         raise ValueError(f"l2 must be above 0, got {l2}")
     if not np.isfinite(x).all():
         raise ValueError("vectors must be finite")
-    y = np.asarray(simple, np.float64)
+    with one_blas_thread():
+        beta = _fitted(np, x, np.asarray(simple, np.float64), l2)
+    return Head(tuple(beta[:-1].tolist()), float(beta[-1]))
+
+
+def _fitted(np: Any, x: Any, y: Any, l2: float) -> Any:
+    """The weights and, behind them, the intercept."""
     x = np.hstack([x, np.ones((len(y), 1))])
     penalty = np.full(x.shape[1], float(l2))
     penalty[-1] = 0.0
@@ -68,15 +75,13 @@ def fit_head(vectors: NDArray[Any], simple: Sequence[bool], *, l2: float) -> Hea
         step = np.linalg.solve(hessian, gradient)
         # Half of this is about how far the loss still is above its least value.
         if float(gradient @ step) < _TOLERANCE:
-            break
+            return beta
         size = 1.0
         # Full steps can overshoot where the examples are nearly separable; halving always finds a lower loss.
         while (tried := _loss(np, x, y, beta - size * step, penalty)) > loss and size > 1e-10:
             size /= 2.0
         beta, loss = beta - size * step, tried
-    else:
-        raise ArithmeticError("logistic regression did not converge")
-    return Head(tuple(beta[:-1].tolist()), float(beta[-1]))
+    raise ArithmeticError("logistic regression did not converge")
 
 
 def _loss(np: Any, x: Any, y: Any, beta: Any, penalty: Any) -> float:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from turnout.classify.blas import one_blas_thread
 from turnout.upstream.local.extras import require
 from turnout.upstream.local.weights import MINILM_TOKENIZER, MINILM_WEIGHTS, verified
 
@@ -38,7 +39,7 @@ _BATCH_TOKENS = 256
 
 
 class MiniLM:
-    """The model, loaded; safe to use from several threads.
+    """The model, loaded; safe to use from several threads, whose calls wait for each other.
 
     Args:
         weights: ``model.safetensors``.
@@ -80,8 +81,9 @@ class MiniLM:
         # Not encode_batch: its own threads gain nothing on short texts and make later forks of the process complain.
         ids = [self._tokenizer.encode(text).ids for text in texts]
         vectors = np.empty((len(ids), DIMENSIONS), np.float32)
-        for batch in _batches([len(tokens) for tokens in ids]):
-            vectors[batch] = self._forward([ids[index] for index in batch], layers)
+        with one_blas_thread():
+            for batch in _batches([len(tokens) for tokens in ids]):
+                vectors[batch] = self._forward([ids[index] for index in batch], layers)
         return vectors  # type: ignore[no-any-return]  # numpy is imported at run time, so its types are not known here
 
     def _forward(self, ids: list[list[int]], layers: int) -> Vectors:

@@ -53,6 +53,8 @@ _AND_OR = r"(?:or|and|nor|oder|und|ou|et|o|y|e|of|en)"
 _PAIR = re.compile(
     rf"(?<![\w\-])(?:{_ANY_LABEL})(?:\s*[/|]\s*|\s*,\s*(?:{_AND_OR}\s+)?|\s+{_AND_OR}\s+)(?:{_ANY_LABEL})(?![\w\-])"
 )
+# "No, it is complex" and "no wait" deny what was said before, not the label that follows.
+_EXCLAIMED = re.compile(r"\b(?:no|non|nein|nee)(?:\s*,|,?\s+(?:wait|actually)\b)")
 _NOT_AT_ALL = re.compile(r"\b(?:far from|anything but|opposite of|rather than|instead of|less than)\b")
 _MARKED = re.compile(rf"^(?:the\s+)?(?:{'|'.join(map(re.escape, MARKERS))})\s*(?:is\s*)?[:=：]\s*(.*)$")
 _THINKING = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL)
@@ -85,7 +87,7 @@ def parse_label(text: str) -> Complexity | None:
 
 def _said(text: str) -> Complexity | None:
     """The label that all that is said speaks for, if there is one that nothing speaks against."""
-    text = _NOT_AT_ALL.sub("not", _PAIR.sub(" ", text))
+    text = _NOT_AT_ALL.sub(", not", _PAIR.sub(" ", _EXCLAIMED.sub(". ", text)))
     spoken_for: set[Complexity] = set()
     against: set[Complexity] = set()
     for match in _LABEL.finditer(text):

@@ -14,7 +14,7 @@ import typer
 from rich.progress import Progress
 from rich.table import Table
 
-from turnout.classify.assess import Assessment, Figure, Judged, assess, judge
+from turnout.classify.assess import Assessment, Figure, assess, judge
 from turnout.classify.configured import KINDS, configured_classifier
 from turnout.classify.examples import LabelledSetError, load_queries, of_split
 from turnout.classify.keyword import KeywordRulesError
@@ -122,10 +122,7 @@ def _assess(classifiers: Sequence[Classifier], settings: Settings, catalog: Cata
         task = progress.add_task("held-out queries", total=len(everyone) * len(queries))
         for classifier in everyone:
             progress.update(task, description=classifier.name)
-            judged: list[Judged] = []
-            for query in queries:
-                judged += asyncio.run(judge(classifier, [query]))
-                progress.advance(task)
+            judged = asyncio.run(judge(classifier, queries, on_verdict=lambda _: progress.advance(task)))
             share = settings.rules.simple_share
             lines.append(assess(classifier.name, judged, simple_share=share, cost_of_call=price))
     if json:

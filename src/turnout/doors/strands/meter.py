@@ -6,21 +6,26 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterable
 from typing import Any
 
-from turnout.core.usage import Usage, UsageError
+from turnout.core.usage import UsageError
 from turnout.router import OpenCall
 from turnout.upstream.errors import error_name
+from turnout.upstream.strands_usage import CachedTokens, usage_of
 
 logger = logging.getLogger(__name__)
 
 
-async def metered(events: AsyncIterable[Any], call: OpenCall) -> AsyncGenerator[Any, None]:
+async def metered(
+    events: AsyncIterable[Any], call: OpenCall, cached: CachedTokens = "beside"
+) -> AsyncGenerator[Any, None]:
     """Yield each event as it comes and end ``call`` when the stream ends, fails or is abandoned.
+
+    ``cached`` is where the model's reports count cached tokens (`cached_tokens_of`).
 
     Errors pass through. A stream that its consumer leaves, or whose task is cancelled, ends the call as ``cancelled``.
     """
     try:
         async for event in events:
-            note(event, call)
+            note(event, call, cached)
             yield event
         call.end("ok")
     except Exception as error:
@@ -34,7 +39,7 @@ async def metered(events: AsyncIterable[Any], call: OpenCall) -> AsyncGenerator[
             await close()
 
 
-def note(event: Any, call: OpenCall) -> None:
+def note(event: Any, call: OpenCall, cached: CachedTokens) -> None:
     """Read one stream event: first content, stop reason and usage."""
     if not isinstance(event, dict):
         return
@@ -44,18 +49,20 @@ def note(event: Any, call: OpenCall) -> None:
         call.finish_reason(str(event["messageStop"].get("stopReason", "")))
     elif "metadata" in event and "usage" in event["metadata"]:
         try:
-            call.usage(Usage.from_bedrock(event["metadata"]["usage"]))
+            call.usage(usage_of(event["metadata"]["usage"], cached))
         except UsageError as error:
             logger.error("error=<%s> | a usage report could not be read, the call's cost is estimated", error)
 
 
-async def metered_structured(events: AsyncIterable[Any], call: OpenCall) -> AsyncGenerator[Any, None]:
+async def metered_structured(
+    events: AsyncIterable[Any], call: OpenCall, cached: CachedTokens = "beside"
+) -> AsyncGenerator[Any, None]:
     """Like `metered`, for what `Model.structured_output` yields: the stream's own events stand in ``event`` there."""
 
     async def noted() -> AsyncGenerator[Any, None]:
         async for event in events:
             if isinstance(event, dict) and "event" in event:
-                note(event["event"], call)
+                note(event["event"], call, cached)
             yield event
 
     stream = metered(noted(), call)

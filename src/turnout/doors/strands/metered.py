@@ -15,6 +15,7 @@ from turnout.doors.strands.meter import metered, metered_structured
 from turnout.doors.strands.routing import StrandsRouting
 from turnout.router import OpenCall
 from turnout.trace.events import Records
+from turnout.upstream.strands_usage import cached_tokens_of
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -89,7 +90,8 @@ class MeteredModel(Model):
         """As the wrapped model; the call is recorded with the decision that led to it."""
         call = self._routing.read(messages, tool_specs, system_prompt, kwargs)
         opened = await self._begin(call)
-        stream = metered(self.wrapped.stream(messages, tool_specs, system_prompt, **kwargs), opened)
+        events = self.wrapped.stream(messages, tool_specs, system_prompt, **kwargs)
+        stream = metered(events, opened, cached_tokens_of(self.wrapped))
         try:
             async for event in stream:
                 yield event
@@ -102,9 +104,8 @@ class MeteredModel(Model):
         """As the wrapped model; `ModelRouter` does not route these calls, so they are recorded as pinned."""
         call = self._routing.read(prompt, None, system_prompt, {**kwargs, "structured_output_model": output_model})
         opened = await self._begin(call)
-        stream = metered_structured(
-            self.wrapped.structured_output(output_model, prompt, system_prompt, **kwargs), opened
-        )
+        events = self.wrapped.structured_output(output_model, prompt, system_prompt, **kwargs)
+        stream = metered_structured(events, opened, cached_tokens_of(self.wrapped))
         try:
             async for event in stream:
                 yield event

@@ -27,6 +27,7 @@ from turnout.router import OpenCall, RefusedError, Routed
 from turnout.sessions.memory import SessionMemory
 from turnout.trace.events import Records
 from turnout.upstream.errors import error_name, is_retryable
+from turnout.upstream.strands_usage import cached_tokens_of
 
 logger = logging.getLogger(__name__)
 
@@ -143,7 +144,8 @@ class RoutedModel(Model):
             sent_specs, sent_kwargs = _structured_for(model, tool_specs, sent_kwargs)
             open_call = self.routing.begin_call(routed, model)
             try:
-                stream = metered(model.stream(messages, sent_specs, sent_system, **sent_kwargs), open_call)
+                events = model.stream(messages, sent_specs, sent_system, **sent_kwargs)
+                stream = metered(events, open_call, cached_tokens_of(model))
                 try:
                     async for event in stream:
                         yield event
@@ -169,7 +171,9 @@ class RoutedModel(Model):
             open_call = self.routing.begin_call(routed, model)
             try:
                 stream = metered_structured(
-                    model.structured_output(output_model, prompt, system_prompt, **kwargs), open_call
+                    model.structured_output(output_model, prompt, system_prompt, **kwargs),
+                    open_call,
+                    cached_tokens_of(model),
                 )
                 try:
                     async for event in stream:

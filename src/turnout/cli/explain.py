@@ -1,0 +1,48 @@
+"""`turnout explain`: one decision in words, and what would have changed it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.text import Text
+
+from turnout.cli.common import ConfigOption, JsonOption, LedgerOption, console, load, print_json
+from turnout.trace.explain import explain
+from turnout.trace.explain_text import Section, after_costs, before_costs, cost_table, printable
+from turnout.trace.ledger import Ledger
+from turnout.trace.lookup import LAST, deciding
+
+NAME = "explain"
+
+
+def run(
+    id: Annotated[
+        str, typer.Argument(help="Id of a decision, a call or a turn, or the beginning of one; last: the newest.")
+    ] = LAST,
+    ledger: LedgerOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Explain a decision: what it saw, what each model would have cost, why this one, what would have changed it."""
+    settings, _ = load(config)
+    with Ledger(ledger or settings.ledger, create=False, read_only=True) as opened:
+        event, others, calls = deciding(opened, id)
+    explanation = explain(event)
+    above, below = before_costs(explanation), after_costs(explanation, calls, others)
+    if json:
+        words = {section.heading: section.lines for section in (*above, *below)}
+        print_json({**msgspec.to_builtins(explanation), "calls": calls, "words": words})
+        return
+    out = console()
+    for section in above:
+        out.print(_shown(section))
+    out.print(cost_table(explanation))
+    for section in below:
+        out.print(_shown(section))
+
+
+def _shown(section: Section) -> Text:
+    lines = [Text(section.heading, style="bold"), *(Text("  ").append(printable(line)) for line in section.lines)]
+    return Text("\n").join([*lines, Text()])
