@@ -1,6 +1,6 @@
 """How long a decision takes, and how long the value it is made from takes to store and to read again.
 
-Run it with ``python benchmarks/bench_decide.py``. Each figure is the median of single calls in microseconds, after a
+Run it with ``python -m benchmarks.bench_decide``. Each figure is the median of single calls in microseconds, after a
 warm-up. Times of a machine that does other work at the same time are too high, seldom too low.
 """
 
@@ -124,17 +124,9 @@ def measure(candidates: int, segments: int, *, seconds: float = 0.3) -> Timing:
 
 def main() -> None:
     """Measure every size and print a table."""
-    table = Table(title="one decision, medians")
-    for heading in (
-        "candidates",
-        "segments",
-        "decide() µs",
-        "needs_verdict() µs",
-        "encode µs",
-        "decode µs",
-        "JSON bytes",
-    ):
-        table.add_column(heading, justify="right")
+    table = Table(title="one decision: medians in µs, in memory, no classifier", title_justify="left")
+    for heading in ("candidates", "segments", "decide", "needs_verdict", "encode", "decode", "bytes"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for candidates in CANDIDATES:
         for segments in SEGMENTS:
             timing = measure(candidates, segments)

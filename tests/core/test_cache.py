@@ -149,6 +149,11 @@ class TestWarmPrefixes:
         # 1,024 + 128 = 1,152; 1,024 + 3 x 128 = 1,408; 1,024 + 4 x 128 = 1,536.
         assert self.read(prompt_of(tokens, 700), NO_PLAN, state_of("h0"), IMPLICIT) == read
 
+    @pytest.mark.parametrize(("tokens", "read"), [(1_127, 1_000), (1_128, 1_128), (1_255, 1_128), (1_256, 1_256)])
+    def test_steps_begin_at_the_floor(self, tokens: int, read: int) -> None:
+        rules = CacheRules(mode="implicit", floor_tokens=1_000, step_tokens=128)
+        assert self.read(prompt_of(tokens, 700), NO_PLAN, state_of("h0"), rules) == [read]
+
     def test_a_model_without_a_cache_reads_nothing(self) -> None:
         assert self.read(prompt_of(2_000), marked(0), state_of("h0"), NO_CACHE) == []
 
@@ -167,6 +172,10 @@ class TestAfterCall:
         assert self.after(prompt_of(1_000, 1_000), marked(0)) == COLD
         assert expiries(self.after(prompt_of(1_000, 1_000), marked(0, 1))) == {"h1": MINUTES_5}
         assert self.after(prompt_of(500), marked(0)) == COLD
+
+    def test_a_prompt_of_exactly_the_floor_is_left_warm(self) -> None:
+        assert expiries(self.after(prompt_of(1_024), marked(0))) == {"h0": MINUTES_5}
+        assert expiries(self.after(prompt_of(1_024), NO_PLAN, rules=IMPLICIT)) == {"h0": MINUTES_5}
 
     def test_a_read_renews_what_it_read_for_its_own_ttl(self) -> None:
         state = state_of(entry("h0", ttl="1h", expires_ms=NOW_MS + 5), entry("h1", expires_ms=NOW_MS + 5))
@@ -241,6 +250,7 @@ class TestAfterReport:
         assert self.chances(1_819) == {"h0": 1.0, "other": 0.5}
         assert self.chances(1_818) == {"other": 0.5}
         assert self.chances(1_999, tolerance=0.0) == {"other": 0.5}
+        assert self.chances(2_000, tolerance=0.0) == {"h0": 1.0, "other": 0.5}
 
     def test_what_a_call_wrote_stays_if_the_report_comes_first(self) -> None:
         reported = after_report(COLD, self.PROMPT, 0)
@@ -262,6 +272,11 @@ class TestCacheState:
 
 
 class TestCacheRules:
+    def test_what_is_not_stated_is_what_bedrock_and_anthropic_document(self) -> None:
+        rules = CacheRules()
+        assert (rules.mode, rules.lookback_blocks, rules.max_markers, rules.ttls) == ("explicit", 20, 4, ("5m",))
+        assert (rules.floor_tokens, rules.step_tokens, rules.renewed_by_read) == (0, 1, True)
+
     @pytest.mark.parametrize(
         ("options", "message"),
         [

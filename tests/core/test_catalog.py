@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.price_table import HAIKU_4_5, HAIKU_5_5, PLAIN, SONNET_4_6
@@ -66,6 +66,7 @@ def test_what_a_request_may_need_a_model_may_have() -> None:
     assert Capabilities.__struct_fields__[: len(Needs.__struct_fields__)] == Needs.__struct_fields__
 
 
+@settings(max_examples=50)
 @given(catalogs())
 def test_a_catalog_survives_storage_with_its_hash(catalog: Catalog) -> None:
     stored = msgspec.json.decode(msgspec.json.encode(catalog), type=Catalog)

@@ -140,7 +140,7 @@ def test_the_runner_up_is_who_would_serve_if_the_chosen_one_failed(made_from: De
         ("unparsed", Reason.CLASSIFIER_UNPARSED),
     ],
 )
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(made_from=decision_inputs())
 def test_without_a_verdict_the_most_capable_eligible_candidate_serves(
     kind: FailureKind | None, reason: Reason, made_from: DecisionInput

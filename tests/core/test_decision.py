@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from tests.core.price_table import HAIKU_4_5, SONNET_4_6
 from tests.core.strategies import decision_inputs
@@ -44,6 +44,7 @@ def test_a_cache_that_is_not_given_is_cold() -> None:
     assert given_input.cache_of(SONNET_4_6.id) == COLD
 
 
+@settings(max_examples=50)
 @given(decision_inputs())
 def test_what_a_decision_is_given_survives_storage(made_from: DecisionInput) -> None:
     stored = msgspec.json.encode(made_from, order="deterministic")

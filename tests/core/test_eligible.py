@@ -117,6 +117,7 @@ def test_markers_that_a_model_would_refuse_are_named() -> None:
     plan = CachePlan((Marker(0, "1h"), Marker(1, "1h"), Marker(2, "5m")), "user")
     assert marker_reasons(plan, short) == ("cache_ttl:1h", "cache_markers:3>2")
     assert marker_reasons(plan, CacheRules(ttls=("5m", "1h"))) == ()
+    assert marker_reasons(plan, CacheRules(ttls=("5m", "1h"), max_markers=3)) == ()
 
 
 def test_markers_matter_only_where_they_came_with_the_request_and_caching_is_explicit() -> None:

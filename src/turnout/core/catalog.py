@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import itertools
 from collections.abc import Iterable
 from functools import cached_property
@@ -11,6 +10,7 @@ from functools import cached_property
 import msgspec
 
 from turnout.core.cache import NO_CACHE, CacheRules
+from turnout.core.content import content_hash
 from turnout.core.price import Price
 
 
@@ -112,7 +112,7 @@ class Catalog(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True
     @cached_property
     def content_hash(self) -> str:
         """SHA-256 over all values: two catalogs with the same hash price every call alike."""
-        return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()
+        return content_hash(self)
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from enum import StrEnum
 from typing import Literal
 
 import msgspec
+
+from turnout.core.content import content_hash
 
 
 class Reason(StrEnum):
@@ -104,4 +105,4 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     @property
     def content_hash(self) -> str:
         """SHA-256 over all values."""
-        return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()
+        return content_hash(self)
