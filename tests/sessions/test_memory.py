@@ -99,9 +99,19 @@ def test_prefixes_are_bounded_and_the_soonest_to_expire_goes_first() -> None:
     assert memory.cache(SCOPE, ["h3"]).warm("h3", 10) is not None
 
 
-def test_statistics_are_those_of_models_that_were_called() -> None:
+def test_before_the_first_call_nothing_is_known() -> None:
+    assert SessionMemory().statistics(["bedrock/m"]).models == {}
+
+
+def test_a_model_that_was_never_called_is_expected_to_be_like_the_others() -> None:
     memory = SessionMemory()
-    called(memory, WROTE)
+    for _ in range(5):
+        called(memory, WROTE)
     statistics = memory.statistics(["bedrock/m", "other"])
-    assert list(statistics.models) == ["bedrock/m"]
+    # All models together: (5·300 + 5·50) / 10 = 175 output tokens; the called one from there: (5·175 + 5·50) / 10.
+    assert statistics.of("other").output_tokens == 175
+    assert statistics.of("bedrock/m").output_tokens == 112.5
+    assert (statistics.of("other").calls, statistics.of("bedrock/m").calls) == (0, 5)
+    # A tokenizer is a model's own.
     assert statistics.of("bedrock/m").tokenizer_ratio == 1.0
+    assert statistics.of("other").tokenizer_ratio is None

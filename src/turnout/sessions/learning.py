@@ -1,4 +1,9 @@
-"""Learns means of models from finished calls, starting from stated priors."""
+"""Learns means of models from finished calls, starting from stated priors.
+
+A model that is seldom called would keep its prior while the others learn, and so be priced for answers that nobody
+here gets. Its prior is therefore what all models of the deployment learned together, which itself starts from the stated
+priors. Tokenizer ratios are a model's own and are never shared.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,7 @@ _PRIOR_WEIGHT = 5
 
 
 class ModelLearner:
-    """Running means for one model; the priors are those of `ModelStatistics`."""
+    """Running means for one model, or for all models together."""
 
     def __init__(self) -> None:
         self._calls = 0
@@ -34,9 +39,13 @@ class ModelLearner:
         self._growths += 1
         self._growth_tokens += max(0, tokens)
 
-    def snapshot(self) -> ModelStatistics:
-        """The means as they stand."""
-        prior = ModelStatistics()
+    def snapshot(self, prior: ModelStatistics | None = None) -> ModelStatistics:
+        """The means as they stand.
+
+        Args:
+            prior: What the means start from; none: the stated priors of `ModelStatistics`.
+        """
+        prior = prior or ModelStatistics()
         return ModelStatistics(
             output_tokens=_mean(prior.output_tokens, self._output_tokens, self._calls),
             calls_per_turn=max(1.0, _mean(prior.calls_per_turn, self._calls, self._turns)),

@@ -23,6 +23,10 @@ from turnout.core.usage import Usage
 from turnout.sessions.learning import ModelLearner
 
 
+_NOTHING = ModelLearner()
+"""What was learned of a model that was never called."""
+
+
 class CacheScope(msgspec.Struct, frozen=True):
     """Whose prompt cache: prefixes are warm for one provider account, region or profile, and model."""
 
@@ -45,6 +49,7 @@ class SessionMemory:
         self._sessions: OrderedDict[str, SessionView] = OrderedDict()
         self._caches: dict[CacheScope, dict[str, CacheEntry]] = {}
         self._learners: dict[str, ModelLearner] = {}
+        self._all_models = ModelLearner()
         self._lock = threading.Lock()
 
     def session(self, session_id: str) -> SessionView:
@@ -61,9 +66,15 @@ class SessionMemory:
             return CacheState(tuple(entries[key] for key in prefix_hashes if key in entries))
 
     def statistics(self, model_ids: Iterable[str]) -> Statistics:
-        """What was learned of these models; those never called are left out and have the priors."""
+        """What was learned of these models; one that was never called is expected to be like the others.
+
+        Before the first call nothing is known, and the stated priors hold.
+        """
         with self._lock:
-            return Statistics({key: self._learners[key].snapshot() for key in model_ids if key in self._learners})
+            if not self._learners:
+                return Statistics()
+            prior = self._all_models.snapshot()
+            return Statistics({key: self._learners.get(key, _NOTHING).snapshot(prior) for key in model_ids})
 
     def spent(self, session_id: str, cost_pico: int) -> None:
         """Add to what a session spent, in pico-USD."""
@@ -103,15 +114,16 @@ class SessionMemory:
         """
         with self._lock:
             learner = self._learners.setdefault(model.id, ModelLearner())
-            if usage is not None:
-                learner.call(
-                    prompt_tokens=usage.prompt_tokens,
-                    reference_tokens=request.tokens,
-                    output_tokens=usage.output_tokens,
-                    opens_turn=opens_turn,
-                )
-            if growth_tokens is not None:
-                learner.growth(growth_tokens)
+            for one in (learner, self._all_models):
+                if usage is not None:
+                    one.call(
+                        prompt_tokens=usage.prompt_tokens,
+                        reference_tokens=request.tokens,
+                        output_tokens=usage.output_tokens,
+                        opens_turn=opens_turn,
+                    )
+                if growth_tokens is not None:
+                    one.growth(growth_tokens)
             ratio = learner.snapshot().tokenizer_ratio or model.tokenizer_ratio
             prompt = request.prompt_for(ratio)
             entries = self._caches.setdefault(scope, {})
