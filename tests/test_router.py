@@ -180,6 +180,12 @@ async def test_a_refusal_names_each_candidates_reason_and_is_recorded() -> None:
     assert events.decisions[0].decision.reason is Reason.NO_ELIGIBLE_CANDIDATE
 
 
+async def test_a_pin_that_is_no_candidate_is_refused_and_says_so() -> None:
+    made, _ = router()
+    with pytest.raises(RefusedError, match=r"pin_ineligible.*unknown candidate 'p/cheep'; the nearest .* 'p/cheap'"):
+        await route(made, pin="p/cheep")
+
+
 async def test_a_spent_budget_refuses() -> None:
     made, _ = router(policy=msgspec.structs.replace(POLICY, budget=Budget(limit_pico=1)))
     made.memory.spent("s", 1)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from turnout.classify.protocol import Classifier
-from turnout.core.catalog import Catalog, Model
+from turnout.core.catalog import Catalog, Model, unknown
 from turnout.core.cost import NO_COST, cost_of
 from turnout.core.decide import decide, needs_verdict
 from turnout.core.decision import Decision, DecisionInput, FailedAttempt
@@ -28,7 +28,10 @@ from turnout.core.usage import NO_USAGE, Usage
 from turnout.core.verdict import ClassifierCall, Failure, UsageSource, Verdict
 from turnout.messages.conversation import Conversation
 from turnout.sessions.memory import CacheScope, SessionMemory
+from turnout.trace.content import Transcript
+from turnout.trace.context import OpenSpan, SpanNote, Spans, active_spans, spans_of, surrounding_span
 from turnout.trace.events import CallEvent, DecisionEvent, Records, Status, new_id
+from turnout.trace.semconv import CHAT, ROUTE
 
 logger = logging.getLogger(__name__)
 
@@ -36,22 +39,26 @@ logger = logging.getLogger(__name__)
 class RefusedError(ValueError):
     """A request that no candidate may serve; the message names each candidate's reason."""
 
-    def __init__(self, decision: Decision) -> None:
+    def __init__(self, decision: Decision, pin: str | None = None) -> None:
         self.decision = decision
         whys = "; ".join(
             f"{estimate.model}: {', '.join(estimate.ineligible) or 'eligible'}" for estimate in decision.estimates
         )
+        if pin is not None and all(estimate.model != pin for estimate in decision.estimates):
+            whys = f"{unknown('candidate', pin, [estimate.model for estimate in decision.estimates])}; {whys}"
         super().__init__(f"the request was refused ({decision.reason}): {whys}")
 
 
 class Turn(msgspec.Struct, kw_only=True):
-    """One query and everything it takes to answer it; a door keeps it through the turn's tool loop."""
+    """One query and everything it takes to answer it; a door keeps it through the turn's tool loop.
+
+    ``span`` is that of the turn's first request, whose trace the others join where nothing is around them.
+    """
 
     session_id: str
     turn_id: str
     query_id: str = ""
-    trace_id: str = ""
-    span_id: str = ""
+    span: OpenSpan | None = None
     model: str | None = None
     verdict: Verdict | None = None
     calls: int = 0
@@ -60,12 +67,17 @@ class Turn(msgspec.Struct, kw_only=True):
 
 
 class Routed(msgspec.Struct, frozen=True, kw_only=True):
-    """A decision that may be served, with what it was made from."""
+    """A decision that may be served, with what it was made from.
+
+    ``span`` is that of the request; ``conversation`` is kept only where prompts may be recorded.
+    """
 
     turn: Turn
     given: DecisionInput
     decision: Decision
     model: Model
+    span: OpenSpan
+    conversation: Conversation | None = None
 
 
 class Router:
@@ -75,7 +87,8 @@ class Router:
         policy: The rules and candidates.
         catalog: Knows every candidate.
         classifier: Asked where a verdict counts; none: the most capable then serves.
-        records: Takes the events; none: they are dropped.
+        records: Takes the events; none: they are dropped. Tracing that was set up for the process
+            (`turnout.trace.otlp`) takes them in any case.
         memory: Sessions and caches; none: a new one in memory.
         scopes: For each candidate the cache it uses; a missing one stands for itself.
         classifier_timeout_s: Seconds until the router gives up on the classifier.
@@ -116,9 +129,9 @@ class Router:
         self._timeout_s = classifier_timeout_s
         self._clock = clock
 
-    def begin_turn(self, session_id: str, *, query_id: str = "", trace_id: str = "", span_id: str = "") -> Turn:
+    def begin_turn(self, session_id: str, *, query_id: str = "") -> Turn:
         """Open a turn."""
-        return Turn(session_id=session_id, turn_id=new_id(), query_id=query_id, trace_id=trace_id, span_id=span_id)
+        return Turn(session_id=session_id, turn_id=new_id(), query_id=query_id)
 
     async def route(
         self, conversation: Conversation, request: Request, turn: Turn, *, policy: Policy | None = None
@@ -137,38 +150,59 @@ class Router:
             RefusedError: No candidate may serve it.
         """
         given = self._input(request, policy or self.policy, turn.verdict)
+        span = self._begin_request(turn)
         classifier_ms = 0.0
         if turn.verdict is None and self.classifier is not None and needs_verdict(given):
-            turn.verdict, classifier_ms = await self._classify(self.classifier, conversation, turn)
+            with span.current():
+                turn.verdict, classifier_ms = await self._classify(self.classifier, conversation, turn, span)
             given = msgspec.structs.replace(given, verdict=turn.verdict)
-        return self._decide(given, turn, classifier_ms)
+        spans = self.spans
+        kept = conversation if spans is not None and spans.record_text and span.span_id else None
+        return self._decide(given, turn, span, classifier_ms=classifier_ms, conversation=kept)
 
-    def failover(self, routed: Routed, error: str) -> Routed:
+    def failover(self, routed: Routed, error: str, *, same_request: bool = True) -> Routed:
         """Decide again after the chosen model failed before its first content.
 
         Args:
             routed: The decision whose model failed.
             error: The error's name.
+            same_request: Whether this door makes the next call by itself; not where a framework asks it anew.
 
         Raises:
             RefusedError: No other candidate may serve the request.
         """
         failed = (*routed.given.failed, FailedAttempt(routed.model.id, error))
-        now_ms = self._now_ms()
-        return self._decide(msgspec.structs.replace(routed.given, failed=failed, now_ms=now_ms), routed.turn, 0.0)
+        given = msgspec.structs.replace(routed.given, failed=failed, now_ms=self._now_ms())
+        span = routed.span if same_request else self._begin_request(routed.turn)
+        return self._decide(given, routed.turn, span, conversation=routed.conversation)
 
     def begin_call(self, routed: Routed, *, streamed: bool = True) -> OpenCall:
         """Start the record of a call to the chosen model."""
         return OpenCall(self, routed, streamed=streamed)
 
+    @property
+    def spans(self) -> Spans | None:
+        """What derives spans from the events: found among the records, else what was set up for the process."""
+        return spans_of(self._records) or active_spans()
+
     def record(self, event: CallEvent | DecisionEvent) -> None:
-        """Hand an event to the records."""
+        """Hand an event to the records, and to tracing."""
         if self._records is not None:
             self._records.record(event)
+        if spans_of(self._records) is None and (spans := active_spans()) is not None:
+            spans.record(event)
 
     def scope_of(self, model_id: str) -> CacheScope:
         """The prompt cache that a candidate uses."""
         return self._scopes.get(model_id, CacheScope(model_id))
+
+    def _begin_request(self, turn: Turn) -> OpenSpan:
+        spans = self.spans
+        if spans is None:
+            return surrounding_span()
+        span = spans.open(ROUTE, follows=turn.span)
+        turn.span = turn.span or span
+        return span
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
@@ -188,7 +222,9 @@ class Router:
             statistics=self.memory.statistics(models),
         )
 
-    async def _classify(self, classifier: Classifier, conversation: Conversation, turn: Turn) -> tuple[Verdict, float]:
+    async def _classify(
+        self, classifier: Classifier, conversation: Conversation, turn: Turn, span: OpenSpan
+    ) -> tuple[Verdict, float]:
         started = time.perf_counter()
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -209,10 +245,12 @@ class Router:
                 verdict.failure.detail,
             )
         for attempt, call in enumerate(verdict.calls, start=1):
-            self._record_classifier_call(verdict.classifier, call, attempt, turn)
+            self._record_classifier_call(verdict.classifier, call, attempt, turn, span)
         return verdict, classifier_ms
 
-    def _record_classifier_call(self, classifier: str, call: ClassifierCall, attempt: int, turn: Turn) -> None:
+    def _record_classifier_call(
+        self, classifier: str, call: ClassifierCall, attempt: int, turn: Turn, span: OpenSpan
+    ) -> None:
         error = call.error or ""
         if call.model in self.prices:
             cost = cost_of(call.usage, self.prices[call.model].price)
@@ -221,6 +259,7 @@ class Router:
             logger.error("classifier=<%s>, model=<%s> | the classifier's model has no price", classifier, call.model)
             cost, error = NO_COST, error or "unpriced_model"
         self.memory.spent(turn.session_id, cost.total_pico)
+        own = self.begin_span(CHAT, span)
         self.record(
             CallEvent(
                 event_id=new_id(),
@@ -228,8 +267,9 @@ class Router:
                 session_id=turn.session_id,
                 turn_id=turn.turn_id,
                 query_id=turn.query_id,
-                trace_id=turn.trace_id,
-                span_id=turn.span_id,
+                trace_id=own.trace_id,
+                span_id=own.span_id,
+                parent_span_id=own.parent_span_id,
                 role="classifier",
                 model=call.model,
                 classifier=classifier,
@@ -246,7 +286,22 @@ class Router:
             )
         )
 
-    def _decide(self, given: DecisionInput, turn: Turn, classifier_ms: float) -> Routed:
+    def begin_span(self, name: str, parent: OpenSpan) -> OpenSpan:
+        """Draw the ids of a span below one of ours."""
+        spans = self.spans
+        if spans is None:
+            return OpenSpan(trace_id=parent.trace_id, parent_span_id=parent.span_id or parent.parent_span_id)
+        return spans.open(name, parent=parent)
+
+    def _decide(
+        self,
+        given: DecisionInput,
+        turn: Turn,
+        span: OpenSpan,
+        *,
+        classifier_ms: float = 0.0,
+        conversation: Conversation | None = None,
+    ) -> Routed:
         started = time.perf_counter()
         decision = decide(given)
         self.record(
@@ -256,8 +311,9 @@ class Router:
                 session_id=turn.session_id,
                 turn_id=turn.turn_id,
                 query_id=turn.query_id,
-                trace_id=turn.trace_id,
-                span_id=turn.span_id,
+                trace_id=span.trace_id,
+                span_id=span.span_id,
+                parent_span_id=span.parent_span_id,
                 started_ms=given.now_ms,
                 latency_ms=(time.perf_counter() - started) * 1000,
                 classifier_ms=classifier_ms,
@@ -267,10 +323,13 @@ class Router:
             )
         )
         if decision.model is None:
-            raise RefusedError(decision)
+            raise RefusedError(decision, given.request.pin)
         turn.model = decision.model
         self.memory.served(turn.session_id, decision.model)
-        turn.routed = Routed(turn=turn, given=given, decision=decision, model=self.catalog[decision.model])
+        model = self.catalog[decision.model]
+        turn.routed = Routed(
+            turn=turn, given=given, decision=decision, model=model, span=span, conversation=conversation
+        )
         return turn.routed
 
 
@@ -278,6 +337,11 @@ class OpenCall:
     """A call to the chosen model while it runs: notes what comes, and records one event when it ends.
 
     Ending it a second time does nothing, so that a door may end it in a ``finally``.
+
+    Attributes:
+        span: The call's span; it is current while the model runs.
+        outer_usage: Set by a door: whether a span of its framework reports this call's tokens too.
+        transcript: Takes the answer where it may be recorded, else none.
     """
 
     def __init__(self, router: Router, routed: Routed, *, streamed: bool) -> None:
@@ -292,6 +356,9 @@ class OpenCall:
         self._ended = False
         routed.turn.calls += 1
         self._number = routed.turn.calls
+        self.span = router.begin_span(CHAT, routed.span)
+        self.outer_usage = False
+        self.transcript = None if routed.conversation is None else Transcript(routed.conversation)
 
     @property
     def has_content(self) -> bool:
@@ -336,8 +403,9 @@ class OpenCall:
             session_id=turn.session_id,
             turn_id=turn.turn_id,
             query_id=turn.query_id,
-            trace_id=turn.trace_id,
-            span_id=turn.span_id,
+            trace_id=self.span.trace_id,
+            span_id=self.span.span_id,
+            parent_span_id=self.span.parent_span_id,
             model=routed.model.id,
             attempt=len(routed.given.failed) + 1,
             started_ms=self._started_ms,
@@ -353,6 +421,9 @@ class OpenCall:
             streamed=self._streamed,
             simulated=router.simulated,
         )
+        noted = self.outer_usage or self.transcript is not None
+        if noted and (spans := router.spans) is not None:
+            spans.note(self.span.span_id, SpanNote(outer_usage=self.outer_usage, transcript=self.transcript))
         router.record(event)
         return event
 

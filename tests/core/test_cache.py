@@ -234,8 +234,8 @@ class TestAfterReport:
         entry("h0", chance=0.5), entry("h1", chance=0.5), entry("h2", chance=0.5), entry("other", chance=0.5)
     )
 
-    def chances(self, read_tokens: int, **options: float) -> dict[str, float]:
-        after = after_report(self.STATE, self.PROMPT, read_tokens, **options)
+    def chances(self, read_tokens: int, plan: CachePlan | None = None, **options: float) -> dict[str, float]:
+        after = after_report(self.STATE, self.PROMPT, plan or marked(2), EXPLICIT, read_tokens, **options)
         return {one.prefix_hash: one.chance for one in after.entries}
 
     def test_a_read_of_nothing_evicts_the_prompts_prefixes_and_no_others(self) -> None:
@@ -252,8 +252,21 @@ class TestAfterReport:
         assert self.chances(1_999, tolerance=0.0) == {"other": 0.5}
         assert self.chances(2_000, tolerance=0.0) == {"h0": 1.0, "other": 0.5}
 
+    def test_a_report_says_nothing_of_what_the_call_could_not_read(self) -> None:
+        # Without a cache point nothing is read; with one after the second block the third is out of reach.
+        assert self.chances(0, NO_PLAN) == {"h0": 0.5, "h1": 0.5, "h2": 0.5, "other": 0.5}
+        assert self.chances(0, marked(1)) == {"h2": 0.5, "other": 0.5}
+
+    def test_implicit_caches_are_read_in_steps(self) -> None:
+        rules = CacheRules(mode="implicit", floor_tokens=1_024, step_tokens=128)
+        state = state_of(entry("h0", chance=0.5))
+        # 1,150 tokens are read as 1,024, the last whole step: the entry is confirmed, not evicted.
+        confirmed = after_report(state, prompt_of(1_150), NO_PLAN, rules, 1_024, tolerance=0.0)
+        assert [one.chance for one in confirmed.entries] == [1.0]
+        assert after_report(state, prompt_of(1_150), NO_PLAN, rules, 0).entries == ()
+
     def test_what_a_call_wrote_stays_if_the_report_comes_first(self) -> None:
-        reported = after_report(COLD, self.PROMPT, 0)
+        reported = after_report(COLD, self.PROMPT, marked(1), EXPLICIT, 0)
         assert expiries(after_call(self.PROMPT, marked(1), EXPLICIT, reported, NOW_MS)) == {"h1": MINUTES_5}
 
 

@@ -66,6 +66,16 @@ def test_what_a_request_may_need_a_model_may_have() -> None:
     assert Capabilities.__struct_fields__[: len(Needs.__struct_fields__)] == Needs.__struct_fields__
 
 
+def test_a_model_of_which_nothing_is_stated_takes_text_and_tools_and_no_more() -> None:
+    stated = msgspec.to_builtins(Capabilities())
+    assert {name for name, able in stated.items() if able} == {
+        "tools",
+        "forced_tool_choice",
+        "structured_output",
+        "streaming",
+    }
+
+
 @settings(max_examples=50)
 @given(catalogs())
 def test_a_catalog_survives_storage_with_its_hash(catalog: Catalog) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.core.strategies import requests
 from turnout.core.cache import NO_PLAN, CachePlan, Marker, Prompt
-from turnout.core.request import HardStay, Request, Segment
+from turnout.core.request import HardStay, Needs, Request, Segment
 
 HEAD = (
     Segment(kind="tools", tokens=700, prefix_hash="t"),
@@ -59,6 +59,10 @@ def test_a_request_survives_storage(request: Request) -> None:
 def test_a_stored_request_with_an_unknown_field_is_refused() -> None:
     with pytest.raises(msgspec.ValidationError, match="unknown field `text`"):
         msgspec.json.decode(b'{"session_id": "s", "segments": [], "text": "hello"}', type=Request)
+
+
+def test_a_request_needs_only_what_it_states() -> None:
+    assert not any(msgspec.to_builtins(Needs()).values())
 
 
 def test_a_hard_stay_has_a_known_cause() -> None:

@@ -107,25 +107,36 @@ def test_missing_counts_and_nulls_are_zero() -> None:
     assert Usage.from_opentelemetry({"gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 5}) == expected
 
 
+@pytest.mark.parametrize("read", [Usage.from_bedrock, Usage.from_anthropic, Usage.from_openai])
+@pytest.mark.parametrize("report", [{}, {"promptTokenCount": 7}, {"inputTokens": None, "input_tokens": None}])
+def test_a_report_in_another_convention_is_refused_and_not_free(
+    read: Callable[[dict[str, Any]], Usage], report: dict[str, Any]
+) -> None:
+    with pytest.raises(UsageError, match="the report has none of"):
+        read(report)
+
+
 def test_writes_without_a_split_are_five_minute_ones() -> None:
     assert Usage.from_bedrock({"inputTokens": 1, "outputTokens": 1, "cacheWriteInputTokens": 7}) == Usage(
         input_tokens=1, output_tokens=1, cache_write_5m_tokens=7
     )
-    assert Usage.from_anthropic({"cache_creation_input_tokens": 7}) == Usage(cache_write_5m_tokens=7)
+    assert Usage.from_anthropic({"input_tokens": 0, "cache_creation_input_tokens": 7}) == Usage(cache_write_5m_tokens=7)
 
 
 def test_a_split_without_a_total_is_enough() -> None:
     details = [{"ttl": "5m", "inputTokens": 3}, {"ttl": "1h", "inputTokens": 4}, {"ttl": "5m", "inputTokens": 1}]
-    assert Usage.from_bedrock({"cacheDetails": details}) == Usage(cache_write_5m_tokens=4, cache_write_1h_tokens=4)
+    assert Usage.from_bedrock({"outputTokens": 0, "cacheDetails": details}) == Usage(
+        cache_write_5m_tokens=4, cache_write_1h_tokens=4
+    )
     creation = {"ephemeral_1h_input_tokens": 4}
-    assert Usage.from_anthropic({"cache_creation": creation}) == Usage(cache_write_1h_tokens=4)
+    assert Usage.from_anthropic({"output_tokens": 0, "cache_creation": creation}) == Usage(cache_write_1h_tokens=4)
 
 
 def test_a_split_of_nothing_but_zeros_is_no_split() -> None:
     creation = {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0}
-    assert Usage.from_anthropic({"cache_creation_input_tokens": 7, "cache_creation": creation}) == Usage(
-        cache_write_5m_tokens=7
-    )
+    assert Usage.from_anthropic(
+        {"input_tokens": 0, "cache_creation_input_tokens": 7, "cache_creation": creation}
+    ) == Usage(cache_write_5m_tokens=7)
 
 
 def changed(report: dict[str, Any], path: str, value: object) -> dict[str, Any]:

@@ -212,20 +212,31 @@ def after_call(prompt: Prompt, plan: CachePlan, rules: CacheRules, state: CacheS
     return CacheState(tuple(kept.values()))
 
 
-def after_report(state: CacheState, prompt: Prompt, read_tokens: int, *, tolerance: float = 0.1) -> CacheState:
+def after_report(
+    state: CacheState,
+    prompt: Prompt,
+    plan: CachePlan,
+    rules: CacheRules,
+    read_tokens: int,
+    *,
+    tolerance: float = 0.1,
+) -> CacheState:
     """The state corrected by what a provider reported to have read.
 
-    A read of 0 where warm was expected evicts the prompt's prefixes; a read of n confirms those of up to n tokens
-    (within ``tolerance``, since our counts are estimates) and evicts the longer ones.
+    Of the prefixes that the call could have read, those of up to ``read_tokens`` are confirmed and the longer ones are
+    evicted, within ``tolerance``, since our counts are estimates. The report says nothing of the others.
     """
     bound = read_tokens * (1 + tolerance)
-    lengths = dict(zip(prompt.prefix_hashes, prompt.offsets, strict=True))
+    ends = {
+        prefix_hash: (index, tokens)
+        for index, (prefix_hash, tokens) in enumerate(zip(prompt.prefix_hashes, prompt.offsets, strict=True))
+    }
     kept = []
     for entry in state.entries:
-        length = lengths.get(entry.prefix_hash)
-        if length is None:
+        index, tokens = ends.get(entry.prefix_hash, (-1, 0))
+        if index < 0 or tokens < max(rules.floor_tokens, 1) or not _reachable(index, plan, rules):
             kept.append(entry)
-        elif length <= bound:
+        elif _in_steps(tokens, rules) <= bound:
             kept.append(msgspec.structs.replace(entry, chance=1.0))
     return CacheState(tuple(kept))
 

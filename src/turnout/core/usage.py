@@ -68,8 +68,10 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         ``cacheDetails`` splits the writes by TTL; without it all writes are taken as 5 minute ones, Bedrock's default.
 
         Raises:
-            UsageError: A count is no whole number, or the details do not add up to ``cacheWriteInputTokens``.
+            UsageError: A count is no whole number, the details do not add up to ``cacheWriteInputTokens``, or there is
+                neither input nor output: the report follows another convention.
         """
+        _require_counts(usage, "inputTokens", "outputTokens")
         write_1h, write_5m = 0, 0
         for index, detail in enumerate(_sequence(usage, "cacheDetails")):
             count = _count(detail, "inputTokens", within=f"cacheDetails[{index}].")
@@ -96,8 +98,10 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         ``cache_creation`` splits the writes by TTL; without it all are taken as 5 minute ones.
 
         Raises:
-            UsageError: A count is no whole number, or the split does not add up to ``cache_creation_input_tokens``.
+            UsageError: A count is no whole number, the split does not add up to ``cache_creation_input_tokens``, or
+                there is neither input nor output: the report follows another convention.
         """
+        _require_counts(usage, "input_tokens", "output_tokens")
         split = _mapping(usage, "cache_creation")
         write_5m = _count(split, "ephemeral_5m_input_tokens", within="cache_creation.")
         write_1h = _count(split, "ephemeral_1h_input_tokens", within="cache_creation.")
@@ -125,8 +129,10 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Both spellings are read: ``prompt_tokens``/``completion_tokens`` and ``input_tokens``/``output_tokens``.
 
         Raises:
-            UsageError: A count is no whole number, or more tokens were cached than the prompt has.
+            UsageError: A count is no whole number, more tokens were cached than the prompt has, or there is neither
+                input nor output: the report follows another convention.
         """
+        _require_counts(usage, "prompt_tokens", "input_tokens", "completion_tokens", "output_tokens")
         prompt_key = _stated(usage, "prompt_tokens", "input_tokens")
         output_key = _stated(usage, "completion_tokens", "output_tokens")
         prompt_details_key = _stated(usage, "prompt_tokens_details", "input_tokens_details")
@@ -196,6 +202,12 @@ def _count(report: Mapping[str, Any], key: str, *, default: int = 0, within: str
 def _stated(report: Mapping[str, Any], *spellings: str) -> str:
     """The spelling of a key that a report uses; the first where it uses none."""
     return next((key for key in spellings if report.get(key) is not None), spellings[0])
+
+
+def _require_counts(report: Mapping[str, Any], *keys: str) -> None:
+    """A report in another convention must not read as no tokens at all, which would be free."""
+    if all(report.get(key) is None for key in keys):
+        raise UsageError(f"the report has none of {', '.join(keys)}; it has {', '.join(map(str, report)) or 'nothing'}")
 
 
 def _mapping(report: Mapping[str, Any], key: str) -> Mapping[str, Any]:

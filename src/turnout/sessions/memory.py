@@ -157,7 +157,7 @@ def _reported(
     state: CacheState, prompt: Prompt, plan: CachePlan, model: Model, usage: Usage, now_ms: int
 ) -> CacheState:
     """The state that a call with reported usage leaves: evicted where it read less than believed."""
-    believed = after_report(state, prompt, usage.cache_read_tokens)
+    believed = after_report(state, prompt, plan, model.cache, usage.cache_read_tokens)
     after = after_call(prompt, plan, model.cache, believed, now_ms)
     if usage.cache_read_tokens or usage.cache_write_tokens or model.cache.mode == "implicit":
         return after
