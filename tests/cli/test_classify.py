@@ -28,6 +28,10 @@ def test_people_get_a_table_for_each_query(turnout: Run) -> None:
     assert "P(simple)" in out
 
 
+def test_a_query_is_text_and_no_markup(turnout: Run) -> None:
+    assert "[red]why[/]" in turnout("classify", "[red]why[/]", "--only", "keyword")[1]
+
+
 def test_queries_come_from_standard_input_too(turnout: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"eins\n\nzwei\n")))
     _, out, _ = turnout("classify", "-", "--only", "keyword", "--json")

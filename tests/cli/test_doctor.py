@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
+from turnout.cli import doctor
 
 
 def findings(out: str) -> dict[str, dict[str, str]]:
@@ -22,6 +23,11 @@ def test_it_says_what_works_here(turnout: Run) -> None:
 
 def test_people_get_a_table(turnout: Run) -> None:
     assert "SmolLM2 weights" in turnout("doctor")[1]
+
+
+def test_a_missing_extra_comes_with_its_command(turnout: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(doctor.EXTRAS, "otel", ("no_such.module", "traces"))
+    assert "pip install 'turnout[otel]'" in turnout("doctor")[1]
 
 
 def test_a_wrong_setting_is_a_finding_and_the_exit_code(turnout: Run, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import msgspec
 import typer
 from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
 from turnout.classify.assess import Assessment, Figure, assess, judge
 from turnout.classify.configured import KINDS, configured_classifier
@@ -99,13 +100,13 @@ def _verdicts(classifiers: Sequence[Classifier], queries: Sequence[str], catalog
         return
     out = console()
     for query, row in zip(queries, rows, strict=True):
-        table = Table(title=query, title_justify="left")
+        table = Table(title=Text(query), title_justify="left")
         for heading in ("classifier", "label", "P(simple)", "time ms", "cost $"):
             table.add_column(heading, justify="left" if heading in ("classifier", "label") else "right")
         for verdict in row:
             p = "–" if verdict.p_simple is None else f"{verdict.p_simple:.3f}"
             table.add_row(
-                verdict.classifier, _label(verdict), p, f"{verdict.latency_ms:.1f}", _usd(_cost(verdict, catalog))
+                verdict.classifier, Text(_label(verdict)), p, f"{verdict.latency_ms:.1f}", _usd(_cost(verdict, catalog))
             )
         out.print(table)
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 from rich.table import Table
+from rich.text import Text
 
 import turnout
 from turnout.cli.common import ConfigOption, JsonOption, console, load, print_json
@@ -36,6 +37,10 @@ EXTRAS = {
     "openai": ("openai", "OpenAI-compatible servers"),
     "search": ("ddgs", "the example agent's web search"),
     "plot": ("matplotlib", "charts"),
+    "otel": ("opentelemetry.exporter.otlp.proto.http", "traces by OTLP"),
+    "langfuse": ("langfuse", "reading back from Langfuse"),
+    "parquet": ("pyarrow", "exports as Parquet"),
+    "lab": ("pandas", "tables as data frames"),
 }
 """For each extra of the package: a module that it brings, and what it is for."""
 
@@ -58,7 +63,8 @@ def run(config: ConfigOption = None, json: JsonOption = False) -> int:
         for heading in ("what", "state", "detail"):
             table.add_column(heading, overflow="fold")
         for finding in findings:
-            table.add_row(finding.what, finding.state, finding.detail)
+            # As text, not markup: the name of an extra stands in brackets.
+            table.add_row(finding.what, finding.state, Text(finding.detail))
         console().print(table)
     return 2 if any(finding.state == "wrong" for finding in findings) else 0
 
@@ -70,11 +76,18 @@ def _python() -> Finding:
 def _extras() -> list[Finding]:
     findings = []
     for extra, (module, purpose) in EXTRAS.items():
-        if importlib.util.find_spec(module) is None:
+        if not _importable(module):
             findings.append(Finding(f"extra {extra}", "missing", f"for {purpose}: pip install 'turnout[{extra}]'"))
         else:
             findings.append(Finding(f"extra {extra}", "ok", f"{purpose}, {_distribution(module)}"))
     return findings
+
+
+def _importable(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # a package above it is missing
+        return False
 
 
 def _distribution(module: str) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from turnout.cli.common import ConfigOption, JsonOption, console, load, print_json
 from turnout.config import provenance
@@ -33,7 +34,7 @@ def run(
             table.add_column(heading, overflow="fold")
         for name, fact in facts.items():
             note = ("disputed: " if fact.disputed else "") + fact.note
-            table.add_row(name, fact.source, str(fact.read or ""), note)
+            table.add_row(name, Text(fact.source), str(fact.read or ""), Text(note))
         console().print(_listing([entry]), table)
         return
     chosen = [entry for entry in catalog.models if provider in (None, entry.provider)]
