@@ -16,7 +16,9 @@ from turnout.messages.conversation import Conversation, conversation_of
 from turnout.messages.prefix import PrefixHasher
 from turnout.messages.request import request_of
 from turnout.router import RefusedError, Router
+from turnout.trace.context import OpenSpan, SpanNote
 from turnout.trace.events import CallEvent, DecisionEvent, Event
+from turnout.trace.span_ids import SpanIds
 
 HASHER = PrefixHasher(b"key of the test")
 CHEAP = Model(
@@ -202,6 +204,88 @@ async def test_failover_takes_the_other_candidate_and_then_gives_up() -> None:
     with pytest.raises(RefusedError):
         made.failover(following, "ThrottlingException")
     assert len(events.decisions) == 3
+
+
+class Spans(Events):
+    """Events, and the ids of spans."""
+
+    record_text = False
+
+    def __init__(self, *, record_text: bool = False) -> None:
+        super().__init__()
+        self._ids = SpanIds()
+        self.record_text = record_text
+        self.notes: dict[str, SpanNote] = {}
+
+    @property
+    def span_source(self) -> Any:
+        return self
+
+    def open(self, name: str, *, parent: OpenSpan | None = None, follows: OpenSpan | None = None) -> OpenSpan:
+        return self._ids.open(name, parent=parent, follows=follows)
+
+    def note(self, span_id: str, note: SpanNote) -> None:
+        self.notes[span_id] = note
+
+
+def traced(says: Verdict = SIMPLE, **options: Any) -> tuple[Router, Spans]:
+    spans = Spans(**options)
+    return Router(POLICY, CATALOG, classifier=Rule(says), records=spans), spans
+
+
+async def test_a_request_is_a_span_and_its_calls_are_below_it() -> None:
+    classifying = ClassifierCall(model="p/cheap")
+    made, spans = traced(Verdict(classifier="rule", label="simple", p_simple=0.9, calls=(classifying,)))
+    routed = await route(made)
+    made.begin_call(routed).end("error", error="ThrottlingException")
+    made.begin_call(made.failover(routed, "ThrottlingException")).end()
+    first, failover = spans.decisions
+    assert (
+        (first.span_id, first.parent_span_id)
+        == (failover.span_id, failover.parent_span_id)
+        == (routed.span.span_id, "")
+    )
+    assert {call.parent_span_id for call in spans.calls} == {first.span_id}
+    assert len({call.span_id for call in spans.calls} | {first.span_id}) == 4
+    assert {event.trace_id for event in spans.all} == {routed.span.trace_id}
+
+
+async def test_a_failover_that_somebody_else_asks_for_is_a_request_of_its_own() -> None:
+    made, spans = traced()
+    routed = await route(made)
+    following = made.failover(routed, "ThrottlingException", same_request=False)
+    assert following.span.span_id not in {"", routed.span.span_id}
+    assert following.span.trace_id == routed.span.trace_id
+    assert spans.decisions[1].span_id == following.span.span_id
+
+
+async def test_the_requests_of_a_turn_share_a_trace() -> None:
+    made, spans = traced()
+    conversation = conversation_of("hello")
+    turn = made.begin_turn("s")
+    for _ in range(2):
+        await made.route(conversation, request_of(conversation, HASHER), turn)
+    assert len({event.trace_id for event in spans.decisions}) == 1
+    assert len({event.span_id for event in spans.decisions}) == 2
+
+
+@pytest.mark.parametrize("record_text", [False, True])
+async def test_a_conversation_is_kept_only_where_it_may_be_recorded(record_text: bool) -> None:
+    made, spans = traced(record_text=record_text)
+    routed = await route(made, "my card is 4111")
+    call = made.begin_call(routed)
+    assert (call.transcript is not None) is (routed.conversation is not None) is record_text
+    call.end()
+    assert set(spans.notes) == ({call.span.span_id} if record_text else set())
+
+
+async def test_without_tracing_there_are_no_spans() -> None:
+    made, events = router()
+    routed = await route(made)
+    call = made.begin_call(routed)
+    call.outer_usage = True
+    call.end()
+    assert {(event.trace_id, event.span_id, event.parent_span_id) for event in events.all} == {("", "", "")}
 
 
 async def test_a_finished_call_is_recorded_priced_and_learned_from() -> None:

@@ -1,9 +1,14 @@
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from turnout.cli.common import console, load, print_json
+from turnout.cli.common import console, load, open_for_reading, print_json
 from turnout.config import ConfigError
+from turnout.trace.errors import LedgerError
+from turnout.trace.ledger import Ledger
+from turnout.trace.schema import MIGRATIONS
 
 
 def test_settings_and_catalog_come_together_with_the_users_overrides(tmp_path: Path) -> None:
@@ -29,3 +34,18 @@ def test_json_has_its_keys_in_order(capfd: pytest.CaptureFixture[str]) -> None:
     print_json({"b": 1, "a": [2]})
     out = capfd.readouterr().out
     assert out.index('"a"') < out.index('"b"')
+
+
+def test_an_older_ledger_is_brought_up_to_date_and_then_only_read(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    Ledger(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        for table in ("calls", "decisions", "snapshots", "runs"):
+            connection.execute(f"DROP TABLE {table}")
+        for statement in MIGRATIONS[0]:
+            connection.execute(statement)
+        connection.execute("PRAGMA user_version = 1")
+    with open_for_reading(path) as ledger:
+        assert ledger.runs() == []
+        with pytest.raises(LedgerError):
+            ledger.describe("run", note="x")

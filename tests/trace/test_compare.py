@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from turnout.core.cost import Cost
 from turnout.core.price import flat_price
 from turnout.core.usage import Usage
-from turnout.trace.compare import Change, compare
+from turnout.trace.compare import Change, compare, compare_typed
 from turnout.trace.events import new_id
 from turnout.trace.metrics import RunMetrics, TurnMetrics, TurnStatus, totals_of
+from turnout.trace.typed import TYPED_IN, typed_totals
 
 HAIKU = flat_price("1", "5", cache_read="0.1", cache_write_5m="1.25")
 
@@ -230,3 +231,40 @@ def test_many_queries_have_the_interval_of_the_normal_approximation() -> None:
     assert interval.mean == Decimal("0.001")
     assert f"{interval.high - interval.mean:.7f}" == "0.0000566"
     assert interval.high - interval.mean == interval.mean - interval.low
+
+
+def test_the_reference_system_before_typed_in() -> None:
+    # v3 as the lab prints it: $0.0438, 8.10 s, 4,228 in, 1,795 out; v4 $0.0369, 5.594 s, 12,944 in, 1,768 out.
+    after = _turn("q", 36_900_000_000, usage=Usage(input_tokens=12_944, output_tokens=1768), latency_ms=5594)
+    typed = typed_totals("cost=0.0438,latency=8.10,input=4228,output=1795")
+    comparison = compare_typed(typed, _run("v4", [after]))
+    assert (comparison.before, comparison.basis, comparison.simulated) == (TYPED_IN, "typed", False)
+    assert _percent(comparison.cost) == "-15.8"
+    assert comparison.latency is not None
+    assert _percent(comparison.latency) == "-30.9"
+    assert _percent(comparison.input) == "206.1"
+    assert _percent(comparison.output) == "-1.5"
+    assert comparison.cache_read == Change(None, Decimal(0))
+    assert (comparison.cache_read.difference, comparison.cache_read.percent) == (None, None)
+    assert "typed in" in comparison.note
+    assert (comparison.pairs, comparison.interval, comparison.repriced) == ((), None, None)
+
+
+def test_typed_in_is_held_against_all_turns_and_says_what_was_not_answered() -> None:
+    after = _run("v4", [_turn("a", 3), _turn("b", 4, status="failed")])
+    comparison = compare_typed(typed_totals("cost=0"), after)
+    assert comparison.cost == Change(Decimal("0E-12"), Decimal("7E-12"))
+    assert comparison.unanswered == ("b",)
+
+
+def test_the_classifier_of_the_run_is_repriced_beside_a_typed_cost() -> None:
+    after = _run("v4", [_turn("a", 10**9, classifier_pico=5, classified=True)])
+    comparison = compare_typed(typed_totals("cost=0.002"), after, classifier_price=HAIKU, classifier_name="Haiku")
+    # 400 prompt tokens at 1 and 5 output tokens at 5 USD a million are 425 millionths.
+    assert comparison.repriced == Change(Decimal("0.002000000000"), Decimal("0.001425000000"))
+    assert "typed in is left as it is" in comparison.assumption
+
+
+def test_the_latency_of_simulated_models_is_none_beside_a_typed_one() -> None:
+    comparison = compare_typed(typed_totals("cost=1,latency=5"), _run("v4", [_turn("a", 1, simulated=True)]))
+    assert (comparison.latency, comparison.simulated) == (None, True)

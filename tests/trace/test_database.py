@@ -96,7 +96,7 @@ def test_an_older_schema_cannot_be_read_only(tmp_path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.close()
-    assert "open it once for writing" in _refusal(path, read_only=True)
+    assert "`turnout doctor` brings it up to date" in _refusal(path, read_only=True)
     _open(path).close()
     _open(path, read_only=True).close()
 

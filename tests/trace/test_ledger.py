@@ -10,13 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from tests.trace import decided
 from turnout.core.cost import Cost
 from turnout.core.decide import decide
 from turnout.core.usage import Usage
-from turnout.trace.encode import canonical
+from turnout.trace.encode import DECISION_COLUMNS, canonical, decision_row
 from turnout.trace.errors import EventError, LedgerError
 from turnout.trace.events import CallEvent, DecisionEvent, Event, new_id
 from turnout.trace.ledger import Ledger, Run
+from turnout.trace.pack import unpacked
+from turnout.trace.schema import MIGRATIONS
 from turnout.trace.spill import spill, spilled
 
 
@@ -91,7 +94,37 @@ def test_a_decision_replays_byte_for_byte(
         read = other.decision(recorded.event_id)
         [(stored,)] = other.select("SELECT decision FROM decisions WHERE event_id = ?", (recorded.event_id,))
     assert read == recorded
-    assert canonical(decide(read.given)) == canonical(read.decision) == stored.encode()
+    assert canonical(decide(read.given)) == canonical(read.decision) == unpacked(stored)
+
+
+def test_a_ledger_of_the_first_schema_is_brought_up_and_read(tmp_path: Path) -> None:
+    recorded = decided.decided()
+    policy, catalog = recorded.given.policy, recorded.given.catalog
+    row = dict(zip(DECISION_COLUMNS, decision_row(recorded, policy.content_hash, catalog.content_hash), strict=True))
+    del row["parent_span_id"]  # came with a later step
+    # The first version wrote JSON as text.
+    row |= {name: unpacked(row[name]).decode() for name in ("given", "decision")}
+    path = tmp_path / "old.db"
+    connection = sqlite3.connect(path)
+    for statement in MIGRATIONS[0]:
+        connection.execute(statement)
+    connection.execute("PRAGMA user_version = 1")
+    connection.execute(
+        f"INSERT INTO decisions ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", list(row.values())
+    )
+    snapshots = [(policy.content_hash, "policy", policy), (catalog.content_hash, "catalog", catalog)]
+    connection.executemany(
+        "INSERT INTO snapshots VALUES (?, ?, ?)",
+        [(known, kind, canonical(it).decode()) for known, kind, it in snapshots],
+    )
+    connection.commit()
+    connection.close()
+    with Ledger(path) as ledger:
+        ledger.append([msgspec.structs.replace(recorded, event_id="packed")])
+        assert ledger.select("SELECT typeof(given) FROM decisions") == [("text",), ("blob",)]
+        old, new = ledger.decisions()
+    assert old == recorded
+    assert canonical(decide(old.given)) == canonical(new.decision) == row["decision"].encode()
 
 
 def test_policies_and_catalogs_are_kept_once(

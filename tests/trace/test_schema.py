@@ -73,6 +73,26 @@ def test_an_older_ledger_takes_the_new_steps_and_keeps_its_rows(
     assert connection.execute("SELECT name, owner FROM runs").fetchall() == [("kept", "me")]
 
 
+def test_the_span_that_an_event_was_recorded_in_becomes_its_parent(connection: sqlite3.Connection) -> None:
+    # Until the third step events had no spans of their own.
+    for version, statements in enumerate(MIGRATIONS[:2], start=1):
+        for statement in statements:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {version}")
+    for table in ("calls", "decisions"):
+        columns = [column for column in _columns(connection, table) if column != "sequence"]
+        for number, span_id in enumerate(("b7ad6b7169203331", "")):
+            values = dict.fromkeys(columns, 1) | {"event_id": str(number), "span_id": span_id}
+            connection.execute(
+                f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
+                list(values.values()),
+            )
+    migrate(connection)
+    for table in ("calls", "decisions"):
+        rows = connection.execute(f"SELECT span_id, parent_span_id FROM {table} ORDER BY event_id").fetchall()
+        assert rows == [("", "b7ad6b7169203331"), ("", "")]
+
+
 def test_a_step_that_fails_leaves_the_ledger_as_it_was(
     connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

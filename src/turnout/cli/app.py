@@ -14,7 +14,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 import turnout
-from turnout.cli import chat, classify, compare, demo, doctor, explain, ledger, metrics, models
+from turnout.cli import chat, classify, compare, demo, doctor, explain, ledger, metrics, models, report
 from turnout.cli.errors import UserError
 from turnout.config.errors import ConfigError
 from turnout.core.catalog import UnknownModelError
@@ -36,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (doctor, classify, chat, demo, metrics, compare, explain, models):
+for command in (doctor, classify, chat, demo, metrics, compare, explain, report, models):
     app.command(name=command.NAME, **getattr(command, "SETTINGS", {}))(command.run)
 app.add_typer(ledger.app, name=ledger.NAME)
 

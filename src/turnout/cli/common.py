@@ -11,6 +11,8 @@ from rich.console import Console
 
 from turnout.config import load_catalog
 from turnout.core.catalog import Catalog
+from turnout.trace.errors import OutdatedLedgerError
+from turnout.trace.ledger import Ledger
 
 if TYPE_CHECKING:
     from turnout.config import Settings
@@ -48,3 +50,16 @@ def load(config: Path | None) -> tuple[Settings, Catalog]:
 
     settings = load_settings(config)
     return settings, load_catalog(settings.overrides)
+
+
+def open_for_reading(path: Path) -> Ledger:
+    """An existing ledger, opened without writing; one of an older version is first brought up to date.
+
+    Raises:
+        LedgerError: There is none, it cannot be read, or it is of an older version and cannot be written.
+    """
+    try:
+        return Ledger(path, create=False, read_only=True)
+    except OutdatedLedgerError:
+        Ledger(path, create=False).close()
+        return Ledger(path, create=False, read_only=True)

@@ -1,4 +1,4 @@
-"""`turnout compare`: two runs in the ledger side by side, with signed changes."""
+"""`turnout compare`: two runs in the ledger side by side, or one beside totals typed in, with signed changes."""
 
 from __future__ import annotations
 
@@ -6,18 +6,28 @@ from typing import Annotated
 
 import typer
 
-from turnout.cli.common import ConfigOption, JsonOption, LedgerOption, console, load, print_json
-from turnout.trace.compare import compare
-from turnout.trace.ledger import Ledger
+from turnout.cli.common import ConfigOption, JsonOption, LedgerOption, console, load, open_for_reading, print_json
+from turnout.cli.errors import UserError
+from turnout.trace.compare import compare, compare_typed
 from turnout.trace.metrics import run_metrics
 from turnout.trace.tables import comparison_table, to_json
+from turnout.trace.typed import typed_totals
 
 NAME = "compare"
 
 
 def run(
-    before: Annotated[str, typer.Argument(help="The run that is compared against, such as v3's.")],
-    after: Annotated[str, typer.Argument(help="The run that is compared, such as v4's.")],
+    runs: Annotated[
+        list[str],
+        typer.Argument(help="Two runs, the one before first, such as v3's and v4's. One with --before-totals."),
+    ],
+    before_totals: Annotated[
+        str | None,
+        typer.Option(
+            help="Totals typed in, in place of the run before: cost=0.0438,latency=8.10,input=4228,output=1795 "
+            "(USD, mean seconds, tokens)."
+        ),
+    ] = None,
     classifier_as: Annotated[
         str | None,
         typer.Option(help="Add a line with the classifier priced as if this model had done it (a catalog id)."),
@@ -27,15 +37,21 @@ def run(
     json: JsonOption = False,
 ) -> None:
     """Compare two runs: cost with classifier and cache writes counted, latency, tokens."""
+    wanted = 2 if before_totals is None else 1
+    if len(runs) != wanted:
+        needs = "two runs" if wanted == 2 else "one run beside --before-totals"
+        raise UserError(f"compare takes {needs}, got {len(runs)}: {', '.join(runs)}")
+    typed = None if before_totals is None else typed_totals(before_totals)
     settings, catalog = load(config)
     model = None if classifier_as is None else catalog[settings.resolve(classifier_as)]
-    with Ledger(ledger or settings.ledger, create=False, read_only=True) as opened:
-        runs = run_metrics(opened, before), run_metrics(opened, after)
-    comparison = compare(
-        *runs,
-        classifier_price=None if model is None else model.price,
-        classifier_name="the given model" if model is None else model.name,
-    )
+    with open_for_reading(ledger or settings.ledger) as opened:
+        read = [run_metrics(opened, name) for name in runs]
+    price = None if model is None else model.price
+    name = "the given model" if model is None else model.name
+    if typed is None:
+        comparison = compare(read[0], read[1], classifier_price=price, classifier_name=name)
+    else:
+        comparison = compare_typed(typed, read[0], classifier_price=price, classifier_name=name)
     if json:
         print_json(to_json(comparison))
     else:

@@ -8,10 +8,9 @@ import msgspec
 import typer
 from rich.text import Text
 
-from turnout.cli.common import ConfigOption, JsonOption, LedgerOption, console, load, print_json
+from turnout.cli.common import ConfigOption, JsonOption, LedgerOption, console, load, open_for_reading, print_json
 from turnout.trace.explain import explain
 from turnout.trace.explain_text import Section, after_costs, before_costs, cost_table, printable
-from turnout.trace.ledger import Ledger
 from turnout.trace.lookup import LAST, deciding
 
 NAME = "explain"
@@ -19,7 +18,7 @@ NAME = "explain"
 
 def run(
     id: Annotated[
-        str, typer.Argument(help="Id of a decision, a call or a turn, or the beginning of one; last: the newest.")
+        str, typer.Argument(help="Id of a decision, a call or a turn, or the beginning of one; last: the newest turn.")
     ] = LAST,
     ledger: LedgerOption = None,
     config: ConfigOption = None,
@@ -27,7 +26,7 @@ def run(
 ) -> None:
     """Explain a decision: what it saw, what each model would have cost, why this one, what would have changed it."""
     settings, _ = load(config)
-    with Ledger(ledger or settings.ledger, create=False, read_only=True) as opened:
+    with open_for_reading(ledger or settings.ledger) as opened:
         event, others, calls = deciding(opened, id)
     explanation = explain(event)
     above, below = before_costs(explanation), after_costs(explanation, calls, others)

@@ -5,26 +5,33 @@ from __future__ import annotations
 import json as json_module
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from turnout.cli.common import ConfigOption, JsonOption, LedgerOption, console, load, print_json, progress_console
+from turnout.cli.common import (
+    ConfigOption,
+    JsonOption,
+    LedgerOption,
+    console,
+    load,
+    open_for_reading,
+    print_json,
+    progress_console,
+)
 from turnout.cli.errors import UserError
+from turnout.cli.progress import progress
 from turnout.core.catalog import unknown
 from turnout.core.cost import pico_to_usd
 from turnout.trace import selection
 from turnout.trace.encode import encode_event
 from turnout.trace.events import CallEvent, DecisionEvent, Event
 from turnout.trace.explain_text import printable
-from turnout.trace.export import Advance, require_arrow, whole_file, write_jsonl, write_parquet
+from turnout.trace.export import require_arrow, whole_file, write_jsonl, write_parquet
 from turnout.trace.ledger import Ledger, Run
 from turnout.trace.lookup import events_of, find
 from turnout.trace.prune import Pruned, prune
@@ -33,7 +40,7 @@ from turnout.trace.tables import SIMULATED, usd
 
 NAME = "ledger"
 
-app = typer.Typer(help="List, show, export and prune what was recorded.", no_args_is_help=True)
+app = typer.Typer(help="List, show, export and prune what was recorded.", invoke_without_command=True)
 
 FORMATS = ("jsonl", "parquet")
 
@@ -45,6 +52,13 @@ StatusOption = Annotated[
 SinceOption = Annotated[
     str | None, typer.Option("--since", help="Only what started since: an age such as 36h or 7d, or a date or time.")
 ]
+
+
+@app.callback()
+def _group(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
 
 
 @app.command(name="list")
@@ -60,14 +74,14 @@ def list_(
     json: JsonOption = False,
 ) -> None:
     """List runs, or with --events or one of its filters events; the newest last."""
-    opened, chosen = _open(ledger, config, run, model, status, since)
+    opened, chosen, names = _open(ledger, config, run, model, status, since)
     with opened:
         if events or run or model or status:
             lines = selection.newest(opened, chosen, limit)
             if json:
                 print_json(lines)
             else:
-                console().print(_events_table(lines))
+                console().print(_events_table(lines, names))
             return
         runs = [one for one in opened.runs() if chosen.since_ms is None or one.created_ms >= chosen.since_ms]
     if json:
@@ -85,7 +99,7 @@ def show(
 ) -> None:
     """Show all that was recorded of an event, or of the events of a turn."""
     settings, _ = load(config)
-    with Ledger(ledger or settings.ledger, create=False, read_only=True) as opened:
+    with open_for_reading(ledger or settings.ledger) as opened:
         shown = events_of(opened, find(opened, id))
     if json:
         print_json([json_module.loads(encode_event(event)) for event in shown])
@@ -106,19 +120,19 @@ def export(
     ledger: LedgerOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Write events to a file: JSON lines that another ledger takes in, or Parquet with exact integer money."""
+    """Write events to a file: JSON lines, whole events; or Parquet, one row a call, money as exact integers."""
     if format not in FORMATS:
         raise UserError(f"{unknown('format', format, FORMATS)}; one of {', '.join(FORMATS)}")
     if format == "parquet":
         require_arrow()
         if out is None:
             raise UserError("Parquet goes to a file, not to standard output: name one, such as calls.parquet")
-    opened, chosen = _open(ledger, config, run, model, status, since)
+    opened, chosen, _ = _open(ledger, config, run, model, status, since)
     with opened:
         total = selection.count(opened, chosen, "calls")
         if format == "jsonl":
             total += selection.count(opened, chosen, "decisions")
-        with _progress("exported", total) as advance:
+        with progress("exported", total) as advance:
             if out is None:
                 write_jsonl(opened, chosen, sys.stdout.buffer, advance)
                 sys.stdout.buffer.flush()
@@ -156,7 +170,7 @@ def prune_(
             raise UserError(f"{planned.events:,} events would be deleted and nobody can be asked: say --yes")
         if not typer.confirm(f"{_sentence(planned)}. Delete them for good?", err=True):
             raise typer.Abort
-    with _progress("deleted", planned.events) as advance:
+    with progress("deleted", planned.events) as advance:
         done = prune(path, before_ms, vacuum=vacuum, advance=advance)
     _tell(done, path, json=json)
 
@@ -175,40 +189,41 @@ def runs_table(runs: list[Run]) -> Table:
 
 def _open(
     ledger: Path | None, config: Path | None, run: str | None, model: str | None, status: str | None, since: str | None
-) -> tuple[Ledger, Filter]:
-    settings, _ = load(config)
+) -> tuple[Ledger, Filter, dict[str, str]]:
+    settings, catalog = load(config)
     since_ms = None if since is None else selection.since(since, _now_ms())
     resolved = None if model is None else settings.resolve(model)
     chosen = Filter(run=run, model=resolved, status=status, since_ms=since_ms)
-    opened = Ledger(ledger or settings.ledger, create=False, read_only=True)
+    opened = open_for_reading(ledger or settings.ledger)
     if run is not None:
         try:
             opened.run(run)
         except BaseException:
             opened.close()
             raise
-    return opened, chosen
+    return opened, chosen, {model.id: model.name for model in catalog.models}
 
 
-def _events_table(lines: list[selection.EventLine]) -> Table:
+def _events_table(lines: list[selection.EventLine], names: Mapping[str, str]) -> Table:
     simulated = f" ({SIMULATED})" if any(line.simulated for line in lines) else ""
     table = Table(title=f"events, the newest last{simulated}", title_justify="left")
-    for heading in ("started", "event", "kind", "query", "model", "ended"):
+    for heading in ("started (UTC)", "event", "kind"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("query", "model", "ended"):
         table.add_column(heading, overflow="fold")
     for heading in ("cost $", "prompt", "output"):
         table.add_column(heading, justify="right")
     for line in lines:
-        ended = line.status if not line.detail else f"{line.status}: {line.detail}"
-        figures = (line.prompt_tokens, line.output_tokens)
+        model = "–" if line.model is None else names.get(line.model) or line.model.partition("/")[2] or line.model
         table.add_row(
-            _moment(line.started_ms),
+            _moment(line.started_ms).removesuffix(" UTC"),
             printable(line.event_id),
             line.kind,
             printable(line.query_id or line.turn_id),
-            printable("–" if line.model is None else line.model.partition("/")[2] or line.model),
-            printable(ended),
+            printable(model),
+            printable(line.status if not line.detail else f"{line.status}: {line.detail}"),
             "" if line.cost_pico is None else usd(pico_to_usd(line.cost_pico)),
-            *("" if figure is None else f"{figure:,}" for figure in figures),
+            *("" if figure is None else f"{figure:,}" for figure in (line.prompt_tokens, line.output_tokens)),
         )
     return table
 
@@ -273,13 +288,3 @@ def _moment(milliseconds: int) -> str:
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-@contextmanager
-def _progress(what: str, total: int) -> Iterator[Advance]:
-    """A bar on standard error, where that is a terminal and there is much to do."""
-    shown: Console = progress_console()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda events: progress.advance(task, events)

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from turnout.cli.common import ConfigOption, JsonOption, LedgerOption, console, load, print_json
+from turnout.cli.common import ConfigOption, JsonOption, LedgerOption, console, load, open_for_reading, print_json
 from turnout.cli.errors import UserError
-from turnout.trace.ledger import Ledger, Run
+from turnout.trace.ledger import Run
 from turnout.trace.metrics import run_metrics
 from turnout.trace.tables import metrics_table, summary_table, to_json
 
@@ -26,7 +26,7 @@ def run(
 ) -> None:
     """Print a run's turns, totals and summary from the ledger."""
     settings, catalog = load(config)
-    with Ledger(ledger or settings.ledger, create=False, read_only=True) as opened:
+    with open_for_reading(ledger or settings.ledger) as opened:
         runs = opened.runs()
         if list_runs:
             _list(runs, json=json)

@@ -1,8 +1,8 @@
 """Learns means of models from finished calls, starting from stated priors.
 
 A model that is seldom called would keep its prior while the others learn, and so be priced for answers that nobody
-here gets. Its prior is therefore what all models of the deployment learned together, which itself starts from the stated
-priors. Tokenizer ratios are a model's own and are never shared.
+here gets. Its prior is therefore what all models of the deployment learned together, which itself starts from the
+stated priors. Tokenizer ratios are a model's own and are never shared.
 """
 
 from __future__ import annotations

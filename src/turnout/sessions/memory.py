@@ -22,7 +22,6 @@ from turnout.core.statistics import Statistics
 from turnout.core.usage import Usage
 from turnout.sessions.learning import ModelLearner
 
-
 _NOTHING = ModelLearner()
 """What was learned of a model that was never called."""
 

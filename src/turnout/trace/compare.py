@@ -19,6 +19,7 @@ from turnout.core.cost import cost_of, pico_to_usd
 from turnout.core.price import Price
 from turnout.core.usage import Usage
 from turnout.trace.metrics import RunMetrics, Totals, TurnMetrics, totals_of
+from turnout.trace.typed import TYPED_IN, TypedTotals
 
 CLASSIFIER_USAGE = Usage(input_tokens=400, output_tokens=5)
 """What the reference system's classifier uses for a query: a few-shot prompt of about 400 tokens, one word back."""
@@ -32,25 +33,31 @@ _LEVEL = Decimal("0.95")
 _NORMAL_QUANTILE = statistics.NormalDist().inv_cdf(float(1 + _LEVEL) / 2)
 
 
-class Change(msgspec.Struct, frozen=True):
-    """A figure before and after."""
+Basis = Literal["matched", "totals", "typed"]
+"""What a comparison's figures are those of."""
 
-    before: Decimal
+
+class Change(msgspec.Struct, frozen=True):
+    """A figure before and after; none before where the totals that were typed in leave it out."""
+
+    before: Decimal | None
     after: Decimal
 
     @property
-    def difference(self) -> Decimal:
-        """After minus before."""
-        return self.after - self.before
+    def difference(self) -> Decimal | None:
+        """After minus before; none where there is no before."""
+        return None if self.before is None else self.after - self.before
 
     @property
     def percent(self) -> Decimal | None:
-        """The difference in per cent of before; none where something came from nothing."""
+        """The difference in per cent of before; none where there is no before, or something came from nothing."""
+        if self.before is None:
+            return None
         if self.before == 0:
             return Decimal(0) if self.after == 0 else None
         with localcontext() as context:
             context.prec = 28
-            return self.difference * 100 / self.before
+            return (self.after - self.before) * 100 / self.before
 
 
 class Interval(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +96,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         after: Name of the run that is compared.
         simulated: Whether a model of either was simulated.
         basis: ``matched``: the figures are those of ``pairs``. ``totals``: the runs have no named query in common, so
-            the figures are those of all turns of each.
+            the figures are those of all turns of each. ``typed``: those of before were typed in, those of after are
+            of all its turns.
         pairs: The queries that both runs answered, in the order of ``before``.
         unmatched_before: Turns of ``before`` without a partner, by name.
         unmatched_after: Turns of ``after`` without a partner, by name.
@@ -109,7 +117,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     before: str
     after: str
     simulated: bool
-    basis: Literal["matched", "totals"]
+    basis: Basis
     pairs: tuple[QueryPair, ...]
     unmatched_before: tuple[str, ...]
     unmatched_after: tuple[str, ...]
@@ -148,7 +156,7 @@ def compare(
         seed: Of the resampling: the same seed gives the same interval.
     """
     pairs, unanswered, rest_before, rest_after = _match(before.turns, after.turns)
-    basis: Literal["matched", "totals"] = "matched" if pairs or unanswered else "totals"
+    basis: Basis = "matched" if pairs or unanswered else "totals"
     if basis == "matched":
         turns_before, turns_after = [pair.before for pair in pairs], [pair.after for pair in pairs]
     else:
@@ -178,6 +186,57 @@ def compare(
         cache_write=_tokens(was.usage.cache_write_tokens, now.usage.cache_write_tokens),
         interval=interval,
         note=_note(basis, len({pair.query_id for pair in pairs}), interval),
+    )
+
+
+def compare_typed(
+    before: TypedTotals,
+    after: RunMetrics,
+    *,
+    classifier_price: Price | None = None,
+    classifier_usage: Usage = CLASSIFIER_USAGE,
+    classifier_name: str = "the given model",
+) -> Comparison:
+    """Compare a run with totals that somebody typed in: those of another system, or of a run that is in no ledger.
+
+    Args:
+        before: The totals.
+        after: The run; all its turns count.
+        classifier_price: The price at which the run's classifier is priced in `Comparison.repriced`.
+        classifier_usage: The tokens of the classifier's prompt and answer, for each query that was classified.
+        classifier_name: What `Comparison.assumption` calls the model with that price.
+    """
+    now = after.totals
+    repriced, assumption = None, ""
+    if classifier_price is not None:
+        one = cost_of(classifier_usage, classifier_price).total_pico
+        repriced = _usd(before.cost_pico, _repriced_pico(after.turns, one))
+        assumption = _assumption(classifier_usage, classifier_name) + "; the cost that was typed in is left as it is"
+    latency = None
+    if not after.simulated and now.latency_ms is not None:
+        latency = Change(before.latency_s, Decimal(str(now.latency_ms)) / 1000)
+    return Comparison(
+        before=TYPED_IN,
+        after=after.run,
+        simulated=after.simulated,
+        basis="typed",
+        pairs=(),
+        unmatched_before=(),
+        unmatched_after=(),
+        unanswered=tuple(name for name, _ in now.unanswered),
+        cost=_usd(before.cost_pico, now.cost_pico),
+        repriced=repriced,
+        assumption=assumption,
+        latency=latency,
+        input=_tokens(before.input_tokens, now.usage.input_tokens),
+        output=_tokens(before.output_tokens, now.usage.output_tokens),
+        cache_read=_tokens(before.cache_read_tokens, now.usage.cache_read_tokens),
+        cache_write=_tokens(before.cache_write_tokens, now.usage.cache_write_tokens),
+        interval=None,
+        note=(
+            "the totals before were typed in: nothing here can check them, nor whether they are of the same queries"
+            f" as the {now.turns} turn{'' if now.turns == 1 else 's'} after"
+        ),
     )
 
 
@@ -255,5 +314,5 @@ def _usd(before_pico: int, after_pico: int) -> Change:
     return Change(pico_to_usd(before_pico), pico_to_usd(after_pico))
 
 
-def _tokens(before: int, after: int) -> Change:
-    return Change(Decimal(before), Decimal(after))
+def _tokens(before: int | None, after: int) -> Change:
+    return Change(None if before is None else Decimal(before), Decimal(after))

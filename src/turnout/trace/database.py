@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from turnout.trace.errors import LedgerError, ledger_error
+from turnout.trace.errors import LedgerError, OutdatedLedgerError, ledger_error
 from turnout.trace.schema import PAGE_BYTES, SCHEMA_VERSION, migrate, stored_version
 
 BAD_VALUE = (
@@ -161,8 +161,8 @@ class Database:
         try:
             self._check_version(version)
             if version != SCHEMA_VERSION:
-                raise LedgerError(
-                    f"the ledger {self.path} has the older schema {version}: open it once for writing to bring it up"
+                raise OutdatedLedgerError(
+                    f"the ledger {self.path} has the older schema {version}: `turnout doctor` brings it up to date"
                 )
         except BaseException:
             connection.close()

@@ -15,6 +15,7 @@ from turnout.core.decision import Decision, DecisionInput
 from turnout.core.policy import Policy
 from turnout.core.usage import Usage
 from turnout.trace.events import CallEvent, DecisionEvent, Event
+from turnout.trace.pack import packed, unpacked
 
 Row = tuple[Any, ...]
 """One row of a table, in the order of the columns named beside it."""
@@ -46,6 +47,7 @@ CALL_COLUMNS = (
     "finish_reason",
     "streamed",
     "simulated",
+    "parent_span_id",
 )
 """The columns of table ``calls``: the fields of a `CallEvent`, with usage and cost a column a kind."""
 
@@ -77,8 +79,12 @@ DECISION_COLUMNS = (
     "catalog_hash",
     "given",
     "decision",
+    "parent_span_id",
 )
-"""The columns of table ``decisions``. Those between ``simulated`` and ``policy_hash`` repeat what queries need."""
+"""The columns of table ``decisions``. Those between ``simulated`` and ``policy_hash`` repeat what queries need.
+
+``given`` and ``decision`` are JSON, packed (`turnout.trace.pack`); as text in rows that an older version wrote.
+"""
 
 _HASHED = ("policy", "catalog")
 
@@ -128,6 +134,7 @@ def call_row(event: CallEvent) -> Row:
         event.finish_reason,
         event.streamed,
         event.simulated,
+        event.parent_span_id,
     )
 
 
@@ -158,8 +165,9 @@ def decision_row(event: DecisionEvent, policy_hash: str, catalog_hash: str) -> R
         None if verdict is None or verdict.failure is None else verdict.failure.kind,
         policy_hash,
         catalog_hash,
-        canonical(stored).decode(),
-        canonical(decision).decode(),
+        packed(canonical(stored)),
+        packed(canonical(decision)),
+        event.parent_span_id,
     )
 
 
@@ -170,12 +178,13 @@ def decision_of(row: Row, policy: Policy, catalog: Catalog) -> DecisionEvent:
         msgspec.DecodeError: The row's JSON was not written by `decision_row`.
     """
     values = dict(zip(DECISION_COLUMNS, row, strict=True))
-    stored = msgspec.structs.asdict(_given_decoder.decode(values["given"]))
+    stored = msgspec.structs.asdict(_given_decoder.decode(unpacked(values["given"])))
     plain = {name: values[name] for name in _PLAIN}
     plain["simulated"] = bool(plain["simulated"])
     return DecisionEvent(
         given=DecisionInput(**{**stored, "policy": policy, "catalog": catalog}),
-        decision=_decision_decoder.decode(values["decision"]),
+        decision=_decision_decoder.decode(unpacked(values["decision"])),
+        parent_span_id=values["parent_span_id"],
         **plain,
     )
 

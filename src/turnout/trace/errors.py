@@ -10,6 +10,10 @@ class LedgerError(Exception):
     """The ledger cannot be opened, read or written; the message is one line and says what to do."""
 
 
+class OutdatedLedgerError(LedgerError):
+    """A ledger of an older version, opened without the right to bring it up to date."""
+
+
 class EventError(LedgerError):
     """An event that no ledger can hold: text that is not Unicode, a count that is no whole number of 64 bits."""
 

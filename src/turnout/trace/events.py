@@ -33,7 +33,8 @@ class CallEvent(msgspec.Struct, frozen=True, kw_only=True, tag="call"):
         turn_id: The turn: all calls and decisions of one query share it.
         query_id: The caller's name of the query, where it gave one, such as the title of a test prompt.
         trace_id: OpenTelemetry trace id (32 hexadecimal digits), or empty.
-        span_id: OpenTelemetry span id (16 hexadecimal digits), or empty.
+        span_id: Id of the event's own OpenTelemetry span (16 hexadecimal digits); empty if it has none.
+        parent_span_id: Id of the span above that one, or empty.
         role: ``answer`` or ``classifier``.
         model: Catalog id of the model that was called.
         classifier: Which classifier called it, for that role.
@@ -59,6 +60,7 @@ class CallEvent(msgspec.Struct, frozen=True, kw_only=True, tag="call"):
     query_id: str = ""
     trace_id: str = ""
     span_id: str = ""
+    parent_span_id: str = ""
     role: Role = "answer"
     model: str
     classifier: str = ""
@@ -80,7 +82,8 @@ class CallEvent(msgspec.Struct, frozen=True, kw_only=True, tag="call"):
 class DecisionEvent(msgspec.Struct, frozen=True, kw_only=True, tag="decision"):
     """One decision with everything that it was made from, so that it can be made again.
 
-    ``latency_ms`` is the time that deciding took, the classifier's time apart (`classifier_ms`).
+    ``latency_ms`` is the time that deciding took, the classifier's time apart (`classifier_ms`). The span is that of
+    the request, which its later decisions share.
     """
 
     event_id: str
@@ -90,6 +93,7 @@ class DecisionEvent(msgspec.Struct, frozen=True, kw_only=True, tag="decision"):
     query_id: str = ""
     trace_id: str = ""
     span_id: str = ""
+    parent_span_id: str = ""
     started_ms: int
     latency_ms: float = 0.0
     classifier_ms: float = 0.0

@@ -4,8 +4,7 @@ Writing is by transactions in write-ahead mode with ``synchronous = NORMAL``: wh
 the process by any signal; a loss of power can cost the last commits and never damages the file. Events are known by
 their id, so an event that is written twice is kept once. How threads and forks are treated: `turnout.trace.database`.
 
-Known limitations: write-ahead mode needs a local file system. Rows of a policy or catalog in ``snapshots`` are kept
-for as long as the ledger.
+Known limitations: write-ahead mode needs a local file system.
 """
 
 from __future__ import annotations

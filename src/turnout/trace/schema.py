@@ -111,7 +111,21 @@ _FIRST = (
     f"PRAGMA application_id = {APPLICATION_ID}",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+_PACKED: tuple[str, ...] = ()
+"""From here on ``decisions.given`` and ``decisions.decision`` may hold packed JSON (`turnout.trace.pack`), which older
+versions cannot read. No table changes: rows that are there stay text, and a value's type tells the two apart."""
+
+# Until then ``span_id`` named the span that an event was recorded in, since events had no spans of their own.
+_PARENT_SPANS = tuple(
+    statement.format(table=table)
+    for table in ("calls", "decisions")
+    for statement in (
+        "ALTER TABLE {table} ADD COLUMN parent_span_id TEXT NOT NULL DEFAULT ''",
+        "UPDATE {table} SET parent_span_id = span_id, span_id = '' WHERE span_id != ''",
+    )
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _PACKED, _PARENT_SPANS)
 """The steps from an empty file to the newest schema, each a tuple of SQL statements."""
 
 SCHEMA_VERSION = len(MIGRATIONS)

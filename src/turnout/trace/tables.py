@@ -96,7 +96,7 @@ def summary_table(
     _row(table, "decided for", _shares(list(totals.reasons.items())))
     if totals.expected_turns:
         error = Change(pico_to_usd(totals.expected_pico), pico_to_usd(totals.expected_actual_pico))
-        expected, actual = usd(error.before, digits), usd(error.after, digits)
+        expected, actual = usd(pico_to_usd(totals.expected_pico), digits), usd(error.after, digits)
         _row(table, "expected cost of answers", f"{expected} $, actual {actual} $ ({percent(error)})")
     return table
 
@@ -114,6 +114,9 @@ def comparison_table(comparison: Comparison, *, simulated: bool = False, digits:
     table = _table(f"{before} -> {after}", simulated, ("figure",), (before, after, "change", "change %"))
 
     def row(name: str, change: Change, decimals: int) -> None:
+        if change.before is None or change.difference is None:
+            _row(table, name, _NOT_KNOWN, usd(change.after, decimals), _NOT_KNOWN, _NOT_KNOWN)
+            return
         figures = (usd(value, decimals) for value in (change.before, change.after))
         _row(table, name, *figures, _signed(change.difference, decimals), percent(change))
 
@@ -319,9 +322,9 @@ def _change_json(change: Change | None) -> dict[str, Any] | None:
     if change is None:
         return None
     return {
-        "before": f"{change.before:f}",
+        "before": None if change.before is None else f"{change.before:f}",
         "after": f"{change.after:f}",
-        "change": f"{change.difference:f}",
+        "change": None if change.difference is None else f"{change.difference:f}",
         "change_percent": None if change.percent is None else f"{_rounded(change.percent, 4):f}",
     }
 

@@ -24,7 +24,16 @@ async def metered(
     Errors pass through. A stream that its consumer leaves, or whose task is cancelled, ends the call as ``cancelled``.
     """
     try:
-        async for event in events:
+        iterator = aiter(events)
+        while True:
+            # The call's span is current while the model works, and not while the consumer does.
+            token = call.span.attach()
+            try:
+                event = await anext(iterator)
+            except StopAsyncIteration:
+                break
+            finally:
+                call.span.detach(token)
             note(event, call, cached)
             yield event
         call.end("ok")
@@ -43,6 +52,8 @@ def note(event: Any, call: OpenCall, cached: CachedTokens) -> None:
     """Read one stream event: first content, stop reason and usage."""
     if not isinstance(event, dict):
         return
+    if call.transcript is not None:
+        call.transcript.add(event)
     if "contentBlockDelta" in event or "contentBlockStart" in event:
         call.content()
     elif "messageStop" in event:

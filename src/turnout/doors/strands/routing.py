@@ -13,7 +13,7 @@ from turnout.classify.protocol import Classifier
 from turnout.core.catalog import Catalog
 from turnout.core.policy import Policy
 from turnout.doors.strands.conversation import Call, adds_cache_points, sampling_parameters
-from turnout.doors.strands.telemetry import describe_decision, name_served_model, routing_span
+from turnout.doors.strands.telemetry import name_served_model
 from turnout.doors.strands.turns import Turns
 from turnout.messages.prefix import PrefixHasher
 from turnout.router import OpenCall, Routed, Router, Turn
@@ -79,16 +79,14 @@ class StrandsRouting:
         request = call.request(self._hasher, turn.session_id, self.turns.stay(call, turn), self.most_capable)
         # Strands lets a door add cache points to the system alone: without a system nothing is filled in.
         policy = self.router.policy if call.system else self._without_fill
-        with routing_span() as span:
-            routed = await self.router.route(call.conversation, request, turn, policy=policy)
-            describe_decision(span, routed)
-        return routed
+        return await self.router.route(call.conversation, request, turn, policy=policy)
 
     def begin_call(self, routed: Routed, model: Model) -> OpenCall:
         """Start the record of a call, and name the served model in Strands' span."""
-        name_served_model(routed)
         config = model.get_config() or {}
-        return self.router.begin_call(routed, streamed=config.get("streaming", True) is not False)
+        call = self.router.begin_call(routed, streamed=config.get("streaming", True) is not False)
+        name_served_model(routed, call)
+        return call
 
     def with_plan(
         self, call: Call, routed: Routed, system_prompt: str | None, kwargs: Mapping[str, Any]

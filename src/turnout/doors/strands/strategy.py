@@ -123,7 +123,9 @@ class TurnoutStrategy:
         if not self.routing.may_fail_over(turn.routed):
             return None
         try:
-            return offered.get(self.routing.router.failover(turn.routed, error_name(error)).model.id)
+            error_is = error_name(error)
+            following = self.routing.router.failover(turn.routed, error_is, same_request=False)
+            return offered.get(following.model.id)
         except RefusedError:
             return None
 

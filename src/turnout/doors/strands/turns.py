@@ -10,8 +10,6 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
-from opentelemetry import trace
-
 from turnout.core.request import HardStay
 from turnout.doors.strands.conversation import Call
 from turnout.messages.prefix import PrefixHasher
@@ -49,13 +47,7 @@ class Turns:
 
     def begin(self, call: Call) -> Turn:
         """A new turn, which later calls of the same history find."""
-        context = trace.get_current_span().get_span_context()
-        turn = self._router.begin_turn(
-            self.session_of(call),
-            query_id=call.overrides.get("query_id", ""),
-            trace_id=f"{context.trace_id:032x}" if context.is_valid else "",
-            span_id=f"{context.span_id:016x}" if context.is_valid else "",
-        )
+        turn = self._router.begin_turn(self.session_of(call), query_id=call.overrides.get("query_id", ""))
         with self._lock:
             self._open[self._key_of(call)] = turn
             while len(self._open) > _MAX_TURNS:
