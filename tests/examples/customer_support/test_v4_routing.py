@@ -208,6 +208,8 @@ spans = InMemorySpanExporter()
 provider = TracerProvider()
 provider.add_span_processor(SimpleSpanProcessor(spans))
 trace.set_tracer_provider(provider)
+from turnout.trace.otlp import configure_tracing
+tracing = configure_tracing()  # joins that provider
 
 from starlette.testclient import TestClient
 from examples.customer_support import v4_routing as v4
@@ -229,6 +231,7 @@ with BedrockDouble(support_responder()) as double, closing(models_of(double)) as
         client.post("/invocations", json={"prompt": "Is the return of a monitor free, asks Mrs Private?"})
         client.post("/invocations", json={"prompt": ""})
 
+tracing.flush()
 names = {span.context.span_id: span.name for span in spans.get_finished_spans()}
 print(json.dumps([
     {"name": span.name, "parent": names.get(span.parent.span_id) if span.parent else None,
@@ -252,6 +255,8 @@ def test_one_parent_span_holds_classifier_and_answer_and_no_text() -> None:
     inside = [span for span in spans if span["trace"] == parent["trace"]]
     by_name = {span["name"]: span for span in inside}
     assert by_name[f"invoke_agent {v4.NAME}"]["parent"] == v4.NAME
+    # Our spans are made of events, below Strands' span of the call; that of the call to the model has the tokens.
     assert by_name["turnout.route"]["parent"] == "chat"
+    assert {span["parent"] for span in inside if span["name"].startswith("chat global.")} == {"turnout.route"}
     assert {"turnout.route", "chat", "execute_tool get_return_policy"} <= set(by_name)
     assert not [span["name"] for span in spans if "Mrs Private" in span["text"]]
