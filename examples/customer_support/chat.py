@@ -22,6 +22,8 @@ from turnout.core.catalog import unknown
 from turnout.core.cost import pico_to_usd
 from turnout.router import RefusedError
 from turnout.trace.events import CallEvent, DecisionEvent, Event, Records, new_id
+from turnout.trace.exports import configure_exports
+from turnout.trace.langfuse import Labels
 from turnout.trace.ledger import Ledger
 from turnout.trace.recorder import Recorder
 from turnout.upstream.errors import error_name
@@ -66,6 +68,7 @@ def chat(options: AgentOptions, version: int, out: Console) -> None:
     settings = load_settings()
     catalog = load_catalog(settings.overrides)
     os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "gen_ai_unredacted_attributes=")
+    configure_exports(settings, labels=Labels(trace_name=f"customer-support-v{version}", version=f"v{version}"))
     classifier = configured_classifier(settings, catalog) if version == 4 else None
     with (
         backends.opened(options, options.pairs[0], catalog, options.region or settings.region) as backend,

@@ -1,9 +1,12 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Run
 from turnout.core.cost import Cost
 from turnout.core.usage import Usage
+from turnout.testing.langfuse import LangfuseDouble
 from turnout.trace.events import CallEvent, new_id
 from turnout.trace.ledger import Ledger
 
@@ -66,3 +69,19 @@ def test_runs_are_listed(turnout: Run, tmp_path: Path) -> None:
     out = turnout("metrics", "--list")[1]
     assert "monday" in out
     assert "2026-11-23 00:00:00 UTC" in out
+
+
+def test_langfuse_needs_its_variables_and_a_run(turnout: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for arguments, message in (((), "name the run"), (("monday",), "set LANGFUSE_PUBLIC_KEY")):
+        code, _, err = turnout("metrics", *arguments, "--source", "langfuse")
+        assert (code, err.count("\n")) == (2, 1)
+        assert message in err
+
+
+def test_a_run_that_langfuse_does_not_show_is_one_line(turnout: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with LangfuseDouble() as double:
+        for name, value in double.environment.items():
+            monkeypatch.setenv(name, value)
+        code, _, err = turnout("metrics", "monday", "--source", "langfuse")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "monday" in err

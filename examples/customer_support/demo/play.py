@@ -33,6 +33,8 @@ from turnout.core.cost import NO_COST
 from turnout.core.verdict import Verdict
 from turnout.messages.conversation import conversation_of
 from turnout.trace.compare import compare
+from turnout.trace.exports import configure_exports
+from turnout.trace.langfuse import Labels
 from turnout.trace.ledger import Ledger
 from turnout.trace.metrics import run_metrics
 from turnout.trace.recorder import Recorder
@@ -54,6 +56,7 @@ def play(options: AgentOptions, err: Console) -> Report:
     catalog = load_catalog(settings.overrides)
     # Strands writes prompts and answers into its spans unless it is told not to.
     os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "gen_ai_unredacted_attributes=")
+    configure_exports(settings, labels=Labels(trace_name="customer-support-demo", tags=("demo", options.mode)))
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     with (
         Ledger(options.ledger or settings.ledger) as ledger,

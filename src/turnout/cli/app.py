@@ -19,13 +19,22 @@ from turnout.cli.errors import UserError
 from turnout.config.errors import ConfigError
 from turnout.core.catalog import UnknownModelError
 from turnout.trace.errors import LedgerError
+from turnout.trace.langfuse.errors import LangfuseSettingsError
 from turnout.upstream.local.extras import MissingExtraError
 from turnout.upstream.local.weights import WeightsError
 
 EXIT_USER_ERROR = 2
 EXIT_STOPPED = 130
 
-USER_ERRORS = (UserError, ConfigError, LedgerError, UnknownModelError, MissingExtraError, WeightsError)
+USER_ERRORS = (
+    UserError,
+    ConfigError,
+    LedgerError,
+    LangfuseSettingsError,
+    UnknownModelError,
+    MissingExtraError,
+    WeightsError,
+)
 """What a user can mend: told in one line, without a traceback."""
 
 app = typer.Typer(
