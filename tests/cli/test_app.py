@@ -5,8 +5,6 @@ import pytest
 
 import turnout as package
 from tests.cli.conftest import Run
-from turnout.cli.app import run_function
-from turnout.cli.errors import UserError
 
 
 def test_help_lists_the_commands(turnout: Run) -> None:
@@ -40,26 +38,6 @@ def test_mistakes_are_one_line_and_exit_code_2(turnout: Run, arguments: list[str
     assert err.startswith("turnout: ")
     assert message in err
     assert err.count("\n") == 1
-
-
-def test_a_function_runs_as_a_command_line_of_its_own(capfd: pytest.CaptureFixture[str]) -> None:
-    def add(a: int, b: int = 1) -> None:
-        if b < 0:
-            raise UserError("b must not\nbe negative")
-        print(a + b)
-
-    assert run_function(add, "add", ["2", "--b", "3"]) == 0
-    assert capfd.readouterr().out == "5\n"
-    assert run_function(add, "add", ["2", "--b", "-3"]) == 2
-    assert capfd.readouterr().err == "turnout: b must not be negative\n"
-
-
-def test_ctrl_c_stops_without_a_traceback(capfd: pytest.CaptureFixture[str]) -> None:
-    def stop() -> None:
-        raise KeyboardInterrupt
-
-    assert run_function(stop, "stop", []) == 130
-    assert capfd.readouterr().err == "turnout: stopped\n"
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:

@@ -14,6 +14,7 @@ from examples.customer_support.demo.show import show
 from examples.customer_support.options import checked
 from turnout.cli.common import console, print_json, progress_console
 from turnout.cli.errors import UserError
+from turnout.cli.running import run_function
 
 CHART = Path(".turnout") / "demo.png"
 
@@ -68,6 +69,4 @@ def main(
 
 
 if __name__ == "__main__":
-    from turnout.cli.app import run_function
-
     raise SystemExit(run_function(main, "python -m examples.customer_support.demo"))

@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from turnout.cli.examples import in_clone
+from turnout.cli.running import run_function
 
 NAME = "demo"
 
@@ -20,6 +21,4 @@ SETTINGS: dict[str, Any] = {
 def run(context: typer.Context) -> int:
     """Show the reference prompts with and without routing; `turnout demo --help` lists the options."""
     main = in_clone("examples.customer_support.demo.__main__", "main")
-    from turnout.cli.app import run_function
-
     return run_function(main, "turnout demo", context.args)
