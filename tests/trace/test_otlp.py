@@ -59,6 +59,7 @@ def test_nothing_is_set_up_where_there_is_nowhere_to_export_to() -> None:
 )
 def test_the_standard_variables_turn_it_off(monkeypatch: pytest.MonkeyPatch, off: tuple[str, str]) -> None:
     monkeypatch.setenv(ENDPOINTS[0], "http://127.0.0.1:9")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
     monkeypatch.setenv(*off)
     assert configure_tracing() is None
 
@@ -214,6 +215,27 @@ def test_decorators_reach_our_spans_and_those_of_other_libraries(memory: InMemor
     assert by_name["of no request"] == {}
     chat = {name: value for name, value in by_name["chat cheap"].items() if name.startswith("langfuse.")}
     assert chat == {"langfuse.trace.name": "r"}
+
+
+def test_a_decorator_that_fails_costs_no_span(memory: InMemorySpanExporter, caplog: pytest.LogCaptureFixture) -> None:
+    def fails(event: Event) -> Mapping[str, AttributeValue]:
+        raise RuntimeError("no")
+
+    with caplog.at_level(logging.ERROR):
+        with started(configure_tracing(exporters=[memory], trace_decorators=[fails])) as tracing:
+            with trace.get_tracer("mine").start_as_current_span("work"):
+                request = tracing.recorder.open("turnout.route")
+            ids = {"trace_id": request.trace_id, "span_id": request.span_id}
+            tracing.recorder.record(msgspec.structs.replace(call(), **ids))
+        assert tracing.exported == 2
+    assert caplog.text.count("spans go without its attributes") == 1
+
+
+def test_flushing_after_the_end_is_no_failure(memory: InMemorySpanExporter) -> None:
+    started(configure_tracing(exporters=[memory])).close()
+    provider = trace.get_tracer_provider()
+    assert isinstance(provider, TracerProvider)
+    assert provider.force_flush()
 
 
 class Stuck(SpanExporter):

@@ -121,30 +121,40 @@ def test_what_is_not_sampled_is_not_exported(memory: InMemorySpanExporter) -> No
 def test_other_libraries_spans_are_taken_while_somebody_wants_them(
     provider: TracerProvider, memory: InMemorySpanExporter
 ) -> None:
+    def done(timeout_s: float) -> bool:
+        return True
+
+    def another(timeout_s: float) -> bool:
+        return False
+
     others, exports = Others(), Exports(memory, Privacy())
     provider.add_span_processor(others)
     provider.get_tracer("mine").start_span("before").end()
-    others.exports = (exports,)
+    others.serve((exports,), done)
     provider.get_tracer("mine").start_span("while").end()
     provider.get_tracer("turnout").start_span("ours, which came another way").end()
-    others.exports = ()
+    others.leave(another)  # somebody who is not served
+    provider.get_tracer("mine").start_span("still").end()
+    others.leave(done)
     provider.get_tracer("mine").start_span("after").end()
+    assert others.force_flush()
     exports.shutdown()
-    assert [span.name for span in memory.get_finished_spans()] == ["while"]
+    assert [span.name for span in memory.get_finished_spans()] == ["while", "still"]
 
 
 def test_flushing_a_provider_flushes_what_is_built_of_events(provider: TracerProvider) -> None:
     others = Others()
     provider.add_span_processor(others)
-    asked: list[int] = []
+    asked: list[float] = []
 
-    def flush(timeout_millis: int) -> bool:
-        asked.append(timeout_millis)
-        return provider.force_flush(timeout_millis)  # comes back to this processor
+    def flush(timeout_s: float) -> bool:
+        asked.append(timeout_s)
+        return provider.force_flush()  # comes back to this processor
 
-    others.flush = flush
+    others.serve((), flush)
     assert provider.force_flush(1_000)
     assert len(asked) == 1
+    assert 0 < asked[0] <= 1
 
 
 @pytest.mark.parametrize("outer_usage", [False, True])

@@ -51,7 +51,7 @@ class Tracing:
         recorder: Takes events and builds spans; routers find it by themselves.
     """
 
-    def __init__(self, recorder: SpanRecorder, exports: Sequence[Exports], others: Others | None) -> None:
+    def __init__(self, recorder: SpanRecorder, exports: Sequence[Exports], others: Others) -> None:
         self.recorder = recorder
         self._exports = tuple(exports)
         self._others = others
@@ -88,8 +88,7 @@ class Tracing:
         if active_spans() is self.recorder:
             activate(None)
         done = self.recorder.close(timeout_s)
-        if self._others is not None and self._others.exports == self._exports:
-            self._others.exports = ()
+        self._others.leave(self.recorder.flush)
         return done
 
 
@@ -119,8 +118,10 @@ def configure_tracing(
     Raises:
         ConfigError: The environment asks for a protocol other than HTTP with protobuf, or a package is missing.
     """
+    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return None
     wanted = _wants_otlp()
-    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true" or not _has_sdk(wanted or bool(exporters)):
+    if not _has_sdk(wanted or bool(exporters)):
         return None
     host = _host()
     # Where the application has its own set-up, the endpoint is where that exports to: nothing must go there twice.
@@ -163,28 +164,26 @@ def _start(
 
     from turnout.trace.pipeline import Exports, Host
     from turnout.trace.privacy import Privacy
+    from turnout.trace.span_builder import Decorations
     from turnout.trace.spans import SpanRecorder
 
     def of_trace(span: ReadableSpan) -> Mapping[str, Any]:
         call = None if span.context is None else recorder.call_of_trace(span.context.trace_id)
-        found: dict[str, Any] = {}
-        if call is not None:
-            for decorator in trace_decorators:
-                found |= decorator(call)
-        return found
+        return {} if call is None else decorations.of(call)
 
     global _current
     with _lock:
+        tracer = None if host is None else host.get_tracer(semconv.SCOPE)
+        if tracer is not None and not isinstance(tracer, Tracer):
+            raise ConfigError(f"spans cannot be handed to a tracer provider that makes a {type(tracer).__name__}")
         if _current is not None:
             _current.close()
+        decorations = Decorations(trace_decorators)
         privacy = Privacy(record_text=record_text, redact=tuple(redact))
         exports = tuple(Exports(exporter, privacy, of_trace) for exporter in exporters)
         provider = host or _own_provider(set_global)
         processors: list[SpanProcessor] = [*exports]
-        if host is not None:
-            tracer = host.get_tracer(semconv.SCOPE)
-            if not isinstance(tracer, Tracer):
-                raise ConfigError(f"spans cannot be handed to a tracer provider that makes a {type(tracer).__name__}")
+        if tracer is not None:
             processors.append(Host(tracer.span_processor))
         recorder = SpanRecorder(
             processors,
@@ -198,8 +197,7 @@ def _start(
             ready=lambda: not exports or any(one.ready for one in exports),
         )
         others = _others_in(provider)
-        others.exports = exports
-        others.flush = lambda timeout_millis: recorder.flush(timeout_millis / 1000)
+        others.serve(exports, recorder.flush)
         _current = Tracing(recorder, exports, others)
         activate(recorder)
         return _current

@@ -131,25 +131,39 @@ class Others(SpanProcessor):
     """Stands in a provider and hands the spans of other libraries to what is exported by us now, if anything is."""
 
     def __init__(self) -> None:
-        self.exports: tuple[Exports, ...] = ()
-        self.flush: Callable[[int], bool] = lambda timeout_millis: True
+        self._exports: tuple[Exports, ...] = ()
+        self._flush: Callable[[float], bool] | None = None
         self._flushing = False
+
+    def serve(self, exports: tuple[Exports, ...], flush: Callable[[float], bool]) -> None:
+        """Hand spans to these exports from now on.
+
+        Args:
+            exports: Where they go.
+            flush: Has the spans of events built and handed on, within so many seconds.
+        """
+        self._exports, self._flush = exports, flush
+
+    def leave(self, flush: Callable[[float], bool]) -> None:
+        """Hand spans to nobody any more, unless another ``flush`` is served by now."""
+        if self._flush == flush:
+            self._exports, self._flush = (), None
 
     def on_end(self, span: ReadableSpan) -> None:
         """Hand a finished span on; ours came another way."""
         if is_ours(span):
             return
-        for exports in self.exports:
+        for exports in self._exports:
             exports.on_end(span)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Have the spans of events built and handed on too."""
         # What flushes may come back here: ours go to the processors of the very provider that is flushed.
-        if self._flushing:
+        if self._flushing or self._flush is None:
             return True
         self._flushing = True
         try:
-            return self.flush(timeout_millis)
+            return self._flush(timeout_millis / 1000)
         finally:
             self._flushing = False
 

@@ -35,6 +35,30 @@ _MOST_OPEN = 10_000
 _REMEMBERED = 4_096
 
 
+class Decorations:
+    """Several decorators as one; what one of them raises is logged once, and spans go without its attributes.
+
+    Args:
+        decorators: The decorators; later ones win.
+    """
+
+    def __init__(self, decorators: Sequence[Decorator]) -> None:
+        self._decorators = tuple(decorators)
+        self._failing: list[Decorator] = []
+
+    def of(self, event: Event) -> Attributes:
+        """The attributes that they add to the span of an event."""
+        found: Attributes = {}
+        for decorator in self._decorators:
+            try:
+                found |= decorator(event)
+            except Exception:
+                if decorator not in self._failing:
+                    self._failing.append(decorator)
+                    logger.exception("decorator=<%s> | spans go without its attributes", decorator)
+        return found
+
+
 class BuiltSpan(msgspec.Struct, frozen=True, kw_only=True):
     """A span before any library knows of it.
 
@@ -78,7 +102,7 @@ class SpanBuilder:
 
     Args:
         emit: Takes each span.
-        decorators: Add attributes to spans; what one of them raises is logged and the span goes without it.
+        decorators: Add attributes to spans.
         redact: Applied to texts, where there are any.
     """
 
@@ -90,9 +114,8 @@ class SpanBuilder:
         redact: Sequence[Redact] = (),
     ) -> None:
         self._emit = emit
-        self._decorators = tuple(decorators)
+        self._decorations = Decorations(decorators)
         self._redact = tuple(redact)
-        self._failing: list[Decorator] = []
         self._open: OrderedDict[str, _Request] = OrderedDict()
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._traces: OrderedDict[str, CallEvent] = OrderedDict()
@@ -188,7 +211,7 @@ class SpanBuilder:
                 parent_span_id=event.parent_span_id,
                 start_ns=event.started_ms * _NS_PER_MS,
                 end_ns=_end_ns(event, event.latency_ms),
-                attributes=self._decorated(event, attributes),
+                attributes=attributes | self._decorations.of(event),
                 client=True,
                 error=_error_of(attributes),
                 # The framework reports tokens only of an answer that it got to its end.
@@ -211,20 +234,10 @@ class SpanBuilder:
                 parent_span_id=first.parent_span_id,
                 start_ns=first.started_ms * _NS_PER_MS,
                 end_ns=max(ends),
-                attributes=self._decorated(last, attributes),
+                attributes=attributes | self._decorations.of(last),
                 error=_error_of(attributes),
             )
         )
-
-    def _decorated(self, event: Event, attributes: Attributes) -> Attributes:
-        for decorator in self._decorators:
-            try:
-                attributes |= decorator(event)
-            except Exception:
-                if decorator not in self._failing:
-                    self._failing.append(decorator)
-                    logger.exception("decorator=<%s> | spans go without its attributes", decorator)
-        return attributes
 
 
 def _end_ns(event: Event, after_ms: float) -> int:
