@@ -26,11 +26,11 @@ from turnout.core.price import Price, PriceTier
 from turnout.core.request import Needs, Request, Segment
 from turnout.core.usage import Usage
 from turnout.core.verdict import Verdict
-from turnout.trace.compare import compare
 from turnout.trace.events import CallEvent, DecisionEvent, Event, new_id
-from turnout.trace.ledger import Ledger
-from turnout.trace.metrics import run_metrics
-from turnout.trace.recorder import Recorder
+from turnout.trace.store.ledger import Ledger
+from turnout.trace.store.recorder import Recorder
+from turnout.trace.views.compare import compare
+from turnout.trace.views.metrics import run_metrics
 
 EVENTS = 100_000
 BATCH = 1_000

@@ -24,14 +24,14 @@ from typing import Any
 import msgspec
 
 from benchmarks.bench_ledger import _call, _decision
-from turnout.trace.compare import compare
 from turnout.trace.events import DecisionEvent, Event, new_id
-from turnout.trace.export import write_jsonl
-from turnout.trace.ledger import Ledger
-from turnout.trace.lookup import deciding
-from turnout.trace.metrics import run_metrics
-from turnout.trace.prune import prune
-from turnout.trace.selection import Filter, newest
+from turnout.trace.store.export import write_jsonl
+from turnout.trace.store.ledger import Ledger
+from turnout.trace.store.lookup import deciding
+from turnout.trace.store.prune import prune
+from turnout.trace.store.selection import Filter, newest
+from turnout.trace.views.compare import compare
+from turnout.trace.views.metrics import run_metrics
 
 EVENTS = 1_000_000
 RUNS = 10

@@ -31,11 +31,11 @@ from turnout.messages.prefix import PrefixHasher
 from turnout.messages.request import request_of
 from turnout.router import Router
 from turnout.trace.events import CallEvent, DecisionEvent, Event, new_id
-from turnout.trace.otlp import configure_tracing
-from turnout.trace.privacy import Privacy, cleaned
-from turnout.trace.span_builder import SpanBuilder
-from turnout.trace.span_emitter import SpanEmitter
-from turnout.trace.spans import SpanRecorder
+from turnout.trace.spans.builder import SpanBuilder
+from turnout.trace.spans.emitter import SpanEmitter
+from turnout.trace.spans.otlp import configure_tracing
+from turnout.trace.spans.privacy import Privacy, cleaned
+from turnout.trace.spans.recorder import SpanRecorder
 
 SPANS = 2_000
 RATE = 1_500

@@ -16,9 +16,9 @@ from turnout.messages.conversation import Conversation, conversation_of
 from turnout.messages.prefix import PrefixHasher
 from turnout.messages.request import request_of
 from turnout.router import RefusedError, Router
-from turnout.trace.context import OpenSpan, SpanNote
 from turnout.trace.events import CallEvent, DecisionEvent, Event
-from turnout.trace.span_ids import SpanIds
+from turnout.trace.spans.context import OpenSpan, SpanNote
+from turnout.trace.spans.ids import SpanIds
 
 HASHER = PrefixHasher(b"key of the test")
 CHEAP = Model(

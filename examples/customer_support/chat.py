@@ -24,8 +24,8 @@ from turnout.router import RefusedError
 from turnout.trace.events import CallEvent, DecisionEvent, Event, Records, new_id
 from turnout.trace.exports import configure_exports
 from turnout.trace.langfuse import Labels
-from turnout.trace.ledger import Ledger
-from turnout.trace.recorder import Recorder
+from turnout.trace.store.ledger import Ledger
+from turnout.trace.store.recorder import Recorder
 from turnout.upstream.errors import error_name
 
 HELP = """\

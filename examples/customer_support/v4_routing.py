@@ -33,8 +33,8 @@ from turnout.classify.protocol import Classifier
 from turnout.config import load_catalog, load_settings
 from turnout.core.policy import Policy
 from turnout.doors.strands import RoutedModel
-from turnout.trace.ledger import Ledger
-from turnout.trace.recorder import Recorder
+from turnout.trace.store.ledger import Ledger
+from turnout.trace.store.recorder import Recorder
 from turnout.upstream.errors import error_name
 
 if TYPE_CHECKING:

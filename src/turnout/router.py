@@ -28,10 +28,11 @@ from turnout.core.usage import NO_USAGE, Usage
 from turnout.core.verdict import ClassifierCall, Failure, UsageSource, Verdict
 from turnout.messages.conversation import Conversation
 from turnout.sessions.memory import CacheScope, SessionMemory
-from turnout.trace.content import Transcript
-from turnout.trace.context import OpenSpan, SpanNote, Spans, active_spans, spans_of, surrounding_span
 from turnout.trace.events import CallEvent, DecisionEvent, Records, Status, new_id
-from turnout.trace.semconv import CHAT, ROUTE
+from turnout.trace.spans.content import Transcript
+from turnout.trace.spans.context import OpenSpan, SpanNote, Spans, spans_of, surrounding_span
+from turnout.trace.spans.joining import active_spans
+from turnout.trace.spans.semconv import CHAT, ROUTE
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ class Router:
         catalog: Knows every candidate.
         classifier: Asked where a verdict counts; none: the most capable then serves.
         records: Takes the events; none: they are dropped. Tracing that was set up for the process
-            (`turnout.trace.otlp`) takes them in any case.
+            (`turnout.trace.spans.otlp`) takes them in any case.
         memory: Sessions and caches; none: a new one in memory.
         scopes: For each candidate the cache it uses; a missing one stands for itself.
         classifier_timeout_s: Seconds until the router gives up on the classifier.

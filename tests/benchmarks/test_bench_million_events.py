@@ -1,8 +1,8 @@
 from pathlib import Path
 
 from benchmarks.bench_million_events import ask, clean_up, write
-from turnout.trace.ledger import Ledger
-from turnout.trace.metrics import run_metrics
+from turnout.trace.store.ledger import Ledger
+from turnout.trace.views.metrics import run_metrics
 
 
 def test_every_figure_is_of_what_it_says(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ import pytest
 from turnout.cli.common import console, load, open_for_reading, print_json
 from turnout.config import ConfigError
 from turnout.trace.errors import LedgerError
-from turnout.trace.ledger import Ledger
-from turnout.trace.schema import MIGRATIONS
+from turnout.trace.store.ledger import Ledger
+from turnout.trace.store.schema import MIGRATIONS
 
 
 def test_settings_and_catalog_come_together_with_the_users_overrides(tmp_path: Path) -> None:

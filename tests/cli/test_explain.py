@@ -3,7 +3,7 @@ from pathlib import Path
 
 from tests.cli.conftest import Run
 from tests.trace import decided
-from turnout.trace.ledger import Ledger
+from turnout.trace.store.ledger import Ledger
 
 
 def write(path: Path) -> None:

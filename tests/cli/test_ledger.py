@@ -8,9 +8,9 @@ import pytest
 from tests.cli.conftest import Run
 from tests.trace import decided
 from turnout.core.cost import Cost
-from turnout.trace.encode import decode_event
 from turnout.trace.events import Event
-from turnout.trace.ledger import Ledger
+from turnout.trace.store.encode import decode_event
+from turnout.trace.store.ledger import Ledger
 
 DAY_MS = 86_400_000
 

@@ -8,7 +8,7 @@ from turnout.core.cost import Cost
 from turnout.core.usage import Usage
 from turnout.testing.langfuse import LangfuseDouble
 from turnout.trace.events import CallEvent, new_id
-from turnout.trace.ledger import Ledger
+from turnout.trace.store.ledger import Ledger
 
 HAIKU = "bedrock/global.anthropic.claude-haiku-4-5-20251001-v1:0"
 

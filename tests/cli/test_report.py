@@ -4,7 +4,7 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.evaluate.report.runs import ALONE, run_of
-from turnout.trace.ledger import Ledger
+from turnout.trace.store.ledger import Ledger
 
 
 @pytest.fixture

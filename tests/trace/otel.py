@@ -20,7 +20,7 @@ from opentelemetry.util._once import Once
 
 from turnout.core.cost import usd_to_pico
 from turnout.core.usage import NO_USAGE, Usage
-from turnout.trace import context, otlp
+from turnout.trace.spans import context, otlp
 
 EXPORTER = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
 
@@ -38,6 +38,11 @@ def fresh_tracing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     if otlp._current is not None:
         otlp._current.close()
+
+
+def current_id() -> str:
+    """The id of the current span."""
+    return f"{opentelemetry.trace.get_current_span().get_span_context().span_id:016x}"
 
 
 def attributes(span: ReadableSpan) -> dict[str, Any]:

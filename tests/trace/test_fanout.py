@@ -8,7 +8,7 @@ from tests.trace.samples import call
 from turnout.trace.events import Event
 from turnout.trace.fanout import Fanout
 from turnout.trace.records import ListRecorder
-from turnout.trace.spans import SpanRecorder
+from turnout.trace.spans.recorder import SpanRecorder
 
 
 class Fails:

@@ -3,9 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from turnout.trace.events import CallEvent, Records
-from turnout.trace.ledger import Ledger
-from turnout.trace.recorder import Recorder
 from turnout.trace.records import ListRecorder, NullRecorder
+from turnout.trace.store.ledger import Ledger
+from turnout.trace.store.recorder import Recorder
 
 EVENT = CallEvent(event_id="1", run="run", session_id="s", turn_id="t", model="bedrock/small", started_ms=1)
 

@@ -32,12 +32,12 @@ from turnout.core.catalog import Catalog
 from turnout.core.cost import NO_COST
 from turnout.core.verdict import Verdict
 from turnout.messages.conversation import conversation_of
-from turnout.trace.compare import compare
 from turnout.trace.exports import configure_exports
 from turnout.trace.langfuse import Labels
-from turnout.trace.ledger import Ledger
-from turnout.trace.metrics import run_metrics
-from turnout.trace.recorder import Recorder
+from turnout.trace.store.ledger import Ledger
+from turnout.trace.store.recorder import Recorder
+from turnout.trace.views.compare import compare
+from turnout.trace.views.metrics import run_metrics
 
 LLM_NAME = "llm (SmolLM2)"
 """The LLM classifier on the packaged model; it stands beside the one that routes."""

@@ -12,7 +12,7 @@ from rich.console import Console
 from turnout.config import load_catalog
 from turnout.core.catalog import Catalog
 from turnout.trace.errors import OutdatedLedgerError
-from turnout.trace.ledger import Ledger
+from turnout.trace.store.ledger import Ledger
 
 if TYPE_CHECKING:
     from turnout.config import Settings

@@ -8,10 +8,10 @@ import typer
 
 from turnout.cli.common import ConfigOption, JsonOption, LedgerOption, console, load, open_for_reading, print_json
 from turnout.cli.errors import UserError
-from turnout.trace.compare import compare, compare_typed
-from turnout.trace.metrics import run_metrics
-from turnout.trace.tables import comparison_table, to_json
-from turnout.trace.typed import typed_totals
+from turnout.trace.views.compare import compare, compare_typed
+from turnout.trace.views.metrics import run_metrics
+from turnout.trace.views.tables import comparison_table, to_json
+from turnout.trace.views.typed import typed_totals
 
 NAME = "compare"
 

@@ -17,7 +17,7 @@ import turnout
 from turnout.cli.common import ConfigOption, JsonOption, console, load, print_json
 from turnout.config.errors import ConfigError
 from turnout.trace.errors import LedgerError
-from turnout.trace.ledger import Ledger
+from turnout.trace.store.ledger import Ledger
 from turnout.upstream.local.weights import (
     MINILM_TOKENIZER,
     MINILM_WEIGHTS,

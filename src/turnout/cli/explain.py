@@ -9,9 +9,9 @@ import typer
 from rich.text import Text
 
 from turnout.cli.common import ConfigOption, JsonOption, LedgerOption, console, load, open_for_reading, print_json
-from turnout.trace.explain import explain
-from turnout.trace.explain_text import Section, after_costs, before_costs, cost_table, printable
-from turnout.trace.lookup import LAST, deciding
+from turnout.trace.store.lookup import LAST, deciding
+from turnout.trace.views.explain import explain
+from turnout.trace.views.explain_text import Section, after_costs, before_costs, cost_table, printable
 
 NAME = "explain"
 

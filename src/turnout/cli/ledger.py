@@ -27,16 +27,16 @@ from turnout.cli.errors import UserError
 from turnout.cli.progress import progress
 from turnout.core.catalog import unknown
 from turnout.core.cost import pico_to_usd
-from turnout.trace import selection
-from turnout.trace.encode import encode_event
 from turnout.trace.events import CallEvent, DecisionEvent, Event
-from turnout.trace.explain_text import printable
-from turnout.trace.export import require_arrow, whole_file, write_jsonl, write_parquet
-from turnout.trace.ledger import Ledger, Run
-from turnout.trace.lookup import events_of, find
-from turnout.trace.prune import Pruned, prune
-from turnout.trace.selection import Filter
-from turnout.trace.tables import SIMULATED, usd
+from turnout.trace.store import selection
+from turnout.trace.store.encode import encode_event
+from turnout.trace.store.export import require_arrow, whole_file, write_jsonl, write_parquet
+from turnout.trace.store.ledger import Ledger, Run
+from turnout.trace.store.lookup import events_of, find
+from turnout.trace.store.prune import Pruned, prune
+from turnout.trace.store.selection import Filter
+from turnout.trace.views.explain_text import printable
+from turnout.trace.views.tables import SIMULATED, usd
 
 NAME = "ledger"
 

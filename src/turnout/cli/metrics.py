@@ -13,9 +13,9 @@ from rich.table import Table
 
 from turnout.cli.common import ConfigOption, JsonOption, LedgerOption, console, load, open_for_reading, print_json
 from turnout.cli.errors import UserError
-from turnout.trace.ledger import Run
-from turnout.trace.metrics import RunMetrics, run_metrics
-from turnout.trace.tables import metrics_table, summary_table, to_json
+from turnout.trace.store.ledger import Run
+from turnout.trace.views.metrics import RunMetrics, run_metrics
+from turnout.trace.views.tables import metrics_table, summary_table, to_json
 
 NAME = "metrics"
 

@@ -11,7 +11,7 @@ import typer
 from turnout.cli.common import ConfigOption, LedgerOption, load, open_for_reading, progress_console
 from turnout.cli.errors import UserError
 from turnout.cli.progress import progress
-from turnout.trace.export import whole_file
+from turnout.trace.store.export import whole_file
 
 NAME = "report"
 

@@ -13,7 +13,7 @@ from turnout.trace.langfuse import (
     span_decorator,
     trace_decorator,
 )
-from turnout.trace.otlp import Tracing, configure_tracing
+from turnout.trace.spans.otlp import Tracing, configure_tracing
 
 if TYPE_CHECKING:
     from turnout.config import Settings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from turnout.trace.context import Spans, spans_of
 from turnout.trace.events import Event, Records
+from turnout.trace.spans.context import Spans, spans_of
 
 logger = logging.getLogger(__name__)
 

@@ -54,10 +54,11 @@ from turnout.core.verdict import Verdict
 from turnout.doors.strands import MeteredModel, RoutedModel, TurnoutStrategy
 from turnout.messages.conversation import Conversation
 from turnout.testing.bedrock import BedrockDouble, Rule, RuleResponder, mid_stream, throttling
-from turnout.trace.context import activate, joined
 from turnout.trace.fanout import Fanout
-from turnout.trace.otlp import Tracing, configure_tracing
-from turnout.trace.spans import SpanRecorder
+from turnout.trace.spans.context import activate
+from turnout.trace.spans.joining import joined
+from turnout.trace.spans.otlp import Tracing, configure_tracing
+from turnout.trace.spans.recorder import SpanRecorder
 
 TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 CHEAP_ID, CAPABLE_ID = CHEAP.removeprefix("bedrock/"), CAPABLE.removeprefix("bedrock/")

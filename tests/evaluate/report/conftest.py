@@ -6,7 +6,7 @@ import pytest
 from tests.evaluate.report.runs import ALONE, run_of
 from turnout.evaluate.report.data import Report, read_report
 from turnout.trace.events import Event
-from turnout.trace.ledger import Ledger
+from turnout.trace.store.ledger import Ledger
 
 MADE_MS = 1_795_392_000_000
 NAMES = {

@@ -8,7 +8,7 @@ from tests.evaluate.report.conftest import MakeReport
 from tests.evaluate.report.runs import ALONE, run_of
 from turnout.evaluate.report.data import MOST_RUNS, Report, read_report, short_names
 from turnout.trace.errors import LedgerError
-from turnout.trace.ledger import Ledger
+from turnout.trace.store.ledger import Ledger
 
 
 def test_two_runs_are_compared(two: Report) -> None:

@@ -16,7 +16,7 @@ from turnout.core.request import HardStay
 from turnout.core.usage import Usage
 from turnout.evaluate.report.not_routing import NotRouting, not_routing
 from turnout.trace.events import CallEvent, DecisionEvent, Event
-from turnout.trace.ledger import Ledger
+from turnout.trace.store.ledger import Ledger
 
 
 def computed(path: Path, events: list[Event], run: str) -> NotRouting | None:

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from examples.customer_support.chat import chat
 from examples.customer_support.options import AgentOptions
-from turnout.trace.ledger import Ledger
+from turnout.trace.store.ledger import Ledger
 
 HAIKU, SONNET = "claude-haiku-4-5", "claude-sonnet-4-6"
 

@@ -24,7 +24,7 @@ from examples.customer_support.tools import SupportTools
 from tests.examples.customer_support.support import ByWord, Events, models_of
 from turnout.core.policy import Budget
 from turnout.testing.bedrock import BedrockDouble, internal_error, validation
-from turnout.trace.ledger import Ledger
+from turnout.trace.store.ledger import Ledger
 
 with warnings.catch_warnings():
     # bedrock-agentcore declares a model in a way that pydantic 2 deprecates.
@@ -208,7 +208,7 @@ spans = InMemorySpanExporter()
 provider = TracerProvider()
 provider.add_span_processor(SimpleSpanProcessor(spans))
 trace.set_tracer_provider(provider)
-from turnout.trace.otlp import configure_tracing
+from turnout.trace.spans.otlp import configure_tracing
 tracing = configure_tracing()  # joins that provider
 
 from starlette.testclient import TestClient

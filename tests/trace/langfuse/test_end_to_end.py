@@ -30,10 +30,10 @@ from turnout.trace.langfuse import (
     span_decorator,
     trace_decorator,
 )
-from turnout.trace.ledger import Ledger
-from turnout.trace.metrics import RunMetrics, TurnMetrics, run_metrics
-from turnout.trace.otlp import Tracing, configure_tracing
 from turnout.trace.records import ListRecorder
+from turnout.trace.spans.otlp import Tracing, configure_tracing
+from turnout.trace.store.ledger import Ledger
+from turnout.trace.views.metrics import RunMetrics, TurnMetrics, run_metrics
 
 AT_ONCE = Patience(wait_seconds=0)
 LABELS = Labels(trace_name="support", user_id="user-7", version="v4", tags=("demo",))

@@ -22,8 +22,8 @@ from turnout.trace.langfuse.errors import (
     TraceNotFoundError,
     WaitCancelledError,
 )
-from turnout.trace.ledger import Ledger
-from turnout.trace.metrics import run_metrics
+from turnout.trace.store.ledger import Ledger
+from turnout.trace.views.metrics import run_metrics
 
 AGENT = Labels(trace_name="support")
 

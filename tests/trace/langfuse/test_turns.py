@@ -16,8 +16,8 @@ from turnout.core.usage import NO_USAGE, Usage
 from turnout.trace.events import CallEvent, DecisionEvent, Event
 from turnout.trace.langfuse.observations import Observation
 from turnout.trace.langfuse.turns import calls_among, is_whole, run_of, turn_of
-from turnout.trace.ledger import Ledger
-from turnout.trace.metrics import RunMetrics, TurnMetrics, run_metrics
+from turnout.trace.store.ledger import Ledger
+from turnout.trace.views.metrics import RunMetrics, TurnMetrics, run_metrics
 
 
 def observed(*events: Event) -> list[Observation]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from opentelemetry import trace
 
 from turnout.router import OpenCall, Routed
-from turnout.trace import semconv
+from turnout.trace.spans import semconv
 
 
 def name_served_model(routed: Routed, call: OpenCall) -> None:

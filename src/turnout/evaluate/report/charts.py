@@ -12,7 +12,7 @@ import msgspec
 
 from turnout.core.cost import pico_to_usd
 from turnout.evaluate.report.data import Report, ReportedRun
-from turnout.trace.metrics import TurnMetrics
+from turnout.trace.views.metrics import TurnMetrics
 
 MOST_BARS = 48
 """More queries than that are shown in groups of neighbours, by their mean."""

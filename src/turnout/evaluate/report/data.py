@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from turnout.evaluate.report.not_routing import NotRouting, not_routing
-from turnout.trace.compare import Comparison, compare
 from turnout.trace.errors import LedgerError
-from turnout.trace.ledger import Ledger, Run
-from turnout.trace.metrics import RunMetrics, run_metrics
+from turnout.trace.store.ledger import Ledger, Run
+from turnout.trace.views.compare import Comparison, compare
+from turnout.trace.views.metrics import RunMetrics, run_metrics
 
 MOST_RUNS = 6
 """More runs than that cannot be told apart in a chart."""

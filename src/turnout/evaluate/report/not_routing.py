@@ -24,10 +24,10 @@ from turnout.core.cache import CacheEntry, CacheState, after_call, warm_prefixes
 from turnout.core.decide import decide
 from turnout.core.decision import DecisionInput
 from turnout.core.expect import call_cost_pico
-from turnout.trace import selection
 from turnout.trace.events import CallEvent, DecisionEvent
-from turnout.trace.ledger import Ledger
-from turnout.trace.selection import Filter
+from turnout.trace.store import selection
+from turnout.trace.store.ledger import Ledger
+from turnout.trace.store.selection import Filter
 
 _TOLERANCE = 0.1
 """How far our counts of tokens may be from those that a provider reports."""

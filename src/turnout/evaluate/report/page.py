@@ -22,8 +22,8 @@ from turnout.core.cost import pico_to_usd
 from turnout.evaluate.report.assets import CHART_JS_VERSION, chart_js, chart_js_license, script, style
 from turnout.evaluate.report.charts import Chart, charts_of, shown
 from turnout.evaluate.report.data import Report, ReportedRun
-from turnout.trace.compare import Change, Comparison
-from turnout.trace.tables import SIMULATED, percent, usd
+from turnout.trace.views.compare import Change, Comparison
+from turnout.trace.views.tables import SIMULATED, percent, usd
 
 _WIDE = ("cost", "latency", "spend")
 _WARNING = (

@@ -29,7 +29,7 @@ from turnout.trace.langfuse.settings import LangfuseSettings
 from turnout.trace.langfuse.totals import ModelTotals, added_up, totals_of_row, totals_query
 from turnout.trace.langfuse.turns import calls_among, is_whole, run_of, turn_of
 from turnout.trace.langfuse.waiting import Cancel, Patience, Waiting
-from turnout.trace.metrics import RunMetrics, TurnMetrics
+from turnout.trace.views.metrics import RunMetrics, TurnMetrics
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ class LangfuseReader:
         return self._awaited(look, old_look, f"no trace {trace_id!r}", patience, cancel)
 
     def run(self, run: str, *, timeout_seconds: float = 120.0, cancel: Cancel | None = None) -> RunMetrics:
-        """The metrics of a run as far as Langfuse shows it now: the same value as `turnout.trace.metrics.run_metrics`.
+        """The metrics of a run as far as Langfuse shows it now; see `turnout.trace.views.metrics.run_metrics`.
 
         A failed look is repeated twice; a run that is still being taken in is not waited for.
 

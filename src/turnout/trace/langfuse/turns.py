@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from turnout.core.cost import NO_COST, Cost
 from turnout.core.usage import NO_USAGE, Usage
 from turnout.trace.langfuse.observations import Observation, pico_of
-from turnout.trace.metrics import RunMetrics, TurnMetrics, TurnStatus, totals_of
+from turnout.trace.views.metrics import RunMetrics, TurnMetrics, TurnStatus, totals_of
 
 _STATUS_OF_CALL: dict[str, TurnStatus] = {"ok": "answered", "error": "failed", "cancelled": "cancelled"}
 _LIKELY_STATUS = {"ERROR": "error"}

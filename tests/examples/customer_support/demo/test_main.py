@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from turnout.trace.ledger import Ledger
-from turnout.trace.metrics import run_metrics
+from turnout.trace.store.ledger import Ledger
+from turnout.trace.views.metrics import run_metrics
 
 CLONE = Path(__file__).parents[4]
 
