@@ -1,4 +1,4 @@
-"""The ledger's speed: recording on the caller's path, writing, and the summary of a run of 100,000 events.
+"""The ledger's speed: recording on the caller's path, under load, writing, and the summary of a run of 100,000 events.
 
 Run it with ``python benchmarks/bench_ledger.py``. Each figure is a median over several repetitions. Times of a machine
 that does other work at the same time are too high, seldom too low.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import statistics
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from decimal import Decimal
@@ -35,12 +36,16 @@ from turnout.trace.views.metrics import run_metrics
 EVENTS = 100_000
 BATCH = 1_000
 REPEATS = 3
+THREADS = 4
+LOAD_S = 3.0
+RATES = (1_000, 10_000)
 
 
 def main() -> None:
     """Print all figures."""
     with tempfile.TemporaryDirectory() as directory:
         print(f"{'record() on the caller path':44}{record_us(Path(directory)):12.2f} us")
+        _bench_load(Path(directory))
         _bench_writes(Path(directory))
 
 
@@ -61,6 +66,48 @@ def record_us(directory: Path, count: int = 20_000) -> float:
         if recorder.dropped:
             raise RuntimeError(f"{recorder.dropped} events were dropped")
     return statistics.median(medians)
+
+
+def _bench_load(directory: Path) -> None:
+    """Threads that record at a steady rate, and as fast as they can: what is dropped, and how many events wait."""
+    for rate in (*RATES, None):
+        name = f"{rate:,} events/s from {THREADS} threads" if rate else f"no pause between events, {THREADS} threads"
+        with Ledger(directory / f"load {rate}.db") as ledger, Recorder(ledger) as recorder:
+            recorded, most = _load(recorder, rate)
+            recorder.flush()
+            kept = ledger.select("SELECT (SELECT count(*) FROM calls) + (SELECT count(*) FROM decisions)")[0][0]
+            dropped = recorder.dropped
+        if kept + dropped != recorded:
+            raise RuntimeError(f"{recorded} events were recorded, {kept} kept and {dropped} dropped")
+        print(f"{name:44}{dropped:12,} dropped of {recorded:,}, {most:,} waiting at most")
+
+
+def _load(recorder: Recorder, rate: int | None) -> tuple[int, int]:
+    """Record for some seconds; how many events, and how many waited at the most."""
+    until = time.perf_counter() + LOAD_S
+    counts: list[int] = []
+    most = 0
+
+    def work() -> None:
+        nonlocal most
+        made: list[Event] = [_decision(0), _call(0), _call(0)]
+        number, began = 0, time.perf_counter()
+        while (now := time.perf_counter()) < until:
+            due = (now - began) * rate / THREADS if rate else number + 1
+            while number < due:
+                recorder.record(msgspec.structs.replace(made[number % 3], event_id=new_id()))
+                number += 1
+            most = max(most, recorder.waiting)
+            if rate:
+                time.sleep(0.002)
+        counts.append(number)
+
+    threads = [threading.Thread(target=work) for _ in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(counts), most
 
 
 def _bench_writes(directory: Path) -> None:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from turnout.core.cache import CacheRules
-from turnout.core.catalog import Catalog, Model
+from turnout.core.catalog import Catalog, Model, UnknownModelError
 from turnout.core.decide import decide
 from turnout.core.policy import Budget, Candidate, Policy, Reason
 from turnout.core.price import FREE, flat_price
@@ -152,7 +152,71 @@ async def test_cancelling_the_caller_cancels_the_classifier() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    # It called no model, and nothing was decided.
     assert events.all == []
+
+
+class Calling:
+    """A classifier that calls a model, is slow, and tells of its calls also where it is cancelled."""
+
+    name = "calling"
+
+    def __init__(self, *, fails: bool = False) -> None:
+        self.begun = asyncio.Event()
+        self._fails = fails
+
+    async def classify(self, conversation: Conversation, **kwargs: Any) -> Verdict:
+        kwargs["on_call"](ClassifierCall(model="p/cheap", usage=Usage(input_tokens=400, output_tokens=5)))
+        self.begun.set()
+        try:
+            if self._fails:
+                raise RuntimeError("secret")
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            guess = Usage(input_tokens=400)
+            kwargs["on_call"](
+                ClassifierCall(model="p/cheap", usage=guess, usage_source="estimated", error="CancelledError")
+            )
+            raise
+        raise AssertionError("it is never let finish")
+
+
+@pytest.mark.parametrize("has_spans", [False, True])
+async def test_a_request_that_is_cancelled_while_its_classifier_is_asked_is_charged_for_that(has_spans: bool) -> None:
+    events = Spans() if has_spans else Events()
+    classifier = Calling()
+    made = Router(POLICY, CATALOG, classifier=classifier, records=events)
+    task = asyncio.create_task(route(made))
+    await classifier.begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert events.decisions == []
+    ended, cancelled = events.calls
+    # 400 x $1 + 5 x $5 per million tokens were reported.
+    assert (ended.status, ended.usage_source, ended.cost.total_pico) == ("ok", "reported", 425_000_000)
+    # Of the other nothing is known: at the most twice the count and all of the context window as output.
+    assert (cancelled.status, cancelled.error, cancelled.usage_source) == ("cancelled", "", "estimated")
+    assert (cancelled.cost.total_pico, cancelled.cost_high_pico) == (0, 800 * 1_000_000 + 10_000 * 5_000_000)
+    assert {(event.role, event.classifier, event.query_id) for event in events.calls} == {
+        ("classifier", "calling", "q")
+    }
+    # The request's span is not built, so nothing may hang under it.
+    assert {event.parent_span_id for event in events.calls} == {""}
+    assert all(bool(event.span_id) == has_spans for event in events.calls)
+    # The budget is charged what was reported and the guess.
+    assert made.memory.session("s").spent_pico == 425_000_000 + 400_000_000
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_classifier_without_a_verdict_is_charged_for_its_calls(fails: bool) -> None:
+    events = Events()
+    made = Router(POLICY, CATALOG, classifier=Calling(fails=fails), records=events, classifier_timeout_s=0.05)
+    routed = await route(made)
+    assert routed.decision.reason is (Reason.CLASSIFIER_ERROR if fails else Reason.CLASSIFIER_TIMEOUT)
+    assert [call.status for call in events.calls] == (["ok"] if fails else ["ok", "cancelled"])
+    assert routed.given.verdict is not None
+    assert len(routed.given.verdict.calls) == len(events.calls)
 
 
 async def test_the_classifiers_calls_are_charged_to_the_turn_also_when_it_failed() -> None:
@@ -323,10 +387,98 @@ async def test_an_abandoned_call_is_estimated_with_a_high_cost() -> None:
     call.content()
     call.end("cancelled")
     (event,) = events.calls
-    # The prompt has 200 + 2 reference tokens: low 202 x $3; high 202 x $3.75 (all written) and 500 x $15 of output.
+    # The prompt has 200 + 2 reference tokens, and a cache point after the 200: low half of them, read where they can be
+    # (100 x $0.30 + 1 x $3); high twice of them, written where they can be (400 x $3.75 + 4 x $3), and 500 x $15.
     assert (event.usage_source, event.status) == ("estimated", "cancelled")
-    assert event.cost.total_pico == 202 * 3_000_000
-    assert event.cost_high_pico == 202 * 3_750_000 + 500 * 15_000_000
+    assert event.usage == Usage(cache_read_tokens=100, input_tokens=1)
+    assert event.cost.total_pico == 100 * 300_000 + 1 * 3_000_000
+    assert event.cost_high_pico == 400 * 3_750_000 + 4 * 3_000_000 + 500 * 15_000_000
+    # A budget is charged our own count of the prompt: neither end would do.
+    assert made.memory.session("s").spent_pico == 202 * 3_000_000
+
+
+async def test_what_came_of_an_answer_counts_at_the_low_end() -> None:
+    made, events = router(COMPLEX)
+    call = made.begin_call(await route(made), max_output_tokens=9)
+    call.content(400)
+    call.end("cancelled")
+    (event,) = events.calls
+    # 400 characters are 100 reference tokens, of which half are taken as sure; the limit that was sent bounds the rest.
+    assert event.usage.output_tokens == 50
+    assert event.cost_high_pico == 400 * 3_750_000 + 4 * 3_000_000 + 9 * 15_000_000
+
+
+@pytest.mark.parametrize(
+    ("error", "begun", "content", "source"),
+    [
+        ("ThrottlingException", False, False, "none"),
+        ("ConnectTimeoutError", False, False, "none"),
+        ("ReadTimeoutError", False, False, "estimated"),
+        ("ModelStreamErrorException", True, False, "estimated"),
+        ("ModelStreamErrorException", True, True, "estimated"),
+    ],
+)
+async def test_a_failed_call_is_free_only_where_the_provider_refused_it(
+    error: str, begun: bool, content: bool, source: str
+) -> None:
+    made, events = router(COMPLEX)
+    call = made.begin_call(await route(made))
+    if begun:
+        call.began()
+    if content:
+        call.content(40)
+    call.end("error", error=error)
+    (event,) = events.calls
+    # Whether a provider bills what broke is not known: at the least nothing, at the most all of it.
+    assert (event.usage_source, event.cost.total_pico) == (source, 0)
+    assert (event.cost_high_pico > 0) == (source == "estimated")
+
+
+async def test_a_call_that_was_left_before_it_began_may_not_be_billed() -> None:
+    made, events = router(COMPLEX)
+    made.begin_call(await route(made)).end("cancelled")
+    assert events.calls[0].usage_source == "estimated"
+    assert events.calls[0].cost.total_pico == 0 < events.calls[0].cost_high_pico
+
+
+async def test_a_report_before_the_end_is_partial() -> None:
+    made, events = router(COMPLEX)
+    for reason in ("", "end_turn"):
+        call = made.begin_call(await route(made))
+        call.content()
+        call.finish_reason(reason)
+        call.usage(Usage(input_tokens=10, output_tokens=20))
+        call.end("cancelled")
+    partial, whole = events.calls
+    # 10 x $3 + 20 x $15 at the least; it may have gone on to its limit of 500.
+    assert (partial.usage_source, partial.cost.total_pico) == ("partial", 10 * 3_000_000 + 20 * 15_000_000)
+    assert partial.cost_high_pico == 10 * 3_000_000 + 500 * 15_000_000
+    assert (whole.usage_source, whole.cost_high_pico) == ("reported", whole.cost.total_pico)
+
+
+async def test_writes_whose_ttl_is_not_reported_are_what_the_request_asked_for() -> None:
+    dear = msgspec.structs.replace(
+        CAPABLE,
+        price=flat_price("3", "15", cache_read="0.3", cache_write_5m="3.75", cache_write_1h="6"),
+        cache=CacheRules(floor_tokens=100, ttls=("5m", "1h")),
+    )
+    for ttls, source, low, high in (
+        (("5m",), "reported", 3_750_000, 3_750_000),
+        (("1h",), "reported", 6_000_000, 6_000_000),
+        (("1h", "5m"), "partial", 3_750_000, 6_000_000),
+    ):
+        events = Events()
+        made = Router(POLICY, Catalog.of([CHEAP, dear]), records=events)
+        system: list[Any] = []
+        for ttl in ttls:
+            system += [{"text": "be kind " * 100}, {"cachePoint": {"type": "default", "ttl": ttl}}]
+        conversation = Conversation(messages=conversation_of("hello").messages, system=system)
+        asked = request_of(conversation, HASHER, session_id="s", pin="p/capable")
+        call = made.begin_call(await made.route(conversation, asked, made.begin_turn("s")))
+        call.usage(Usage(cache_write_5m_tokens=200), splits_writes=False)
+        call.end()
+        (event,) = events.calls
+        assert (event.usage_source, event.cost.total_pico, event.cost_high_pico) == (source, 200 * low, 200 * high)
 
 
 async def test_failovers_count_attempts() -> None:
@@ -335,6 +487,12 @@ async def test_failovers_count_attempts() -> None:
     made.begin_call(routed).end("error", error="ThrottlingException")
     made.begin_call(made.failover(routed, "ThrottlingException")).end()
     assert [event.attempt for event in events.calls] == [1, 2]
+
+
+def test_a_candidate_without_a_price_is_refused_at_start_up() -> None:
+    unknown = Policy(candidates=(Candidate("p/chaep", 1), Candidate("p/capable", 2)))
+    with pytest.raises(UnknownModelError, match=r"unknown model 'p/chaep'.*'p/cheap'"):
+        Router(unknown, CATALOG)
 
 
 def test_a_time_out_must_be_positive() -> None:

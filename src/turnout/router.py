@@ -3,8 +3,11 @@
 Doors use it: they build a conversation and a request, ask `Router.route` which model serves, make the call themselves
 and tell the router how it went through `Router.begin_call`.
 
-Known limitation: a classifier that outlasts the router's time-out is cancelled, and what its provider bills for the
-abandoned call is not known; classifiers that call models therefore keep a shorter time-out of their own.
+A classifier that outlasts the router's time-out, or whose request is cancelled, is cancelled too. It is given
+``on_call`` (`turnout.classify.protocol`), by which it tells of each call as that ends, so that these are recorded and
+charged although there is no verdict. A request that is cancelled then has no decision: none was made.
+
+Known limitation: calls of a classifier that does not use ``on_call`` are lost with its verdict.
 """
 
 from __future__ import annotations
@@ -12,19 +15,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from turnout.classify.protocol import Classifier
+from turnout.core.bounds import Bounds, cacheable, of_classifier, unfinished, unreported, unsplit
 from turnout.core.catalog import Catalog, Model, unknown
 from turnout.core.cost import NO_COST, cost_of
 from turnout.core.decide import decide, needs_verdict
 from turnout.core.decision import Decision, DecisionInput, FailedAttempt
-from turnout.core.expect import call_cost_pico
 from turnout.core.policy import Policy
 from turnout.core.request import Request
-from turnout.core.usage import NO_USAGE, Usage
+from turnout.core.usage import Usage
 from turnout.core.verdict import ClassifierCall, Failure, UsageSource, Verdict
 from turnout.messages.conversation import Conversation
 from turnout.sessions.memory import CacheScope, SessionMemory
@@ -33,8 +36,19 @@ from turnout.trace.spans.content import Transcript
 from turnout.trace.spans.context import OpenSpan, SpanNote, Spans, spans_of, surrounding_span
 from turnout.trace.spans.joining import active_spans
 from turnout.trace.spans.semconv import CHAT, ROUTE
+from turnout.upstream.errors import is_unbilled
 
 logger = logging.getLogger(__name__)
+
+CANCELLED = "CancelledError"
+"""The error of a classifier's call that was cancelled before it ended."""
+
+UNPRICED = "unpriced_model"
+"""The error of a call whose model the catalog has no price for."""
+
+
+_CHARACTERS_PER_TOKEN = 4
+"""As `turnout.messages.count` counts a prompt."""
 
 
 class RefusedError(ValueError):
@@ -177,9 +191,15 @@ class Router:
         span = routed.span if same_request else self._begin_request(routed.turn)
         return self._decide(given, routed.turn, span, conversation=routed.conversation)
 
-    def begin_call(self, routed: Routed, *, streamed: bool = True) -> OpenCall:
-        """Start the record of a call to the chosen model."""
-        return OpenCall(self, routed, streamed=streamed)
+    def begin_call(self, routed: Routed, *, streamed: bool = True, max_output_tokens: int | None = None) -> OpenCall:
+        """Start the record of a call to the chosen model.
+
+        Args:
+            routed: The decision.
+            streamed: Whether the answer is streamed.
+            max_output_tokens: The limit on output that is really sent; none: the request's, else the model's.
+        """
+        return OpenCall(self, routed, streamed=streamed, max_output_tokens=max_output_tokens)
 
     @property
     def spans(self) -> Spans | None:
@@ -227,15 +247,22 @@ class Router:
         self, classifier: Classifier, conversation: Conversation, turn: Turn, span: OpenSpan
     ) -> tuple[Verdict, float]:
         started = time.perf_counter()
+        ended: list[ClassifierCall] = []
+        failure: Failure | None = None
         try:
             async with asyncio.timeout(self._timeout_s):
-                verdict = await classifier.classify(conversation)
+                verdict = await classifier.classify(conversation, on_call=ended.append)
         except TimeoutError:
-            verdict = Verdict(
-                classifier=classifier.name, failure=Failure("timeout", f"no verdict within {self._timeout_s} s")
-            )
+            failure = Failure("timeout", f"no verdict within {self._timeout_s} s")
+        except asyncio.CancelledError:
+            # Without a decision the request's span is not built: the calls stand where it would have stood.
+            unbuilt = OpenSpan(span.trace_id, "", span.parent_span_id, span.span_context)
+            self._record_classifier_calls(classifier.name, ended, turn, unbuilt)
+            raise
         except Exception as error:
-            verdict = Verdict(classifier=classifier.name, failure=Failure("error", type(error).__name__))
+            failure = Failure("error", type(error).__name__)
+        if failure is not None:
+            verdict = Verdict(classifier=classifier.name, failure=failure, calls=tuple(ended))
         classifier_ms = (time.perf_counter() - started) * 1000
         if verdict.failure is not None:
             self.verdict_failures += 1
@@ -245,21 +272,30 @@ class Router:
                 verdict.failure.kind,
                 verdict.failure.detail,
             )
-        for attempt, call in enumerate(verdict.calls, start=1):
-            self._record_classifier_call(verdict.classifier, call, attempt, turn, span)
+        self._record_classifier_calls(verdict.classifier, verdict.calls, turn, span)
         return verdict, classifier_ms
+
+    def _record_classifier_calls(
+        self, classifier: str, calls: Sequence[ClassifierCall], turn: Turn, span: OpenSpan
+    ) -> None:
+        for attempt, call in enumerate(calls, start=1):
+            self._record_classifier_call(classifier, call, attempt, turn, span)
 
     def _record_classifier_call(
         self, classifier: str, call: ClassifierCall, attempt: int, turn: Turn, span: OpenSpan
     ) -> None:
-        error = call.error or ""
+        error, status = call.error or "", _status_of(call)
         if call.model in self.prices:
-            cost = cost_of(call.usage, self.prices[call.model].price)
+            model = self.prices[call.model]
+            bounds = of_classifier(call, model, unbilled=is_unbilled(error))
+            cost = cost_of(bounds.least, model.price)
+            charged_pico = max(cost.total_pico, cost_of(call.usage, model.price).total_pico)
         else:
             # Not priced in silence, and not worth losing the caller's request: the event itself says so.
             logger.error("classifier=<%s>, model=<%s> | the classifier's model has no price", classifier, call.model)
-            cost, error = NO_COST, error or "unpriced_model"
-        self.memory.spent(turn.session_id, cost.total_pico)
+            bounds, cost, charged_pico = Bounds(least=call.usage), NO_COST, 0
+            status, error = "error", error if error not in ("", CANCELLED) else UNPRICED
+        self.memory.spent(turn.session_id, charged_pico)
         own = self.begin_span(CHAT, span)
         self.record(
             CallEvent(
@@ -277,12 +313,12 @@ class Router:
                 attempt=attempt,
                 started_ms=call.started_ms,
                 latency_ms=call.latency_ms,
-                usage=call.usage,
+                usage=bounds.least,
                 usage_source=call.usage_source,
                 cost=cost,
-                cost_high_pico=cost.total_pico,
-                status="error" if error else "ok",
-                error=error,
+                cost_high_pico=bounds.high_pico,
+                status=status,
+                error="" if status == "cancelled" else error,
                 simulated=False,
             )
         )
@@ -345,14 +381,18 @@ class OpenCall:
         transcript: Takes the answer where it may be recorded, else none.
     """
 
-    def __init__(self, router: Router, routed: Routed, *, streamed: bool) -> None:
+    def __init__(self, router: Router, routed: Routed, *, streamed: bool, max_output_tokens: int | None = None) -> None:
         self._router = router
         self._routed = routed
         self._streamed = streamed
         self._started = time.perf_counter()
         self._started_ms = router._now_ms()
+        self._max_output_tokens = max_output_tokens
         self._first_content_ms: float | None = None
+        self._begun = False
+        self._characters = 0
         self._usage: Usage | None = None
+        self._splits_writes = True
         self._finish_reason = ""
         self._ended = False
         routed.turn.calls += 1
@@ -366,14 +406,26 @@ class OpenCall:
         """Whether content has come: then the call can no longer fail over."""
         return self._first_content_ms is not None
 
-    def content(self) -> None:
-        """Note that content came."""
+    def began(self) -> None:
+        """Note that the provider began to answer: from then on it may bill for the call, however it ends."""
+        self._begun = True
+
+    def content(self, characters: int = 0) -> None:
+        """Note that content came, and how many characters of it."""
+        self._begun = True
+        self._characters += characters
         if self._first_content_ms is None:
             self._first_content_ms = (time.perf_counter() - self._started) * 1000
 
-    def usage(self, usage: Usage) -> None:
-        """Note the usage that the provider reported."""
-        self._usage = usage
+    def usage(self, usage: Usage, *, splits_writes: bool = True) -> None:
+        """Note the usage that the provider reported.
+
+        Args:
+            usage: The tokens; where the report does not say for how long writes are kept, all as 5 minute ones.
+            splits_writes: Whether it says so.
+        """
+        self._begun = True
+        self._usage, self._splits_writes = usage, splits_writes
 
     def finish_reason(self, reason: str) -> None:
         """Note why the model stopped."""
@@ -393,11 +445,11 @@ class OpenCall:
             return None
         self._ended = True
         routed, turn, router = self._routed, self._routed.turn, self._router
-        usage, source, high_pico = self._settled(status)
-        cost = cost_of(usage, routed.model.price)
+        bounds, source, guess_pico = self._settled(status, error)
+        usage, cost = bounds.least, cost_of(bounds.least, routed.model.price)
         if status == "ok" or self.has_content:
             self._learn(usage if source == "reported" else None)
-        router.memory.spent(turn.session_id, cost.total_pico)
+        router.memory.spent(turn.session_id, max(cost.total_pico, guess_pico))
         event = CallEvent(
             event_id=new_id(),
             run=router.run,
@@ -415,7 +467,7 @@ class OpenCall:
             usage=usage,
             usage_source=source,
             cost=cost,
-            cost_high_pico=max(cost.total_pico, high_pico),
+            cost_high_pico=bounds.high_pico,
             status=status,
             error=error,
             finish_reason=self._finish_reason,
@@ -428,25 +480,42 @@ class OpenCall:
         router.record(event)
         return event
 
-    def _settled(self, status: Status) -> tuple[Usage, UsageSource, int]:
-        """Usage, where it is known from, and the most that the call can have cost in pico-USD.
+    def _settled(self, status: Status, error: str) -> tuple[Bounds, UsageSource, int]:
+        """The bounds of usage and cost, where they are known from, and what a budget is charged at least, in pico-USD.
 
-        A call that ended without a report after content came was billed by its provider: its prompt is estimated as
-        fresh input, and the high cost adds the whole output limit and the dearest price that the prompt can have had.
-        A call that failed before any content is not billed.
+        A report is taken as final if the call ended well or its stop reason had come. A call that was left after it
+        began is billed for its prompt and for what came. One that was left or broke before that, and one that failed
+        in the middle, may be billed or not; one that the provider refused is not.
         """
+        model, plan = self._routed.model, self._routed.decision.cache_plan
         if self._usage is not None:
-            return self._usage, "reported", 0
-        if status == "error" and not self.has_content:
-            return NO_USAGE, "none", 0
-        given, model = self._routed.given, self._routed.model
+            if status != "ok" and not self._finish_reason:
+                return unfinished(model.price, self._usage, most_output_tokens=self._most_output()), "partial", 0
+            if self._splits_writes:
+                cost_pico = cost_of(self._usage, model.price).total_pico
+                return Bounds(least=self._usage, high_pico=cost_pico), "reported", 0
+            bounds = unsplit(model.price, self._usage, frozenset(marker.ttl for marker in plan.markers))
+            known = bounds.high_pico == cost_of(bounds.least, model.price).total_pico
+            return bounds, "reported" if known else "partial", 0
+        if status == "error" and not self._begun and is_unbilled(error):
+            return Bounds(), "none", 0
+        given = self._routed.given
         ratio = given.statistics.of(model.id).tokenizer_ratio or model.tokenizer_ratio
-        prompt_tokens = given.request.prompt_for(ratio).tokens
-        most_output = given.request.max_output_tokens or model.max_output_tokens or 0
-        tier = model.price.tier_for(prompt_tokens)
-        dearest = max(tier.input_pico, tier.cache_write_1h_pico, tier.cache_write_5m_pico)
-        high_pico = prompt_tokens * dearest + call_cost_pico(tier, 0, (), 0, most_output)
-        return Usage(input_tokens=prompt_tokens), "estimated", high_pico
+        prompt = given.request.prompt_for(ratio)
+        bounds = unreported(
+            model.price,
+            prompt_tokens=prompt.tokens,
+            cacheable_tokens=cacheable(prompt, plan, model.cache),
+            seen_output_tokens=int(self._characters / _CHARACTERS_PER_TOKEN * ratio),
+            most_output_tokens=self._most_output(),
+            surely_billed=self._begun and status != "error",
+        )
+        return bounds, "estimated", cost_of(Usage(input_tokens=prompt.tokens), model.price).total_pico
+
+    def _most_output(self) -> int:
+        model = self._routed.model
+        limit = self._max_output_tokens or self._routed.given.request.max_output_tokens or model.max_output_tokens
+        return limit or model.context_window
 
     def _learn(self, usage: Usage | None) -> None:
         routed, turn = self._routed, self._routed.turn
@@ -465,3 +534,9 @@ class OpenCall:
             growth_tokens=grown,
         )
         turn.prompt_tokens = prompt_tokens
+
+
+def _status_of(call: ClassifierCall) -> Status:
+    if call.error == CANCELLED:
+        return "cancelled"
+    return "error" if call.error else "ok"

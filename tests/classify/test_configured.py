@@ -1,16 +1,14 @@
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.classify.says import Says
 from turnout.classify.configured import KINDS, configured_classifier, model_behind
 from turnout.classify.llm_local import LocalClassifierModel
 from turnout.classify.llm_strands import StrandsClassifierModel
-from turnout.classify.model import Completion
 from turnout.config import ConfigError, Settings, load_catalog, load_settings
-from turnout.core.usage import Usage
-from turnout.messages.conversation import Message, conversation_of
+from turnout.messages.conversation import conversation_of
 
 CATALOG = load_catalog()
 
@@ -19,24 +17,6 @@ def settings(tmp_path: Path, text: str = "") -> Settings:
     file = tmp_path / "turnout.toml"
     file.write_text(text)
     return load_settings(file)
-
-
-class Says:
-    """A classifier's model that always answers the same."""
-
-    def __init__(self, model_id: str) -> None:
-        self.model_id = model_id
-
-    async def complete(
-        self,
-        system: str,
-        messages: Sequence[Message],
-        *,
-        max_tokens: int,
-        temperature: float | None,
-        words: Sequence[str] = (),
-    ) -> Completion:
-        return Completion(text="complex", usage=Usage(input_tokens=400, output_tokens=1))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -18,7 +18,7 @@ from turnout.classify.prompt import load_prompt
 from turnout.classify.protocol import Classifier
 from turnout.config import load_catalog
 from turnout.core.usage import NO_USAGE, Usage
-from turnout.core.verdict import Verdict
+from turnout.core.verdict import ClassifierCall, Verdict
 from turnout.messages.conversation import Conversation, Message, conversation_of
 
 USAGE = Usage(input_tokens=400, output_tokens=3)
@@ -200,3 +200,17 @@ def test_settings_follow_the_catalog() -> None:
 def test_values_out_of_range(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=name):
         LLMClassifier(says("simple"), **{name: value})
+
+
+async def test_each_call_is_told_as_it_ends_also_one_that_is_cancelled() -> None:
+    told: list[ClassifierCall] = []
+    verdict = await LLMClassifier(says("simple")).classify(QUERY, on_call=told.append)
+    assert tuple(told) == verdict.calls
+    slow = LLMClassifier(Scripted(Completion(text="simple"), delay_s=30.0), timeout_s=60.0)
+    task = asyncio.create_task(slow.classify(QUERY, on_call=told.append))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (told[1].error, told[1].usage_source, told[1].usage.output_tokens) == ("CancelledError", "estimated", 0)
+    assert told[1].usage.input_tokens > 300

@@ -1,9 +1,11 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.testing.langfuse.contract import checked
 from turnout.cli.app import call
+from turnout.testing.langfuse import LangfuseDouble
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -21,3 +23,10 @@ def turnout(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, 
         return code, captured.out, captured.err
 
     return run
+
+
+@pytest.fixture
+def langfuse() -> Iterator[LangfuseDouble]:
+    """A Langfuse whose exchanges are held against its published API."""
+    with checked(LangfuseDouble()) as double:
+        yield double

@@ -53,6 +53,23 @@ def test_runs_are_listed_with_the_newest_last(turnout: Run) -> None:
     assert "1970-01-02 00:00:00 UTC" in out
 
 
+def test_the_cost_of_a_call_says_how_well_it_is_known(turnout: Run, ledger: Path) -> None:
+    assert (
+        "0.002020000000 $ (exact: the call reported its usage, priced by the catalog)"
+        in turnout("ledger", "show", "c-1")[1]
+    )
+    cut = decided.called(event_id="c-3", cost=Cost(input_pico=1), cost_high_pico=10**9, usage_source="estimated")
+    with Ledger(ledger) as opened:
+        opened.append([cut])
+    assert "0.000000000001 to 0.001000000000 $ (usage estimated)" in turnout("ledger", "show", "c-3")[1]
+    unknown = decided.called(event_id="c-4", cost=Cost(), usage_source="none")
+    with Ledger(ledger) as opened:
+        opened.append([unknown])
+    listed = turnout("ledger", "list", "--events")[1]
+    assert "0.000000 to 0.001000" in listed
+    assert "at least 0.000000" in listed
+
+
 @pytest.mark.usefixtures("ledger")
 def test_events_are_listed_by_run_model_status_and_age(turnout: Run) -> None:
     assert events(turnout, "--events") == ["c-2", "d-1", "c-1"]

@@ -1,6 +1,8 @@
 import json
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from tests.cli.conftest import Run
@@ -13,7 +15,7 @@ from turnout.trace.store.ledger import Ledger
 HAIKU = "bedrock/global.anthropic.claude-haiku-4-5-20251001-v1:0"
 
 
-def write(path: Path, run: str, *, started_ms: int, pico: int) -> None:
+def write(path: Path, run: str, *, started_ms: int, pico: int, **changes: Any) -> None:
     event = CallEvent(
         event_id=new_id(),
         run=run,
@@ -29,7 +31,7 @@ def write(path: Path, run: str, *, started_ms: int, pico: int) -> None:
         cost_high_pico=pico,
     )
     with Ledger(path) as ledger:
-        ledger.append([event])
+        ledger.append([msgspec.structs.replace(event, **changes)])
 
 
 def test_without_a_ledger_it_says_what_to_do(turnout: Run) -> None:
@@ -54,6 +56,30 @@ def test_the_newest_run_is_shown(turnout: Run, tmp_path: Path) -> None:
     _, table, _ = turnout("metrics", "old")
     assert "greeting" in table
     assert "Claude Haiku 4.5" in table
+
+
+def test_an_empty_name_is_no_run(turnout: Run, tmp_path: Path) -> None:
+    write(tmp_path / "ledger.sqlite3", "monday", started_ms=1000, pico=1)
+    code, out, err = turnout("metrics", "")
+    assert (code, out, "unknown run ''" in err) == (2, "", True)
+
+
+def test_totals_say_what_is_exact(turnout: Run, tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    write(path, "mine", started_ms=1000, pico=2_500_000)
+    table = turnout("metrics", "mine")[1]
+    assert table.count("exact: the call reported its usage, priced by the catalog") == 1
+    assert "bounded" not in table
+    write(
+        path, "mine", started_ms=2000, pico=10**9, cost_high_pico=10**10, usage_source="estimated", status="cancelled"
+    )
+    table = turnout("metrics", "mine")[1]
+    assert "0.001002 to 0.010002" in table
+    assert "0.001000 to 0.010000 $, 1 call (usage estimated 1)" in table
+    totals = json.loads(turnout("metrics", "mine", "--json")[1])["totals"]
+    assert totals["exactness"]["exact"] is False
+    assert totals["exactness"]["exact_cost"]["pico_usd"] == 2_500_000
+    assert totals["exactness"]["bounded_cost"]["high"]["pico_usd"] == 10**10
 
 
 def test_an_unknown_run_names_the_nearest(turnout: Run, tmp_path: Path) -> None:

@@ -269,7 +269,7 @@ def test_our_prices_are_those_of_genai_prices_or_the_difference_is_stated(catalo
     # By the package's own way of finding a model, which is not ours.
     from genai_prices.data_snapshot import get_snapshot
 
-    from turnout.config.price_snapshot import read_package
+    from turnout.config.genai_package import read_package
 
     compared, differing = 0, set()
     for model in catalog.models:

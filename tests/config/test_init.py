@@ -45,7 +45,7 @@ def test_loading_settings_opens_no_socket_and_adds_pydantic_only() -> None:
 
 
 def test_reading_the_package_of_prices_opens_no_socket() -> None:
-    opened, heavy = _run("from turnout.config.price_snapshot import read_package; read_package('openai/gpt-4o-mini')")
+    opened, heavy = _run("from turnout.config.genai_package import read_package; read_package('openai/gpt-4o-mini')")
     assert opened == []
     assert "genai_prices" in heavy
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.config import prices
+from turnout.config.dated_price import DatedPrice, PriceSchedule
 from turnout.config.errors import ConfigError
-from turnout.config.prices import DatedPrice, PriceSchedule, genai_entry, price_schedule
+from turnout.config.prices import genai_entry, price_schedule
 from turnout.core.price import FREE, Price, PriceTier, flat_price
 
 DAY = date(2026, 11, 23)
@@ -47,22 +48,6 @@ def test_a_table_of_prices_is_exact_whether_written_as_number_or_text() -> None:
 
 def test_free_is_free() -> None:
     assert price_schedule("free").on(DAY) == FREE
-
-
-def test_the_last_price_that_has_begun_holds() -> None:
-    before, first, second = flat_price("3", "6"), flat_price("2", "4"), flat_price("1", "2")
-    schedule = PriceSchedule(
-        (DatedPrice(before), DatedPrice(first, date(2026, 3, 13)), DatedPrice(second, date(2026, 9, 1)))
-    )
-    assert schedule.on(date(2026, 3, 12)) == before
-    assert schedule.on(date(2026, 3, 13)) == first
-    assert schedule.on(date(2026, 8, 31)) == first
-    assert schedule.on(date(2026, 9, 1)) == second
-
-
-def test_before_the_first_date_the_first_price_holds() -> None:
-    schedule = PriceSchedule((DatedPrice(flat_price("1", "2"), date(2026, 3, 13)),))
-    assert schedule.on(date(2020, 1, 1)) == flat_price("1", "2")
 
 
 def test_sonnet_4_6_at_anthropic_lost_its_long_prompt_tier_on_2026_03_13() -> None:

@@ -2,7 +2,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, EventStreamError, ReadTimeoutError
 from strands.types.exceptions import ContextWindowOverflowException, ModelThrottledException
 
-from turnout.upstream.errors import error_name, is_retryable
+from turnout.upstream.errors import error_name, is_retryable, is_unbilled
 
 
 def client_error(code: str, kind: type[ClientError] = ClientError) -> ClientError:
@@ -55,3 +55,22 @@ class _StatusError(Exception):
 def test_errors_without_a_code_are_told_by_their_status() -> None:
     assert is_retryable(_StatusError(503))
     assert not is_retryable(_StatusError(400))
+
+
+@pytest.mark.parametrize(
+    ("error", "unbilled"),
+    [
+        (client_error("ThrottlingException"), True),
+        (client_error("ExpiredTokenException"), True),
+        (ModelThrottledException("slow down"), True),
+        (EndpointConnectionError(endpoint_url="http://127.0.0.1"), True),
+        (ConnectionRefusedError(), True),
+        (ReadTimeoutError(endpoint_url="http://127.0.0.1"), False),
+        (client_error("modelStreamErrorException", EventStreamError), False),
+        (ConnectionResetError(), False),
+        (TimeoutError(), False),
+        (RuntimeError("anything"), False),
+    ],
+)
+def test_only_a_refusal_and_a_request_that_reached_nobody_are_surely_free(error: Exception, unbilled: bool) -> None:
+    assert is_unbilled(error_name(error)) is unbilled

@@ -5,7 +5,7 @@ from tests.doors.strands.support import CAPABLE, bedrock
 from turnout.core.usage import Usage, UsageError
 from turnout.testing.bedrock import BedrockDouble
 from turnout.upstream.local.strands_model import LocalModel
-from turnout.upstream.strands_usage import cached_tokens_of, usage_of
+from turnout.upstream.strands_usage import cached_tokens_of, splits_writes, usage_of
 
 REPORT = {"inputTokens": 100, "outputTokens": 7, "cacheReadInputTokens": 60, "cacheWriteInputTokens": 30}
 
@@ -19,6 +19,18 @@ def test_cached_tokens_are_counted_once_under_either_convention() -> None:
 def test_a_report_that_contradicts_itself_is_refused() -> None:
     with pytest.raises(UsageError):
         usage_of({"inputTokens": 10, "cacheReadInputTokens": 60}, "inside")
+
+
+@pytest.mark.parametrize("report", [None, "many", 7, [], {}, {"prompt_tokens": 7}])
+def test_what_is_no_report_is_refused(report: object) -> None:
+    with pytest.raises(UsageError):
+        usage_of(report, "beside")
+
+
+def test_only_a_report_with_details_splits_its_writes() -> None:
+    assert splits_writes({**REPORT, "cacheDetails": [{"ttl": "1h", "inputTokens": 30}]})
+    assert not splits_writes(REPORT)
+    assert not splits_writes(None)
 
 
 def test_the_convention_is_the_providers() -> None:

@@ -23,10 +23,10 @@ import msgspec
 from turnout.classify.calibrate import Calibration, fit_calibration, with_share
 from turnout.classify.examples import LabelledQuery
 from turnout.classify.protocol import Classifier
+from turnout.config.extras import require
 from turnout.core.cost import Cost, pico_to_usd
 from turnout.core.verdict import ClassifierCall, Complexity, Verdict
 from turnout.messages.conversation import conversation_of
-from turnout.upstream.local.extras import require
 
 if TYPE_CHECKING:
     import numpy as np

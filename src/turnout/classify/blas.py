@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from turnout.upstream.local.extras import MissingExtraError, require
+from turnout.config.extras import MissingExtraError, require
 
 logger = logging.getLogger(__name__)
 

@@ -142,19 +142,23 @@ class LLMClassifier:
             return failed_verdict(self.name, "error", NO_QUERY)
         text = self._prompt.user_text(conversation, prior_turns=self._prior_turns, most_chars=self._most_chars)
         started_ms, started = time.time_ns() // 1_000_000, time.perf_counter()
+        on_call = kwargs.get("on_call")
 
         def call(usage: Usage, source: UsageSource, error: str | None = None) -> tuple[ClassifierCall]:
-            latency_ms = (time.perf_counter() - started) * 1000
-            return (
-                ClassifierCall(
-                    model=self._model.model_id,
-                    usage=usage,
-                    usage_source=source,
-                    started_ms=started_ms,
-                    latency_ms=latency_ms,
-                    error=error,
-                ),
+            ended = ClassifierCall(
+                model=self._model.model_id,
+                usage=usage,
+                usage_source=source,
+                started_ms=started_ms,
+                latency_ms=(time.perf_counter() - started) * 1000,
+                error=error,
             )
+            if on_call is not None:
+                on_call(ended)
+            return (ended,)
+
+        def prompt_alone() -> Usage:
+            return Usage(input_tokens=count_text(self._prompt.system) + count_text(text))
 
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -165,9 +169,11 @@ class LLMClassifier:
                     temperature=self._settings.temperature,
                     words=LABEL_WORDS,
                 )
+        except asyncio.CancelledError:
+            call(prompt_alone(), "estimated", "CancelledError")
+            raise
         except TimeoutError:
-            prompt_tokens = Usage(input_tokens=count_text(self._prompt.system) + count_text(text))
-            calls = call(prompt_tokens, "estimated", "TimeoutError")
+            calls = call(prompt_alone(), "estimated", "TimeoutError")
             return self._failed("timeout", f"the call timed out; the limit is {self._timeout_s} s", calls)
         except CompletionError as error:
             return self._failed("error", error.error, call(error.usage, error.usage_source, error.error))

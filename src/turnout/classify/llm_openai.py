@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from turnout.classify.model import Completion
+from turnout.config.extras import require
 from turnout.core.usage import Usage
 from turnout.messages.conversation import Conversation, Message
-from turnout.upstream.local.extras import require
 
 _MOST_LOGPROBS = 20  # the most that the API takes
 

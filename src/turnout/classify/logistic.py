@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from turnout.classify.blas import one_blas_thread
-from turnout.upstream.local.extras import require
+from turnout.config.extras import require
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from turnout.classify.blas import one_blas_thread
-from turnout.upstream.local.extras import require
+from turnout.config.extras import require
 from turnout.upstream.local.weights import MINILM_TOKENIZER, MINILM_WEIGHTS, verified
 
 if TYPE_CHECKING:

@@ -14,6 +14,10 @@ class Classifier(Protocol):
 
     A classifier returns a `Verdict` with a failure where it fails in a way that it knows. What it raises, and what
     takes longer than the router's time-out, the router turns into one. ``kwargs`` lets the protocol grow.
+
+    One keyword is there today: ``on_call``, a function that takes a `turnout.core.verdict.ClassifierCall`. A classifier
+    that calls models gives it each call as that ends, also one that is cancelled (error ``CancelledError``): where the
+    classifier is given up, there is no verdict to carry its calls, and they are charged all the same.
     """
 
     @property

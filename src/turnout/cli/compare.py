@@ -1,4 +1,4 @@
-"""`turnout compare`: two runs in the ledger side by side, or one beside totals typed in, with signed changes."""
+"""`turnout compare`: two runs side by side, or one beside totals typed in, with signed changes."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from turnout.cli.common import ConfigOption, JsonOption, LedgerOption, console, load, open_for_reading, print_json
+from turnout.cli.common import ConfigOption, JsonOption, LedgerOption, console, load, print_json
 from turnout.cli.errors import UserError
+from turnout.cli.sources import Source, SourceOption, one_source, read_runs
 from turnout.trace.views.compare import compare, compare_typed
-from turnout.trace.views.metrics import run_metrics
-from turnout.trace.views.tables import comparison_table, to_json
+from turnout.trace.views.documents import to_json
+from turnout.trace.views.tables import comparison_table
 from turnout.trace.views.typed import typed_totals
 
 NAME = "compare"
@@ -32,6 +33,7 @@ def run(
         str | None,
         typer.Option(help="Add a line with the classifier priced as if this model had done it (a catalog id)."),
     ] = None,
+    source: SourceOption = Source.LEDGER,
     ledger: LedgerOption = None,
     config: ConfigOption = None,
     json: JsonOption = False,
@@ -41,11 +43,11 @@ def run(
     if len(runs) != wanted:
         needs = "two runs" if wanted == 2 else "one run beside --before-totals"
         raise UserError(f"compare takes {needs}, got {len(runs)}: {', '.join(runs)}")
+    one_source(source, ledger)
     typed = None if before_totals is None else typed_totals(before_totals)
     settings, catalog = load(config)
     model = None if classifier_as is None else catalog[settings.resolve(classifier_as)]
-    with open_for_reading(ledger or settings.ledger) as opened:
-        read = [run_metrics(opened, name) for name in runs]
+    read = read_runs(runs, source, ledger or settings.ledger)
     price = None if model is None else model.price
     name = "the given model" if model is None else model.name
     if typed is None:

@@ -35,8 +35,12 @@ from turnout.trace.store.ledger import Ledger, Run
 from turnout.trace.store.lookup import events_of, find
 from turnout.trace.store.prune import Pruned, prune
 from turnout.trace.store.selection import Filter
+from turnout.trace.views.exactness import CostRange, certainty, cost_range, exactness_of
+from turnout.trace.views.exactness_text import exactness_note
 from turnout.trace.views.explain_text import printable
-from turnout.trace.views.tables import SIMULATED, usd
+from turnout.trace.views.figures import usd, usd_range
+from turnout.trace.views.fitting import FittingTable
+from turnout.trace.views.tables import SIMULATED
 
 NAME = "ledger"
 
@@ -177,7 +181,7 @@ def prune_(
 
 def runs_table(runs: list[Run]) -> Table:
     """Runs, one a row."""
-    table = Table(title="runs, the newest last", title_justify="left")
+    table = FittingTable(title="runs, the newest last", title_justify="left")
     for heading in ("run", "started", "models", "calls", "decisions", "note"):
         table.add_column(heading, justify="right" if heading in ("calls", "decisions") else "left", overflow="fold")
     for one in runs:
@@ -206,7 +210,7 @@ def _open(
 
 def _events_table(lines: list[selection.EventLine], names: Mapping[str, str]) -> Table:
     simulated = f" ({SIMULATED})" if any(line.simulated for line in lines) else ""
-    table = Table(title=f"events, the newest last{simulated}", title_justify="left")
+    table = FittingTable(title=f"events, the newest last{simulated}", title_justify="left")
     for heading in ("started (UTC)", "event", "kind"):
         table.add_column(heading, no_wrap=True)
     for heading in ("query", "model", "ended"):
@@ -222,10 +226,19 @@ def _events_table(lines: list[selection.EventLine], names: Mapping[str, str]) ->
             printable(line.query_id or line.turn_id),
             printable(model),
             printable(line.status if not line.detail else f"{line.status}: {line.detail}"),
-            "" if line.cost_pico is None else usd(pico_to_usd(line.cost_pico)),
+            _cost(line),
             *("" if figure is None else f"{figure:,}" for figure in (line.prompt_tokens, line.output_tokens)),
         )
     return table
+
+
+def _cost(line: selection.EventLine) -> str:
+    """A call's cost as far as it is known; nothing for a decision."""
+    if line.cost_pico is None or line.cost_high_pico is None or line.usage_source is None:
+        return ""
+    known = certainty(line.usage_source, line.status, line.error, line.cost_pico, line.cost_high_pico)
+    high = None if known == "open" else max(line.cost_pico, line.cost_high_pico)
+    return usd_range(CostRange(exact_pico=0, low_pico=line.cost_pico, high_pico=high))
 
 
 def _event_table(event: Event) -> Table:
@@ -247,7 +260,10 @@ def _event_table(event: Event) -> Table:
             continue
         table.add_row(name, printable("–" if value in (None, "") else str(value)))
     if isinstance(event, CallEvent):
-        table.add_row("cost in all", f"{usd(event.cost.usd, 12)} $")
+        exactness = exactness_of((event,))
+        amount = usd_range(cost_range(event.cost.total_pico, exactness), 12)
+        known = exactness_note(exactness) if exactness.settled else f"usage {event.usage_source}"
+        table.add_row("cost in all", f"{amount} $ ({known})")
     if isinstance(event, DecisionEvent):
         table.add_row("model", printable(event.decision.model or "refused"))
         table.add_row("reason", event.decision.reason)

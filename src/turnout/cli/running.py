@@ -9,26 +9,32 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from turnout.cli.errors import UserError
-from turnout.config.errors import ConfigError
-from turnout.core.catalog import UnknownModelError
-from turnout.trace.errors import LedgerError
-from turnout.trace.langfuse.errors import LangfuseSettingsError
-from turnout.upstream.local.extras import MissingExtraError
-from turnout.upstream.local.weights import WeightsError
 
 EXIT_USER_ERROR = 2
 EXIT_STOPPED = 130
 
-USER_ERRORS = (
-    UserError,
-    ConfigError,
-    LedgerError,
-    LangfuseSettingsError,
-    UnknownModelError,
-    MissingExtraError,
-    WeightsError,
-)
-"""What a user can mend: told in one line, without a traceback."""
+
+def user_errors() -> tuple[type[Exception], ...]:
+    """What a user can mend: told in one line, without a traceback.
+
+    Imported when something went wrong and not before: the rooms that they come from take 0.1 s, and help needs none.
+    """
+    from turnout.config.errors import ConfigError
+    from turnout.config.extras import MissingExtraError
+    from turnout.core.catalog import UnknownModelError
+    from turnout.trace.errors import LedgerError
+    from turnout.trace.langfuse.errors import LangfuseSettingsError
+    from turnout.upstream.local.weights import WeightsError
+
+    return (
+        UserError,
+        ConfigError,
+        LedgerError,
+        LangfuseSettingsError,
+        UnknownModelError,
+        MissingExtraError,
+        WeightsError,
+    )
 
 
 def run_function(function: Callable[..., object], name: str, arguments: list[str] | None = None) -> int:
@@ -46,7 +52,7 @@ def run_commands(commands: typer.Typer, arguments: list[str], name: str) -> int:
         return _complain("stopped", code=EXIT_STOPPED)
     except TyperException as error:
         return _complain(error.format_message())
-    except USER_ERRORS as error:
+    except user_errors() as error:
         return _complain(str(error))
     except BrokenPipeError:
         # The reader of our output went away, as `| head` does.

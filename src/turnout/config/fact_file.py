@@ -27,7 +27,7 @@ import msgspec
 
 from turnout.config.errors import ConfigError
 from turnout.config.fact_types import FACT_GROUPS, FACT_TYPES, converted
-from turnout.config.prices import PACKAGE, package_version
+from turnout.config.genai_package import PACKAGE, package_version
 from turnout.config.toml_file import read_toml
 from turnout.core.catalog import unknown
 

@@ -15,7 +15,7 @@ import msgspec
 
 from turnout.config.errors import ConfigError
 from turnout.config.fact_file import Fact, FactFile, ModelEntry, PlaceEntry, read_fact_file
-from turnout.config.prices import PACKAGE
+from turnout.config.genai_package import PACKAGE
 from turnout.core.catalog import unknown
 
 T = TypeVar("T")

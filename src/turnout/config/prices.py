@@ -1,56 +1,31 @@
-"""Prices that change on known dates, and where they come from.
+"""The prices that a catalog file states, and where they come from.
 
 The figures are those of the ``genai-prices`` package. Importing it takes a third of a second, so the few entries that
-our catalog names are kept beside it in ``genai_prices.json``, together with the version they were read from; whenever
-another version is installed, or an entry is asked for that is not there, the package itself is read. Its updater, which
-fetches prices from the network, is never used.
-
-Known limitations: only tokens of text are priced; prices by time of day, of batches and of web searches are left out.
+our catalog names are kept beside this module in ``genai_prices.json``, with the version they were read from; whenever
+another version is installed, or an entry is asked for that is not there, the package itself is read
+(`turnout.config.genai_package`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from decimal import Decimal
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from turnout.config.dated_price import DatedPrice, PriceSchedule
 from turnout.config.errors import ConfigError
+from turnout.config.genai_package import PACKAGE, package_version, read_package
 from turnout.core.catalog import unknown
 from turnout.core.price import FREE, Price, PriceError, PriceTier
 
 SNAPSHOT = Path(__file__).with_name("genai_prices.json")
 """The entries that were copied out of ``genai-prices``; `turnout.config.price_snapshot` writes it."""
 
-PACKAGE = "genai-prices"
-"""The distribution that prices come from, and the prefix of references to its entries."""
-
 _TIER_PRICES = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
-
-
-class DatedPrice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A price and the day (UTC) from which it holds; none: always."""
-
-    price: Price
-    start: date | None = None
-
-
-class PriceSchedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Prices of one model in the order of their dates; the last one that has begun holds."""
-
-    prices: tuple[DatedPrice, ...]
-
-    def on(self, day: date) -> Price:
-        """The price on that day; before the first date, the first price."""
-        for dated in reversed(self.prices):
-            if dated.start is None or dated.start <= day:
-                return dated.price
-        return self.prices[0].price
 
 
 class PriceSnapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,8 +65,6 @@ def genai_entry(reference: str) -> PriceSchedule:
     snapshot = packaged_snapshot()
     if reference in snapshot.entries and snapshot.version == package_version():
         return snapshot.entries[reference]
-    from turnout.config.price_snapshot import read_package
-
     return read_package(reference)
 
 
@@ -99,12 +72,6 @@ def genai_entry(reference: str) -> PriceSchedule:
 def packaged_snapshot() -> PriceSnapshot:
     """The entries of ``genai-prices`` that come with Turnout."""
     return msgspec.json.decode(SNAPSHOT.read_bytes(), type=PriceSnapshot)
-
-
-@cache
-def package_version() -> str:
-    """The installed version of ``genai-prices``."""
-    return metadata.version(PACKAGE)
 
 
 def _price_of(table: Mapping[str, Any]) -> Price:

@@ -42,10 +42,10 @@ class CallEvent(msgspec.Struct, frozen=True, kw_only=True, tag="call"):
         started_ms: Milliseconds since the epoch.
         latency_ms: From the call to its end.
         first_content_ms: From the call to the first content, or none if there was none or it was not streamed.
-        usage: Tokens.
+        usage: Tokens; where they were not reported in full, the fewest that they can have been.
         usage_source: Where they are known from.
-        cost: What they cost at catalog prices.
-        cost_high_pico: The most that the call can have cost, where that is not known exactly.
+        cost: What they cost at catalog prices: exactly, or at the least.
+        cost_high_pico: The most that the call can have cost; the same as ``cost`` where that is known exactly.
         status: How it ended.
         error: The error's name, for status ``error``; never a message of a provider.
         finish_reason: The provider's stop reason.

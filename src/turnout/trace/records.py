@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from turnout.trace.events import Event
+from turnout.trace.events import CallEvent, DecisionEvent, Event
 
 
 class NullRecorder:
@@ -25,3 +25,13 @@ class ListRecorder:
     def record(self, event: Event) -> None:
         """Keep the event."""
         self.events.append(event)
+
+    @property
+    def calls(self) -> list[CallEvent]:
+        """The calls among them."""
+        return [event for event in self.events if isinstance(event, CallEvent)]
+
+    @property
+    def decisions(self) -> list[DecisionEvent]:
+        """The decisions among them."""
+        return [event for event in self.events if isinstance(event, DecisionEvent)]

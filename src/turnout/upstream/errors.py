@@ -42,6 +42,34 @@ _RETRYABLE_CLASSES = {
     "ResponseStreamingError",
 }
 
+_NOT_BILLED = {
+    # openai, anthropic: the API answered with an error
+    "AuthenticationError",
+    "BadRequestError",
+    "ConflictError",
+    "InternalServerError",
+    "NotFoundError",
+    "OverloadedError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "RequestTooLargeError",
+    "ServiceUnavailableError",
+    "UnprocessableEntityError",
+    # botocore, urllib3, httpx and Python: the request was not sent, or reached nobody
+    "ConnectError",
+    "ConnectTimeout",
+    "ConnectTimeoutError",
+    "ConnectionRefusedError",
+    "EndpointConnectionError",
+    "NoCredentialsError",
+    "NoRegionError",
+    "ParamValidationError",
+    "PartialCredentialsError",
+    "PoolTimeout",
+    "ProxyConnectionError",
+    "gaierror",
+}
+
 _RETRYABLE_STATUS = {408, 429, 500, 502, 503, 504, 529}
 
 
@@ -60,6 +88,16 @@ def is_retryable(error: BaseException) -> bool:
     if any(cls.__name__ in _RETRYABLE_CLASSES for cls in type(error).__mro__):
         return True
     return _code(error) == "" and getattr(error, "status_code", None) in _RETRYABLE_STATUS
+
+
+def is_unbilled(name: str) -> bool:
+    """Whether a call that ended in this error before anything came is surely not billed, told by `error_name`.
+
+    So it is where the provider answered with an error (AWS' codes all end in ``Exception``), and where the request
+    reached nobody. After a time-out, a broken connection or an error that is not known, the provider may have worked.
+    ``ModelStreamErrorException`` comes only in a stream that has begun.
+    """
+    return name in _NOT_BILLED or (name.endswith("Exception") and name != "ModelStreamErrorException")
 
 
 def _code(error: BaseException) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from turnout.core.usage import Usage
+from turnout.core.usage import Usage, UsageError
 
 CachedTokens = Literal["beside", "inside"]
 """Where a report counts cached tokens: beside its input tokens, or inside them."""
@@ -28,12 +28,19 @@ def cached_tokens_of(model: object) -> CachedTokens:
     return "beside"
 
 
-def usage_of(report: Mapping[str, Any], cached: CachedTokens) -> Usage:
+def splits_writes(report: Any) -> bool:
+    """Whether a report says for how long its cache writes are kept: Bedrock's does; Strands' other models drop it."""
+    return isinstance(report, Mapping) and bool(report.get("cacheDetails"))
+
+
+def usage_of(report: Any, cached: CachedTokens) -> Usage:
     """Usage from the ``metadata`` event of a Strands stream.
 
     Raises:
-        UsageError: The report contradicts itself.
+        UsageError: The report is none, or contradicts itself.
     """
+    if not isinstance(report, Mapping):
+        raise UsageError(f"a usage report must be an object, got {type(report).__name__}")
     if cached == "beside":
         return Usage.from_bedrock(report)
     return Usage.from_openai(

@@ -18,7 +18,6 @@ from turnout.core.verdict import Verdict
 from turnout.doors.strands import RoutedModel
 from turnout.messages.conversation import Conversation
 from turnout.testing.bedrock import BedrockDouble, Rule, RuleResponder
-from turnout.trace.events import CallEvent, DecisionEvent
 from turnout.trace.records import ListRecorder
 
 CHEAP = "bedrock/global.anthropic.claude-haiku-4-5-20251001-v1:0"
@@ -72,15 +71,7 @@ class Compare:
 
 
 class Events(ListRecorder):
-    """Events, told apart."""
-
-    @property
-    def calls(self) -> list[CallEvent]:
-        return [event for event in self.events if isinstance(event, CallEvent)]
-
-    @property
-    def decisions(self) -> list[DecisionEvent]:
-        return [event for event in self.events if isinstance(event, DecisionEvent)]
+    """Events, and why each decision was made."""
 
     @property
     def reasons(self) -> list[str]:

@@ -60,6 +60,29 @@ async def test_a_stream_that_is_left_closes_what_it_reads(events: Events) -> Non
     assert [event async for event in source] == []
 
 
+@pytest.mark.parametrize("usage", [None, "many", [], {}, {"inputTokens": -1}])
+async def test_a_report_that_cannot_be_read_does_not_break_the_stream(usage: Any, events: Events) -> None:
+    stream = [*STREAM[:3], {"metadata": {"usage": usage}}]
+    assert [event async for event in metered(of(stream), await opened(events))] == stream
+    assert (events.calls[0].status, events.calls[0].usage_source) == ("ok", "estimated")
+    assert 0 < events.calls[0].cost.total_pico < events.calls[0].cost_high_pico
+
+
+async def test_what_came_is_counted_in_characters(events: Events) -> None:
+    deltas: list[dict[str, Any]] = [
+        {"text": "a" * 400},
+        {"reasoningContent": {"text": "b" * 400}},
+        {"reasoningContent": {"signature": "c" * 400}},
+        {"toolUse": {"input": "d" * 400}},
+    ]
+    stream = metered(of([{"contentBlockDelta": {"delta": delta}} for delta in deltas]), await opened(events))
+    for _ in deltas:
+        await anext(stream)
+    await stream.aclose()
+    # 1,200 characters of text, thinking and a tool's input are 300 tokens by our count, of which half are sure.
+    assert events.calls[0].usage.output_tokens == 150
+
+
 async def test_structured_output_carries_the_events_inside(events: Events) -> None:
     items: list[Any] = [*({"event": event} for event in STREAM), {"output": 1}]
     passed = [event async for event in metered_structured(of(items), await opened(events))]

@@ -140,7 +140,8 @@ def test_after_the_first_content_nothing_is_repeated(double: BedrockDouble, even
         ask_without_retries(routed(double, events))("hello")
     (call,) = events.calls
     assert (call.status, call.error, call.usage_source) == ("error", "ModelStreamErrorException", "estimated")
-    assert 0 < call.cost.total_pico < call.cost_high_pico
+    # Whether the provider bills for what broke is not known.
+    assert 0 == call.cost.total_pico < call.cost_high_pico
     gc.collect()
 
 

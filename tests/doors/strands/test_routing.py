@@ -1,5 +1,7 @@
+import inspect
 import logging
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Required, get_origin, get_type_hints
 
 import msgspec
 import pytest
@@ -8,7 +10,8 @@ from strands.models import CacheConfig
 from tests.doors.strands.support import CAPABLE, CATALOG, CHEAP, HEAD, POLICY, Events, bedrock, pair
 from turnout.core.catalog import Catalog
 from turnout.core.policy import Policy
-from turnout.doors.strands.routing import StrandsRouting
+from turnout.doors.strands import RoutedModel, TurnoutStrategy
+from turnout.doors.strands.routing import RoutingOptions, StrandsRouting
 from turnout.testing.bedrock import BedrockDouble
 
 HELLO: list[Any] = [{"role": "user", "content": [{"text": "hello"}]}]
@@ -53,3 +56,21 @@ def test_candidates_that_differ_in_their_cache_points_are_warned_of(
     with caplog.at_level(logging.WARNING):
         StrandsRouting(models, policy=POLICY, catalog=CATALOG)
     assert "only some candidates place cache points of their own" in caplog.text
+
+
+def test_the_options_of_the_door_are_what_the_routing_takes() -> None:
+    taken = {
+        name: parameter.default is inspect.Parameter.empty
+        for name, parameter in inspect.signature(StrandsRouting).parameters.items()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+    hints = get_type_hints(RoutingOptions, include_extras=True)
+    assert taken == {name: get_origin(hint) is Required for name, hint in hints.items()}
+
+
+@pytest.mark.parametrize("made", [RoutedModel, TurnoutStrategy])
+def test_an_option_that_is_missing_or_unknown_is_named(double: BedrockDouble, made: Callable[..., object]) -> None:
+    with pytest.raises(TypeError, match="missing 1 required keyword-only argument: 'policy'"):
+        made(pair(double), catalog=CATALOG)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'recorders'"):
+        made(pair(double), policy=POLICY, catalog=CATALOG, recorders=Events())

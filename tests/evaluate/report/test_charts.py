@@ -92,6 +92,23 @@ def test_a_long_run_has_few_points_and_the_last_one(report_of: MakeReport) -> No
     assert second.values[0] is not None
 
 
+def test_costs_that_are_not_exact_are_told_in_title_note_and_a_line(report_of: MakeReport) -> None:
+    report = report_of(run_of("a", ALONE), run_of("b", usage_source="estimated", cost_high_pico=10**11))
+    cost, spend = chart(report, "cost"), chart(report, "spend")
+    assert (cost.title, spend.title) == ("Cost per query (at least)", "Cumulative spend against not routing (at least)")
+    assert "Calls without an exact cost count at their lowest (b: 5)." in cost.note
+    most = next(series for series in spend.series if series.name == "b, at most")
+    assert most.computed
+    assert most.values[-1] == pytest.approx(0.5)
+    assert [series.name for series in spend.series if "at most" in series.name] == ["b, at most"]
+
+
+def test_without_an_upper_bound_there_is_no_line_for_it(report_of: MakeReport) -> None:
+    spend = chart(report_of(run_of("a", usage_source="none")), "spend")
+    assert spend.title.endswith("(at least)")
+    assert not any("at most" in series.name for series in spend.series)
+
+
 def test_shares_add_up_to_the_whole(two: Report) -> None:
     for id, names in (
         ("models", ["Claude Sonnet 4.6", "Claude Haiku 4.5"]),

@@ -125,8 +125,45 @@ def test_two_runs_are_held_against_each_other(two: Report) -> None:
 
 def test_what_was_not_reported_is_told(report_of: MakeReport) -> None:
     body = shown(report_of(run_of("a", usage_source="estimated", cost_high_pico=10**12)))
-    assert "5.000000 $ at most (5 calls not reported in full)" in body.text
+    rows = [row for row in body.every("tr") if list(row.every("td"))]
+    summary = {next(row.every("th")).text: next(row.every("td")).text for row in rows}
+    assert summary["cost"].endswith(" to 5.000000 $")
+    assert summary["of which exact"] == "0.000000 $ (0 calls)"
+    assert summary["of which bounded"].endswith(" to 5.000000 $ (5 calls)")
+    assert "5 calls (usage estimated 5)" in summary["how exact"]
+    assert "Cost per query (at least)" in body.text
+    assert "this run, at most" in body.text
     assert "(5 of 5 calls as they were)" in body.text
+
+
+def test_exact_runs_say_so_once_each_without_rows_of_zeros(two: Report) -> None:
+    seen = shown(two).text
+    assert "exact: all 5 calls reported their usage, priced by the catalog" in seen
+    assert "exact: all 10 calls reported their usage" in seen
+    assert "bounded" not in seen
+    assert "(at least)" not in seen
+
+
+def test_the_change_of_bounded_costs_is_an_interval_on_the_page(report_of: MakeReport) -> None:
+    cut = run_of("demo-v4", usage_source="partial", cost_high_pico=10**12)
+    body = shown(report_of(run_of("demo-v3", ALONE), cut))
+    [section] = [one for one in body.every("section") if "v3 → v4" in one.text]
+    cost = next(row for row in section.every("tr") if "cost $" in row.text)
+    cells = [cell.text for cell in cost.every("td")]
+    assert cells[0] == "0.019230"
+    assert cells[1].endswith(" to 5.000000")
+    assert cells[2].endswith(" to +4.980770")
+    assert cells[3].endswith(" %")
+    assert "demo-v4: exact part 0.000000 $, 0 calls" in section.text
+    mixed = next(one for one in body.every("section") if "Summary" in one.text)
+    assert "exact: all 5 calls" in mixed.text
+
+
+def test_a_cost_without_an_upper_bound_claims_none_on_the_page(report_of: MakeReport) -> None:
+    body = shown(report_of(run_of("a", usage_source="none")))
+    assert "at least" in next(row for row in body.every("tr") if row.text.startswith("cost")).text
+    assert "without an upper bound" in body.text
+    assert "at most" not in body.text
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)

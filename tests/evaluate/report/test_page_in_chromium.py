@@ -104,6 +104,15 @@ def test_charts_are_drawn_in_silence_and_nothing_is_wider_than_the_window(
     assert opened.said == []
 
 
+@pytest.mark.parametrize("width", [1280, 320])
+def test_costs_that_are_not_exact_fit_too(show: Any, report_of: MakeReport, width: int) -> None:
+    cut = run_of("demo-v4", usage_source="estimated", cost_high_pico=10**12)
+    opened = show(report_of(run_of("demo-v3", ALONE), cut), width=width)
+    assert all(colours > 3 for colours in opened.colours)
+    assert opened.ask("document.documentElement.scrollWidth") <= width
+    assert opened.said == []
+
+
 def test_many_runs_with_long_names_fit_a_phone(show: Any, report_of: MakeReport) -> None:
     long = "a-very-long-name-without-any-place-to-break" * 2
     runs = [run_of(f"{number}{long}", queries=(f"{long}{number}", "q")) for number in range(4)]

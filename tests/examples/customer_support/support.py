@@ -13,7 +13,6 @@ from turnout.config import load_catalog
 from turnout.core.verdict import Verdict
 from turnout.messages.conversation import Conversation
 from turnout.testing.bedrock import BedrockDouble
-from turnout.trace.events import CallEvent, DecisionEvent
 from turnout.trace.records import ListRecorder
 
 CATALOG = load_catalog()
@@ -29,16 +28,7 @@ class ByWord:
         return Verdict(classifier=self.name, label="simple" if p_simple > 0.5 else "complex", p_simple=p_simple)
 
 
-class Events(ListRecorder):
-    """Events, told apart."""
-
-    @property
-    def calls(self) -> list[CallEvent]:
-        return [event for event in self.events if isinstance(event, CallEvent)]
-
-    @property
-    def decisions(self) -> list[DecisionEvent]:
-        return [event for event in self.events if isinstance(event, DecisionEvent)]
+Events = ListRecorder
 
 
 @cache

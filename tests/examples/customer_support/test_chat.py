@@ -6,8 +6,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from examples.customer_support.chat import chat
+from examples.customer_support.chat import Heard, chat
 from examples.customer_support.options import AgentOptions
+from tests.trace import decided
+from turnout.core.cost import Cost
+from turnout.core.verdict import UsageSource
+from turnout.trace.records import ListRecorder
 from turnout.trace.store.ledger import Ledger
 
 HAIKU, SONNET = "claude-haiku-4-5", "claude-sonnet-4-6"
@@ -38,6 +42,18 @@ def test_each_answer_says_which_model_gave_it_why_and_the_cost(talk: Talk, tmp_p
     assert "expected" in out
     with Ledger(tmp_path / "chat.sqlite3", read_only=True) as ledger:
         assert [run.name for run in ledger.runs()] == ["chat-v4-simulated"]
+
+
+@pytest.mark.parametrize(
+    ("high_pico", "shown"), [(10**9, "$0.001000"), (3 * 10**9, "0.001000 to 0.003000 $")], ids=["exact", "bounded"]
+)
+def test_a_cost_is_shown_as_far_as_it_is_known(high_pico: int, shown: str) -> None:
+    heard = Heard(ListRecorder())
+    source: UsageSource = "reported" if high_pico == 10**9 else "partial"
+    heard.record(
+        decided.called(cost=Cost(input_pico=10**9), cost_high_pico=high_pico, usage_source=source, status="cancelled")
+    )
+    assert heard.cost_text == shown
 
 
 def test_a_pin_is_kept_until_it_is_taken_back(talk: Talk) -> None:

@@ -1,163 +1,80 @@
 from __future__ import annotations
 
-import asyncio
-import json
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 import pytest
-from strands import Agent
-from strands.types.content import Message
 
-from examples.customer_support import v4_routing
-from examples.customer_support.models import PAIRS, policy_of
-from examples.customer_support.serving import (
-    Conversations,
-    DecisionLog,
-    PayloadError,
-    answer_of,
-    error_response,
-    read_prompt,
-)
-from examples.customer_support.tools import SupportTools
-from tests.examples.customer_support.support import ByWord, Events, models_of
-from turnout.testing.bedrock import BedrockDouble, throttling
-from turnout.upstream.local.strands_model import LocalModel
+from examples.customer_support.models import PAIRS
+from examples.customer_support.options import AgentOptions
+from examples.customer_support.serving import opened_service
+from turnout.cli.errors import UserError
+from turnout.doors.agentcore import AgentService, Limits
+from turnout.doors.agentcore.payload import Question
+from turnout.testing.bedrock import BedrockDouble
+from turnout.trace.store.ledger import Ledger
+
+PAIR = PAIRS["4.5"]
+SIMULATED = AgentOptions(pairs=("4.5",))
 
 
-def agent() -> Agent:
-    return Agent(model=LocalModel(), callback_handler=None)
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, with a ledger of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TURNOUT_LEDGER", str(tmp_path / "ledger.sqlite3"))
+    return tmp_path
 
 
-def said(text: str) -> Message:
-    return {"role": "user", "content": [{"text": text}]}
+async def ask(service: AgentService, prompt: str, session_id: str = "s1") -> dict[str, Any]:
+    question = Question(prompt=prompt, session_id=session_id, stream=False, headers={})
+    found = await service.begin(question).next()
+    assert found is not None
+    return found
 
 
-def test_a_prompt_is_given_as_it_was_written() -> None:
-    assert read_prompt({"prompt": " Grüße 👋 ", "more": 1}, 20) == " Grüße 👋 "
+async def test_the_routed_version_says_which_model_and_that_it_is_simulated(folder: Path) -> None:
+    with opened_service(SIMULATED, limits=Limits(most_sessions=3)) as service:
+        assert (service.limits.most_sessions, service.limits.max_prompt_chars) == (3, 200_000)
+        answer = await ask(service, "What is the return policy for laptops?")
+        await service.aclose()
+    assert answer["label"].startswith("simulated models: ")
+    assert (answer["model_used"], answer["simulated"]) == (PAIR.cheap, True)
+    with Ledger(folder / "ledger.sqlite3", read_only=True) as ledger:
+        assert {event.turn_id for event in ledger.decisions(run="agentcore-v4-simulated")} == {answer["turn_id"]}
 
 
-@pytest.mark.parametrize(
-    ("payload", "message"),
-    [
-        (None, "must be an object"),
-        ("hello", "must be an object"),
-        ([{"prompt": "hello"}], "must be an object"),
-        ({}, 'no "prompt"'),
-        ({"prompt": None}, 'no "prompt"'),
-        ({"prompt": 5}, "must be text, got int"),
-        ({"prompt": {"text": "x"}}, "must be text, got dict"),
-        ({"prompt": ""}, "is empty"),
-        ({"prompt": " \n"}, "is empty"),
-        ({"prompt": "x" * 21}, "has 21 characters, at most 20"),
-        ({"prompt": "a\0b"}, "not text"),
-        ({"prompt": "\ud800"}, "not text"),
-    ],
-)
-def test_any_other_payload_is_refused_with_what_is_wrong(payload: object, message: str) -> None:
-    with pytest.raises(PayloadError, match=message):
-        read_prompt(payload, 20)
+async def test_a_version_that_does_not_route_has_one_model() -> None:
+    with opened_service(SIMULATED, 3) as service:
+        assert service.name == "customer-support-v3-prompt-caching"
+        answer = await ask(service, "What is the return policy for laptops?")
+        await service.aclose()
+    assert (answer["model_used"], answer["decision"]["reason"]) == (PAIR.capable, "verdict_not_needed")
 
 
-def test_the_caller_is_told_their_own_mistake_and_no_internals() -> None:
-    refused = error_response(PayloadError("the payload is odd"))
-    assert refused.status_code == 400
-    assert json.loads(bytes(refused.body)) == {"error": {"code": "invalid_payload", "message": "the payload is odd"}}
-    failed = error_response(RuntimeError("secret at /srv/agent.py"))
-    assert failed.status_code == 500
-    assert b"secret" not in bytes(failed.body)
+async def test_live_models_are_those_of_the_settings_and_carry_no_label(
+    double: BedrockDouble, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", double.url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "simulated")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "simulated")
+    newer = PAIRS["5.5"]
+    (folder / "turnout.toml").write_text(
+        'region = "us-east-1"\nmax_prompt_chars = 500\n[policy]\n'
+        f'cheap = "{newer.cheap}"\ncapable = "{newer.capable}"\n'
+    )
+    options = AgentOptions(mode="live", pairs=("4.5",))
+    with opened_service(options, configured=True) as service:
+        assert (service.label, service.limits.max_prompt_chars) == ("", 500)
+        answer = await ask(service, "What are your hours?")
+        await service.aclose()
+    assert answer["model_used"] == newer.cheap
+    assert "label" not in answer
+    assert [call.model for call in double.calls] == [newer.cheap.removeprefix("bedrock/")]
 
 
-async def test_a_session_keeps_its_agent_and_others_get_their_own() -> None:
-    conversations = Conversations(agent)
-    async with conversations.agent("a") as first:
-        first.messages.append(said("hello"))
-    async with conversations.agent("a") as again, conversations.agent("b") as other:
-        assert again is first
-        assert other.messages == []
-    async with conversations.agent(None) as one, conversations.agent(None) as two:
-        assert one is not two
-
-
-async def test_the_session_used_longest_ago_is_forgotten_first() -> None:
-    conversations = Conversations(agent, most_sessions=2)
-    for session_id in ("a", "b", "a", "c"):
-        async with conversations.agent(session_id) as kept:
-            kept.messages.append(said(session_id))
-    async with conversations.agent("a") as a:
-        assert len(a.messages) == 2
-    async with conversations.agent("b") as b:
-        assert b.messages == []
-
-
-async def test_questions_of_one_session_are_answered_one_after_the_other() -> None:
-    conversations = Conversations(agent)
-    order: list[str] = []
-
-    async def ask(name: str) -> None:
-        async with conversations.agent("a"):
-            order.append(f"{name} begins")
-            await asyncio.sleep(0)
-            order.append(f"{name} ends")
-
-    await asyncio.gather(ask("one"), ask("two"))
-    assert order == ["one begins", "one ends", "two begins", "two ends"]
-
-
-@pytest.mark.parametrize("failure", [RuntimeError, asyncio.CancelledError])
-async def test_a_question_that_fails_leaves_no_trace_in_the_history(failure: type[BaseException]) -> None:
-    conversations = Conversations(agent)
-    async with conversations.agent("a") as kept:
-        kept.messages.append(said("before"))
-
-    async def fail() -> None:
-        async with conversations.agent("a") as kept:
-            kept.messages.append(said("lost"))
-            raise failure
-
-    with pytest.raises(failure):
-        await fail()
-    async with conversations.agent("a") as kept:
-        assert kept.messages == [said("before")]
-
-
-async def test_each_request_is_given_its_own_decisions(double: BedrockDouble, tools: SupportTools) -> None:
-    events = Events()
-    log = DecisionLog(events)
-    models = models_of(double)
-    model = v4_routing.build_model(models, policy_of(PAIRS["4.5"]), ByWord(), recorder=log)
-
-    async def ask(prompt: str) -> dict[str, object]:
-        with log.collect() as decisions:
-            result = await v4_routing.new_agent(model, tools).invoke_async(prompt)
-        return answer_of(result, decisions)
-
-    simple, hard = await asyncio.gather(ask("What are your hours?"), ask("Is the return of a monitor free?"))
-    models.close()
-    assert (simple["model_used"], simple["complexity"]) == (PAIRS["4.5"].cheap, "simple")
-    assert (hard["model_used"], hard["complexity"]) == (PAIRS["4.5"].capable, "complex")
-    assert len(events.decisions) == 3
-    assert simple["decision"] == {
-        "reason": "cheapest_clears_bar",
-        "runner_up": PAIRS["4.5"].capable,
-        "classifier": "by-word",
-        "p_simple": 0.9,
-        "bar": 0.5,
-        "expected_cost_usd": {
-            estimate.model: f"{estimate.expected.cost_pico / 10**12:.12f}"
-            for estimate in events.decisions[0].decision.estimates
-            if estimate.expected is not None
-        },
-    }
-
-
-async def test_a_failover_is_named(double: BedrockDouble, tools: SupportTools) -> None:
-    log = DecisionLog()
-    models = models_of(double)
-    model = v4_routing.build_model(models, policy_of(PAIRS["4.5"]), ByWord(), recorder=log)
-    double.faults.add(throttling())
-    with log.collect() as decisions:
-        result = await v4_routing.new_agent(model, tools).invoke_async("What are your hours?")
-    models.close()
-    answer = answer_of(result, decisions)
-    assert answer["model_used"] == PAIRS["4.5"].capable
-    assert answer["decision"]["failed_over_from"] == [PAIRS["4.5"].cheap]
-    assert answer["decision"]["reason"] == "cheapest_clears_bar"
+def test_models_that_are_not_on_bedrock_are_not_simulated(folder: Path) -> None:
+    (folder / "turnout.toml").write_text('[policy]\ncheap = "openai/gpt-5-mini"\ncapable = "openai/gpt-5"\n')
+    with pytest.raises(UserError, match="is not on Bedrock and cannot be simulated"), ExitStack() as stack:
+        stack.enter_context(opened_service(SIMULATED, configured=True))

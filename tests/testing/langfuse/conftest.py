@@ -1,4 +1,4 @@
-"""A double of each kind for all tests, found as new by each, its exchanges checked after each."""
+"""The doubles, and clients of theirs."""
 
 from __future__ import annotations
 
@@ -8,40 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.testing.langfuse.contract import check
-from turnout.testing.bedrock import ManualClock
+from tests.testing.langfuse.fixtures import clock, double, old_double, shared_double, shared_old_double
 from turnout.testing.langfuse import LangfuseDouble
 
-
-@pytest.fixture(scope="session")
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture(scope="session")
-def shared_double(clock: ManualClock) -> Iterator[LangfuseDouble]:
-    with LangfuseDouble(clock=clock) as double:
-        yield double
-
-
-@pytest.fixture(scope="session")
-def shared_old_double(clock: ManualClock) -> Iterator[LangfuseDouble]:
-    with LangfuseDouble("v3", clock=clock) as double:
-        yield double
-
-
-@pytest.fixture
-def double(shared_double: LangfuseDouble) -> Iterator[LangfuseDouble]:
-    shared_double.clear()
-    yield shared_double
-    check(shared_double.exchanges)
-
-
-@pytest.fixture
-def old_double(shared_old_double: LangfuseDouble) -> Iterator[LangfuseDouble]:
-    shared_old_double.clear()
-    yield shared_old_double
-    check(shared_old_double.exchanges)
+__all__ = ["clock", "double", "old_double", "shared_double", "shared_old_double"]
 
 
 @pytest.fixture

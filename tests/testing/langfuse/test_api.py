@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.testing.langfuse.sending import START_MS, TRACE, send, span
-from turnout.testing.bedrock import ManualClock
+from turnout.testing.clock import ManualClock
 from turnout.testing.langfuse import LangfuseDouble
 
 V2 = "/api/public/v2/observations"

@@ -20,15 +20,6 @@ def test_faults_are_taken_in_order_by_the_requests_they_are_meant_for() -> None:
     ]
 
 
-def test_a_fault_for_good_and_clear() -> None:
-    script = FaultScript()
-    script.add(unauthorized(), times=None)
-    assert script.take("/a") == script.take("/b") == unauthorized()
-    assert len(script) == 1
-    script.clear()
-    assert script.take("/a") is None
-
-
 def test_the_ready_made_faults() -> None:
     assert (unauthorized().status, rate_limited().status, server_error(503).status) == (401, 429, 503)
     assert (rate_limited(2.5).retry_after_s, stall(1.5).delay_s, dropped().drop) == (2.5, 1.5, True)
@@ -40,8 +31,3 @@ def test_the_ready_made_faults() -> None:
 def test_what_is_no_fault(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"status|either|negative"):
         Fault(**wrong)
-
-
-def test_a_fault_happens_at_least_once() -> None:
-    with pytest.raises(ValueError, match="at least once"):
-        FaultScript().add(dropped(), times=0)

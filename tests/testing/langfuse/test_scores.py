@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from turnout.testing.bedrock import ManualClock
+from turnout.testing.clock import ManualClock
 from turnout.testing.langfuse.errors import ApiError
 from turnout.testing.langfuse.scores import take_scores
 from turnout.testing.langfuse.store import Store

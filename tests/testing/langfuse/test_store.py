@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from turnout.testing.bedrock import ManualClock
+from turnout.testing.clock import ManualClock
 from turnout.testing.langfuse.store import LATE_S, Store, StoredScore, StoredSpan, iso
 
 START = datetime(2026, 11, 22, 10, 0, 0, 123_456, tzinfo=UTC)

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.testing.langfuse.contract import check
-from turnout.testing.bedrock import ManualClock
-from turnout.testing.langfuse import LangfuseDouble
+from tests.testing.langfuse.fixtures import clock, double, old_double, shared_double, shared_old_double
+from turnout.testing.langfuse import LangfuseDouble, ManualClock
 from turnout.trace.langfuse import LangfuseReader, LangfuseSettings, langfuse_settings
+
+__all__ = ["clock", "double", "old_double", "shared_double", "shared_old_double"]
 
 
 class Passing:
@@ -28,37 +29,6 @@ class Passing:
         self.waits.append(timeout)
         self._clock.advance(timeout)
         return self._cancel_after is not None and len(self.waits) > self._cancel_after
-
-
-@pytest.fixture(scope="session")
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture(scope="session")
-def shared_double(clock: ManualClock) -> Iterator[LangfuseDouble]:
-    with LangfuseDouble(clock=clock) as double:
-        yield double
-
-
-@pytest.fixture(scope="session")
-def shared_old_double(clock: ManualClock) -> Iterator[LangfuseDouble]:
-    with LangfuseDouble("v3", clock=clock) as double:
-        yield double
-
-
-@pytest.fixture
-def double(shared_double: LangfuseDouble) -> Iterator[LangfuseDouble]:
-    shared_double.clear()
-    yield shared_double
-    check(shared_double.exchanges)
-
-
-@pytest.fixture
-def old_double(shared_old_double: LangfuseDouble) -> Iterator[LangfuseDouble]:
-    shared_old_double.clear()
-    yield shared_old_double
-    check(shared_old_double.exchanges)
 
 
 def settings_of(double: LangfuseDouble) -> LangfuseSettings:

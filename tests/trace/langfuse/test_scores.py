@@ -6,7 +6,7 @@ import pytest
 
 from tests.trace.langfuse.conftest import Passing
 from tests.trace.langfuse.events import call
-from turnout.testing.bedrock import ManualClock
+from turnout.testing.clock import ManualClock
 from turnout.testing.langfuse import LangfuseDouble, rate_limited, server_error, unauthorized
 from turnout.trace.langfuse import LangfuseSettings, create_score
 from turnout.trace.langfuse.errors import LangfuseAccessError, LangfuseUnavailableError, WaitCancelledError

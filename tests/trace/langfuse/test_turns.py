@@ -10,13 +10,14 @@ from hypothesis.strategies import DataObject, SearchStrategy
 
 from tests.trace.langfuse.events import LARGE, SMALL, START_MS, asked, call, decision
 from tests.trace.langfuse.test_observations import both
-from turnout.core.cost import Cost
+from turnout.core.cost import NO_COST, Cost
 from turnout.core.request import Request, Segment
 from turnout.core.usage import NO_USAGE, Usage
 from turnout.trace.events import CallEvent, DecisionEvent, Event
 from turnout.trace.langfuse.observations import Observation
 from turnout.trace.langfuse.turns import calls_among, is_whole, run_of, turn_of
 from turnout.trace.store.ledger import Ledger
+from turnout.trace.views.exactness import UNPRICED, CostRange
 from turnout.trace.views.metrics import RunMetrics, TurnMetrics, run_metrics
 
 
@@ -46,10 +47,11 @@ def test_a_routed_turn_by_hand() -> None:
     (found,) = [turn_of(observed(decision(), asked(), call()))]
     assert (found.turn_id, found.query_id, found.status) == ("turn", "Return Policy", "answered")
     assert (found.model, found.reason, found.label) == (SMALL.id, "cheapest_clears_bar", "simple")
-    assert (found.calls, found.unfinished_calls, found.unreported_calls) == (1, 0, 0)
+    assert (found.calls, found.unfinished_calls, found.exactness.exact_calls) == (1, 0, 2)
     # Worked out in test_attributes: 1,055e-6 for the answer, 425e-6 for the classifier.
     assert (found.answer_cost.total_pico, found.classifier_cost.total_pico) == (1_055_000_000, 425_000_000)
-    assert found.high_pico == found.cost_pico == 1_480_000_000
+    assert found.range == CostRange(exact_pico=1_480_000_000, low_pico=0, high_pico=0)
+    assert found.exactness.exact
     assert (found.usage.prompt_tokens, found.usage.output_tokens) == (2840, 65)
     # From the decision at 0 ms to the end of the answer at 700 + 1,500 ms.
     assert (found.started_ms, found.latency_ms) == (START_MS, 2200.0)
@@ -87,7 +89,28 @@ def test_how_a_turn_ended(events: list[Event], status: str) -> None:
 def test_estimated_usage_has_a_highest_cost() -> None:
     cut = call(usage=Usage(input_tokens=10), status="cancelled", usage_source="estimated", cost_high_pico=9 * 10**9)
     found = turn_of(observed(decision(), cut))
-    assert (found.unreported_calls, found.unfinished_calls, found.high_pico) == (1, 1, 9 * 10**9)
+    assert (found.exactness.bounded_calls, found.exactness.estimated, found.unfinished_calls) == (1, 1, 1)
+    # 10 tokens at 1 USD a million.
+    assert found.range == CostRange(exact_pico=0, low_pico=10_000_000, high_pico=9 * 10**9)
+
+
+def test_a_classifier_without_a_price_is_known_by_its_error() -> None:
+    unpriced = asked(cost=NO_COST, status="error", error=UNPRICED)
+    for api in (0, 1):
+        found = turn_of([both(event)[api] for event in (decision(), unpriced, call())])
+        assert (found.classifier_exactness.open_calls, found.answer_exactness.exact) == (1, True)
+
+
+def test_what_others_wrote_is_never_exact() -> None:
+    found = turn_of([foreign("judge", tokens=7)])
+    assert (found.exactness.foreign, found.exactness.exact, found.range.most_pico) == (1, False, None)
+    assert found.range.low_pico == found.cost_pico == 7 * 10**6
+
+
+def test_an_observation_that_does_not_say_where_its_usage_is_from_claims_nothing() -> None:
+    (ours,) = observed(call())
+    facts = {key: value for key, value in ours.facts.items() if key != "usage_source"}
+    assert turn_of([msgspec.structs.replace(ours, facts=facts)]).exactness.open_calls == 1
 
 
 def test_spans_around_and_within_our_call_add_nothing() -> None:
@@ -194,7 +217,9 @@ def plain(event: Event, number: int, turn: int) -> Event:
         "started_ms": START_MS + 1000 * number,
     }
     if isinstance(event, CallEvent):
-        return msgspec.structs.replace(event, model=event.model or "m", **shared)
+        # Langfuse has no error of a call that ended well, and the ledger holds none either.
+        error = "" if event.status == "ok" else event.error
+        return msgspec.structs.replace(event, model=event.model or "m", error=error, **shared)
     return msgspec.structs.replace(event, **shared)
 
 
@@ -231,3 +256,5 @@ def test_langfuse_gives_the_same_metrics_as_the_ledger(
         found = run_of("run", [both(event)[api] for event in events])
         assert comparable(found) == comparable(expected)
         assert found.totals.cost_pico == expected.totals.cost_pico
+        assert found.totals.range == expected.totals.range
+        assert found.totals.exactness == expected.totals.exactness

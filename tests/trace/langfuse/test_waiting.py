@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.trace.langfuse.conftest import Passing
-from turnout.testing.bedrock import ManualClock
+from turnout.testing.clock import ManualClock
 from turnout.trace.langfuse.errors import WaitCancelledError
 from turnout.trace.langfuse.waiting import Patience, Waiting
 

@@ -56,7 +56,7 @@ KEPT = {
     "memory.result.count": 3,
     "session.id": "s-1",
     "turnout.model": "bedrock/cheap",
-    "llm.token_count.prompt": 12,
+    "queue.messages": 12,
     "http.request.method": "POST",
 }
 CONTENT = (
@@ -177,7 +177,13 @@ def test_an_error_without_an_exception_keeps_its_status(provider: TracerProvider
     assert "error.type" not in attributes(clean)
 
 
-USAGE = {"gen_ai.usage.input_tokens": 5, "gen_ai.usage.prompt_tokens": 5, "gen_ai.usage.cache_read_input_tokens": 0}
+USAGE = {
+    "gen_ai.usage.input_tokens": 5,
+    "gen_ai.usage.prompt_tokens": 5,
+    "gen_ai.usage.cache_read_input_tokens": 0,
+    "llm.token_count.prompt": 5,
+    "llm.cost.total": 1,
+}
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,10 @@ def test_an_exact_id_wins_over_longer_ones_that_begin_with_it(ledger: Ledger) ->
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ("nothing", "has an id that begins with 'nothing'"),
+        ("nothing", "has an id that begins with 'nothing': `turnout ledger list"),
+        ("c-fizz", "begins with 'c-fizz': the nearest is the call c-first;"),
+        ("d-stayed", "the nearest is the decision d-stay;"),
+        ("turn-c", "the nearest is the turn turn-"),
         ("d-", "several ids begin with 'd-': decision d-first, decision d-stay; give more"),
         ("turn", "several ids begin with 'turn'"),
         ("", "an empty id"),

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from turnout.core.price import flat_price
 from turnout.core.usage import Usage
 from turnout.trace.events import new_id
 from turnout.trace.views.compare import Change, compare, compare_typed
+from turnout.trace.views.exactness import Between, Exactness
 from turnout.trace.views.metrics import RunMetrics, TurnMetrics, TurnStatus, totals_of
 from turnout.trace.views.typed import TYPED_IN, typed_totals
 
@@ -231,6 +233,61 @@ def test_many_queries_have_the_interval_of_the_normal_approximation() -> None:
     assert interval.mean == Decimal("0.001")
     assert f"{interval.high - interval.mean:.7f}" == "0.0000566"
     assert interval.high - interval.mean == interval.mean - interval.low
+
+
+def _cut(query: str, low: int, high: int | None) -> TurnMetrics:
+    """A turn of one call that is not exact; none: without an upper bound."""
+    exactness = Exactness(open_calls=1, low_pico=low, high_pico=low)
+    if high is not None:
+        exactness = Exactness(bounded_calls=1, low_pico=low, high_pico=high)
+    return msgspec.structs.replace(_turn(query, low), answer_exactness=exactness)
+
+
+def test_a_change_between_exact_costs_has_no_bounds() -> None:
+    comparison = compare(_run("a", [_turn("q", 5)]), _run("b", [_turn("q", 7)]), classifier_price=HAIKU)
+    assert (comparison.bounds, comparison.repriced_bounds) == (None, None)
+
+
+def test_a_change_of_bounded_costs_lies_between_two_ends() -> None:
+    before = _run("a", [_turn("exact", 100), _cut("cut", 10, 40)])
+    after = _run("b", [_cut("exact", 50, 60), _turn("cut", 20)])
+    bounds = compare(before, after).bounds
+    assert bounds is not None
+    # 110 to 140 before, 70 to 80 after.
+    assert bounds.before == Between(Decimal("110E-12"), Decimal("140E-12"))
+    assert bounds.after == Between(Decimal("70E-12"), Decimal("80E-12"))
+    assert bounds.difference == Between(Decimal("-70E-12"), Decimal("-30E-12"))
+    assert bounds.percent.low == -50
+    assert bounds.percent.high is not None
+    assert f"{bounds.percent.high:.4f}" == "-27.2727"
+    assert (compare(before, after).exact, compare(before, before).exactness_after.inexact_calls) == (False, 1)
+
+
+def test_only_the_queries_that_count_bound_the_change() -> None:
+    comparison = compare(_run("a", [_turn("q", 5)]), _run("b", [_turn("q", 7), _cut("only b", 1, 9)]))
+    assert (comparison.bounds, comparison.exactness_after.inexact_calls) == (None, 0)
+
+
+def test_a_typed_cost_has_no_width_and_is_never_exact() -> None:
+    comparison = compare_typed(typed_totals("cost=1"), _run("b", [_cut("q", 10**12, 3 * 10**12)]))
+    assert comparison.bounds is not None
+    assert comparison.bounds.difference == Between(Decimal(0), Decimal(2))
+    assert (comparison.exact, comparison.exactness_before) == (False, None)
+    assert not compare_typed(typed_totals("cost=1"), _run("b", [_turn("q")])).exact
+
+
+def test_the_interval_takes_the_bounds_in() -> None:
+    before = [_turn(f"q{number}", 10**9) for number in range(12)]
+    exact = [_turn(f"q{number}", 10**9 + number) for number in range(12)]
+    cut = [_cut(f"q{number}", 10**9 + number, 3 * 10**9) for number in range(12)]
+    narrow, wide = (compare(_run("a", before), _run("b", after)).interval for after in (exact, cut))
+    assert narrow is not None
+    assert wide is not None
+    assert (wide.low, wide.mean) == (narrow.low, narrow.mean)
+    assert wide.high == Decimal("0.002")
+    opened = compare(_run("a", before), _run("b", [*cut[:11], _cut("q11", 1, None)]))
+    assert opened.interval is None
+    assert opened.note == "12 queries: no interval, since costs have no upper bound"
 
 
 def test_the_reference_system_before_typed_in() -> None:

@@ -128,6 +128,17 @@ def test_how_the_turn_went() -> None:
     assert "the turn's answer was expected to cost 0.003520 $ and did cost 0.002520 $" in text
 
 
+def test_a_call_that_is_not_exact_has_two_ends() -> None:
+    cut = decided.called(
+        cost=Cost(input_pico=10**9), cost_high_pico=3 * 10**9, usage_source="estimated", status="cancelled"
+    )
+    text = words(decided.decided(), (cut,))
+    assert "answer call to Claude Haiku 4.5: 0.001000 to 0.003000 $" in text
+    assert "and did cost 0.001000 to 0.003000 $" in text
+    silent = words(decided.decided(), (decided.called(usage_source="none"),))
+    assert "and did cost at least 0.000000 $" in silent
+
+
 def test_a_decision_of_another_version_says_that_it_does_not_replay() -> None:
     event = decided.decided()
     changed = msgspec.structs.replace(event, decision=msgspec.structs.replace(event.decision, runner_up=None))

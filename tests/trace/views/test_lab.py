@@ -23,6 +23,7 @@ from turnout.trace.events import Event
 from turnout.trace.langfuse import LangfuseReader, LangfuseSettings, TraceNotFoundError, langfuse_settings
 from turnout.trace.langfuse.errors import WaitCancelledError
 from turnout.trace.store.ledger import Ledger
+from turnout.trace.views.exactness import Exactness
 from turnout.trace.views.lab import (
     NO_PANDAS,
     clear_metrics,
@@ -211,6 +212,20 @@ def test_the_table_and_its_data_frame() -> None:
     assert list(frame["cache_write"]) == [1743, 1743, 3486]
     assert list(frame["model"][:2]) == [LARGE.id, SMALL.id]
     assert frame["status"][2] == "2 of 2 answered"
+
+
+def test_the_data_frame_says_what_is_exact_and_how_high_the_rest_goes() -> None:
+    bounded = Exactness(bounded_calls=1, estimated=1, low_pico=1, high_pico=9)
+    collect_metric(metrics("one"))
+    collect_metric(metrics("two", answer_cost=Cost(input_pico=1), answer_exactness=bounded))
+    out, text = console()
+    frame = print_metrics_table("v4", console=out)
+    assert list(frame["exact"]) == [True, False, False]
+    assert list(frame["cost_high_pico_usd"]) == [16_080_150_000, 9, 16_080_150_009]
+    assert "bounded part, calls: 1" in text.getvalue()
+    clear_metrics()
+    collect_metric(metrics("open", answer_exactness=Exactness(open_calls=1, none=1)))
+    assert print_metrics_table(console=out)["cost_high_usd"].isna().all()
 
 
 def test_simulated_models_are_labelled_and_have_no_latency() -> None:

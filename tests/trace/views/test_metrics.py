@@ -21,6 +21,7 @@ from turnout.core.verdict import UsageSource, Verdict
 from turnout.trace.errors import LedgerError
 from turnout.trace.events import CallEvent, DecisionEvent, Event, Role, Status, new_id
 from turnout.trace.store.ledger import Ledger
+from turnout.trace.views.exactness import UNPRICED, CostRange, Exactness, cost_range, exactness_of, sum_exactness
 from turnout.trace.views.metrics import RunMetrics, TurnMetrics, run_metrics, totals_of
 
 SMALL = Model(
@@ -155,7 +156,8 @@ def test_a_turn_adds_classifier_and_answer_and_keeps_them_apart(ledger: Ledger) 
             output_pico=6_270_000_000,
         ),
         classifier_cost=Cost(input_pico=400_000_000, output_pico=25_000_000),
-        high_pico=16_505_150_000,
+        answer_exactness=Exactness(exact_calls=1, reported=1),
+        classifier_exactness=Exactness(exact_calls=1, reported=1),
         # 1,000 fresh tokens at 3 USD and the prior of 300 output tokens at 15 USD per million.
         expected_pico=7_500_000_000,
         latency_ms=9350.0,
@@ -186,14 +188,22 @@ def test_a_failover_charges_both_models_and_names_the_one_that_answered(ledger: 
     turn = _turn(
         ledger,
         _decision("t", SIMPLE, started_ms=1000),
-        _call("t", SMALL, Usage(input_tokens=7), started_ms=1001, status="error", usage_source="partial", high_pico=9),
+        _call(
+            "t",
+            SMALL,
+            Usage(input_tokens=7),
+            started_ms=1001,
+            status="error",
+            usage_source="partial",
+            high_pico=9 * 10**6,
+        ),
         _decision("t", SIMPLE, failed=(FailedAttempt(SMALL.id, "throttled"),), started_ms=1200),
         _call("t", LARGE, Usage(input_tokens=5), started_ms=1201),
     )
     assert (turn.status, turn.model, turn.reason) == ("answered", LARGE.id, "failover")
-    assert (turn.unfinished_calls, turn.unreported_calls) == (1, 1)
+    assert (turn.unfinished_calls, turn.exactness.bounded_calls, turn.exactness.exact_calls) == (1, 1, 1)
     assert turn.cost_pico == 7 * 1_000_000 + 5 * 3_000_000
-    assert turn.high_pico == turn.cost_pico
+    assert turn.range == CostRange(exact_pico=15_000_000, low_pico=7_000_000, high_pico=9_000_000)
 
 
 def test_an_abandoned_call_has_a_low_and_a_high_cost(ledger: Ledger) -> None:
@@ -201,13 +211,24 @@ def test_an_abandoned_call_has_a_low_and_a_high_cost(ledger: Ledger) -> None:
         ledger,
         _call("t", SMALL, Usage(input_tokens=7), status="cancelled", usage_source="estimated", high_pico=90_000_000),
     )
-    assert (turn.status, turn.unfinished_calls, turn.unreported_calls) == ("cancelled", 1, 1)
-    assert (turn.cost_pico, turn.high_pico) == (7_000_000, 90_000_000)
+    assert (turn.status, turn.unfinished_calls, turn.exactness.bounded_calls) == ("cancelled", 1, 1)
+    assert turn.range == CostRange(exact_pico=0, low_pico=7_000_000, high_pico=90_000_000)
+    assert turn.answer_exactness.estimated == 1
 
 
 def test_a_call_that_failed_before_any_content_has_nothing_to_report(ledger: Ledger) -> None:
     turn = _turn(ledger, _call("t", SMALL, status="error", usage_source="none"))
-    assert (turn.status, turn.unfinished_calls, turn.unreported_calls) == ("failed", 1, 0)
+    assert (turn.status, turn.unfinished_calls, turn.exactness.failed_calls) == ("failed", 1, 1)
+    assert (turn.exactness.settled, turn.exactness.exact) == (True, False)
+
+
+def test_a_classifier_without_a_price_has_no_exact_cost(ledger: Ledger) -> None:
+    unpriced = msgspec.structs.replace(
+        _call("t", SMALL, status="error", role="classifier"), usage=Usage(input_tokens=400), error=UNPRICED
+    )
+    turn = _turn(ledger, unpriced, _call("t", SMALL, Usage(input_tokens=5)))
+    assert (turn.classifier_exactness.open_calls, turn.answer_exactness.exact) == (1, True)
+    assert turn.range == CostRange(exact_pico=5_000_000, low_pico=0, high_pico=None)
 
 
 def test_turns_that_were_not_answered_are_counted_and_named(ledger: Ledger) -> None:
@@ -328,7 +349,11 @@ def test_totals_are_the_sums_of_all_calls(
 ) -> None:
     drawn = data.draw(st.lists(call_events, min_size=1, max_size=6))
     turns = st.sampled_from(["t1", "t2"])
-    events = [msgspec.structs.replace(event, event_id=new_id(), run="run", turn_id=data.draw(turns)) for event in drawn]
+    errors = st.sampled_from(["", UNPRICED, "ThrottlingException"])
+    events = [
+        msgspec.structs.replace(event, event_id=new_id(), run="run", turn_id=data.draw(turns), error=data.draw(errors))
+        for event in drawn
+    ]
     with Ledger(tmp_path_factory.mktemp("sums") / "ledger.db") as ledger:
         metrics = _metrics(ledger, *events)
     for role in ("answer", "classifier"):
@@ -337,7 +362,9 @@ def test_totals_are_the_sums_of_all_calls(
         assert getattr(metrics.totals, f"{role}_usage") == usage
         assert getattr(metrics.totals, f"{role}_cost") == cost
     assert metrics.totals.cost_pico == sum(event.cost.total_pico for event in events)
-    assert metrics.totals.high_pico == sum(max(event.cost.total_pico, event.cost_high_pico) for event in events)
+    assert metrics.totals.exactness == exactness_of(events)
+    assert metrics.totals.range == cost_range(metrics.totals.cost_pico, exactness_of(events))
+    assert metrics.totals.exactness == sum_exactness(turn.exactness for turn in metrics.turns)
     assert metrics.totals.cost_pico == sum(turn.cost_pico for turn in metrics.turns)
     assert sum(turn.unfinished_calls for turn in metrics.turns) == sum(event.status != "ok" for event in events)
     assert metrics.simulated == any(event.simulated for event in events)

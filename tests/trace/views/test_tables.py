@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import io
 import json
-from decimal import Decimal
 
+import msgspec
 import pytest
 from rich.console import Console
 from rich.table import Table
@@ -11,9 +11,12 @@ from rich.table import Table
 from turnout.core.cost import Cost
 from turnout.core.price import flat_price
 from turnout.core.usage import Usage
-from turnout.trace.views.compare import Change, compare
+from turnout.trace.views.compare import compare, compare_typed
+from turnout.trace.views.documents import to_json
+from turnout.trace.views.exactness import Exactness
 from turnout.trace.views.metrics import RunMetrics, TurnMetrics, totals_of
-from turnout.trace.views.tables import comparison_table, metrics_table, percent, summary_table, to_json, usd
+from turnout.trace.views.tables import comparison_table, metrics_table, summary_table
+from turnout.trace.views.typed import typed_totals
 
 ANSWERED = TurnMetrics(
     turn_id="1",
@@ -34,13 +37,39 @@ ANSWERED = TurnMetrics(
     answer_cost=Cost(input_pico=16_080_150_000),
     classifier_usage=Usage(input_tokens=400, output_tokens=5),
     classifier_cost=Cost(input_pico=425_000_000),
-    high_pico=16_505_150_000,
+    answer_exactness=Exactness(exact_calls=2, reported=2),
+    classifier_exactness=Exactness(exact_calls=1, reported=1),
     expected_pico=16_000_000_000,
     latency_ms=9350.0,
     classifier_ms=310.5,
     decision_ms=0.25,
 )
-FAILED = TurnMetrics(turn_id="2", query_id="Hello", status="failed", model="bedrock/global.small", unreported_calls=1)
+FAILED = TurnMetrics(
+    turn_id="2",
+    query_id="Hello",
+    status="failed",
+    model="bedrock/global.small",
+    answer_exactness=Exactness(failed_calls=1, none=1),
+)
+# An abandoned call: 500 tokens were sent for 0.0015 $ at the least, and it may have cost 0.0450 $.
+CUT = TurnMetrics(
+    turn_id="3",
+    query_id="Long",
+    status="cancelled",
+    model="bedrock/global.large",
+    calls=1,
+    answer_usage=Usage(input_tokens=500),
+    answer_cost=Cost(input_pico=1_500_000_000),
+    answer_exactness=Exactness(bounded_calls=1, estimated=1, low_pico=1_500_000_000, high_pico=45_000_000_000),
+)
+SILENT = TurnMetrics(
+    turn_id="4",
+    query_id="Silent",
+    status="answered",
+    model="bedrock/global.small",
+    calls=1,
+    answer_exactness=Exactness(open_calls=1, none=1),
+)
 
 
 def _run(*turns: TurnMetrics, name: str = "v4") -> RunMetrics:
@@ -112,7 +141,6 @@ def test_the_summary_says_what_stands_behind_the_totals() -> None:
         "not answered": ["Hello (failed)"],
         "cost": ["0.016505 $"],
         "of which classifier": ["0.000425 $"],
-        "not reported in full": ["calls: 1; the cost is at most 0.016505 $"],
         "mean latency": ["9.35 s"],
         "mean classifier time": ["310.50 ms"],
         "mean decision time": ["0.25 ms"],
@@ -120,6 +148,84 @@ def test_the_summary_says_what_stands_behind_the_totals() -> None:
         "decided for": ["cheapest_below_bar 1 (100 %)"],
         "expected cost of answers": ["0.016000 $, actual 0.016080 $ (+0.5 %)"],
     }
+
+
+def test_a_total_of_reported_calls_says_quietly_that_it_is_exact() -> None:
+    table = metrics_table(_run(ANSWERED))
+    assert str(table.caption) == "exact: all 3 calls reported their usage, priced by the catalog"
+    for one in (table, summary_table(_run(ANSWERED))):
+        assert not any("part" in name for name in _rows(one))
+
+
+def test_failed_calls_are_named_and_taken_as_not_billed() -> None:
+    assert str(metrics_table(_run(ANSWERED, FAILED)).caption) == (
+        "exact for 3 calls that reported usage, priced by the catalog; 1 failed call reported none, taken as not billed"
+    )
+
+
+def test_exact_and_bounded_parts_stand_apart() -> None:
+    table = metrics_table(_run(ANSWERED, CUT))
+    assert _cells(table, 1)[:5] == ["Long", "global.large (cancelled)", "–", "–", "0.001500 to 0.045000"]
+    rows = _rows(table)
+    assert rows["total (2), mean latency"][3] == "0.018005 to 0.061505"
+    assert rows["exact part, calls: 3"][3] == "0.016505"
+    assert rows["bounded part, calls: 1"][3] == "0.001500 to 0.045000"
+    assert str(table.caption) == "bounded: 1 call (usage estimated 1)"
+    with_failed = str(metrics_table(_run(ANSWERED, CUT, FAILED)).caption)
+    assert with_failed.endswith("1 failed call reported none, taken as not billed")
+    summary = summary_table(_run(ANSWERED, CUT, FAILED))
+    assert summary.caption is None
+    assert {
+        name: text for name, [text] in _rows(summary).items() if "part" in name or name in ("cost", "failed calls")
+    } == {
+        "cost": "0.018005 to 0.061505 $",
+        "exact part": "0.016505 $, 3 calls: reported, priced by the catalog",
+        "bounded part": "0.001500 to 0.045000 $, 1 call (usage estimated 1)",
+        "failed calls": "1 failed call reported none, taken as not billed",
+    }
+
+
+def test_a_cost_without_an_upper_bound_claims_none() -> None:
+    rows = _rows(summary_table(_run(ANSWERED, SILENT, CUT)))
+    assert rows["cost"] == ["at least 0.018005 $"]
+    assert rows["bounded part"] == [
+        "at least 0.001500 $, 2 calls (usage estimated 1, none 1), 1 of them without an upper bound"
+    ]
+    assert _cells(metrics_table(_run(SILENT)), 0)[4] == "at least 0.000000"
+
+
+def test_an_expectation_is_held_against_settled_costs_only() -> None:
+    cut = msgspec.structs.replace(CUT, status="answered", expected_pico=1)
+    totals = totals_of([ANSWERED, cut])
+    assert (totals.answered, totals.expected_turns, totals.expected_pico) == (2, 1, 16_000_000_000)
+
+
+def test_the_change_of_costs_with_bounds_is_an_interval() -> None:
+    before = msgspec.structs.replace(CUT, status="answered")
+    after = msgspec.structs.replace(ANSWERED, query_id="Long")
+    table = comparison_table(compare(_run(before, name="v3"), _run(after), classifier_price=flat_price("1", "5")))
+    rows = _rows(table)
+    # 0.016505 less 0.045 at the most and less 0.0015 at the least.
+    assert rows["cost $, as run"] == [
+        "0.001500 to 0.045000",
+        "0.016505",
+        "-0.028495 to +0.015005",
+        "-63.3 % to +1,000.3 %",
+    ]
+    assert rows["cost $, classifier repriced (*)"][2] == "-0.028495 to +0.015005"
+    assert "v3: exact part 0.000000 $, 0 calls" in str(table.caption)
+    assert "v4: exact: all 3 calls reported their usage" in str(table.caption)
+    opened = comparison_table(compare(_run(msgspec.structs.replace(SILENT, query_id="Long"), name="v3"), _run(after)))
+    assert _rows(opened)["cost $, as run"] == ["at least 0.000000", "0.016505", "at most +0.016505", "not known"]
+
+
+def test_two_exact_runs_say_so_once_and_typed_totals_never() -> None:
+    caption = str(comparison_table(compare(_run(ANSWERED, name="v3"), _run(ANSWERED))).caption)
+    assert caption.count("exact") == 1
+    assert "exact: all 6 calls reported their usage, priced by the catalog" in caption
+    typed = str(comparison_table(compare_typed(typed_totals("cost=0.02"), _run(ANSWERED))).caption)
+    assert "v4: exact: all 3 calls" in typed
+    assert "typed in: exact" not in typed
 
 
 def test_an_empty_run_has_tables_too() -> None:
@@ -221,67 +327,3 @@ def test_names_are_shown_as_they_are_but_for_control_characters() -> None:
     shown = _shown(metrics_table(_run(turn, name="[bold]run[/]")))
     assert "[red]a[/] :warning: �[31m�b" in shown
     assert "[bold]run[/]: metrics" in shown
-
-
-def test_a_run_is_json_with_exact_money() -> None:
-    value = json.loads(json.dumps(to_json(_run(ANSWERED, FAILED), names={"bedrock/global.large": "Large"})))
-    assert value["run"] == "v4"
-    turn = value["turns"][0]
-    assert turn["cost"] == {"usd": "0.016505150000", "pico_usd": 16_505_150_000}
-    assert turn["classifier_cost"]["pico_usd"] == 425_000_000
-    assert turn["expected_answer_cost"]["pico_usd"] == 16_000_000_000
-    assert (turn["model"], turn["model_name"]) == ("bedrock/global.large", "Large")
-    assert turn["tokens"] == {"input": 1317, "output": 423, "cache_read": 1743, "cache_write": 1743}
-    assert turn["latency_s"] == 9.35
-    assert value["turns"][1]["latency_s"] is None
-    assert value["totals"]["answered"] == 1
-    assert value["totals"]["unanswered"] == [{"name": "Hello", "status": "failed"}]
-    assert value["totals"]["cost"] == {"usd": "0.016505150000", "pico_usd": 16_505_150_000}
-    assert value["totals"]["reasons"] == {"cheapest_below_bar": 1}
-    assert value["totals"]["expected"]["absolute_error"]["pico_usd"] == 80_150_000
-
-
-def test_a_comparison_is_json_with_rounded_percentages_only() -> None:
-    comparison = compare(
-        _run(ANSWERED, name="a"), _run(ANSWERED, FAILED, name="b"), classifier_price=flat_price("1", "5")
-    )
-    value = json.loads(json.dumps(to_json(comparison)))
-    assert value["cost_usd"] == {
-        "before": "0.016505150000",
-        "after": "0.016505150000",
-        "change": "0.000000000000",
-        "change_percent": "0.0000",
-    }
-    assert value["cost_usd_classifier_repriced"]["after"] == "0.016505150000"
-    assert value["tokens"]["cache_write"]["before"] == "1743"
-    assert value["queries"] == [
-        {
-            "query_id": "Technical Support",
-            "before": {"usd": "0.016505150000", "pico_usd": 16_505_150_000},
-            "after": {"usd": "0.016505150000", "pico_usd": 16_505_150_000},
-            "models": ["bedrock/global.large", "bedrock/global.large"],
-        }
-    ]
-    assert value["unmatched_after"] == ["Hello"]
-    assert value["interval"] is None
-
-
-@pytest.mark.parametrize(
-    ("amount", "digits", "shown"),
-    [
-        ("0.0000005", 6, "0.000000"),  # half to even
-        ("0.0000015", 6, "0.000002"),
-        ("1234.5", 2, "1,234.50"),
-        ("-0.0000001", 6, "0.000000"),
-    ],
-)
-def test_money_is_rounded_where_it_is_shown(amount: str, digits: int, shown: str) -> None:
-    assert usd(Decimal(amount), digits) == shown
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "shown"),
-    [("43.8", "36.9", "-15.8 %"), ("1", "3.061", "+206.1 %"), ("1", "0.99999", "0.0 %"), ("0", "1", "n/a")],
-)
-def test_a_percentage_has_its_sign(before: str, after: str, shown: str) -> None:
-    assert percent(Change(Decimal(before), Decimal(after))) == shown

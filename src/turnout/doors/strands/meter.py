@@ -9,7 +9,7 @@ from typing import Any
 from turnout.core.usage import UsageError
 from turnout.router import OpenCall
 from turnout.upstream.errors import error_name
-from turnout.upstream.strands_usage import CachedTokens, usage_of
+from turnout.upstream.strands_usage import CachedTokens, splits_writes, usage_of
 
 logger = logging.getLogger(__name__)
 
@@ -52,17 +52,33 @@ def note(event: Any, call: OpenCall, cached: CachedTokens) -> None:
     """Read one stream event: first content, stop reason and usage."""
     if not isinstance(event, dict):
         return
+    call.began()
     if call.transcript is not None:
         call.transcript.add(event)
-    if "contentBlockDelta" in event or "contentBlockStart" in event:
-        call.content()
-    elif "messageStop" in event:
-        call.finish_reason(str(event["messageStop"].get("stopReason", "")))
-    elif "metadata" in event and "usage" in event["metadata"]:
-        try:
-            call.usage(usage_of(event["metadata"]["usage"], cached))
-        except UsageError as error:
-            logger.error("error=<%s> | a usage report could not be read, the call's cost is estimated", error)
+    match event:
+        case {"contentBlockDelta": delta}:
+            call.content(_characters(delta))
+        case {"contentBlockStart": _}:
+            call.content()
+        case {"messageStop": {"stopReason": str(reason)}}:
+            call.finish_reason(reason)
+        case {"metadata": {"usage": report}}:
+            try:
+                call.usage(usage_of(report, cached), splits_writes=splits_writes(report))
+            except UsageError as error:
+                logger.error("error=<%s> | a usage report could not be read, the call's cost is estimated", error)
+
+
+def _characters(delta: Any) -> int:
+    """How many characters of text, thinking or a tool's input a delta brings."""
+    match delta:
+        case {"delta": {"text": str(text)}}:
+            return len(text)
+        case {"delta": {"reasoningContent": {"text": str(text)}}}:
+            return len(text)
+        case {"delta": {"toolUse": {"input": str(text)}}}:
+            return len(text)
+    return 0
 
 
 async def metered_structured(

@@ -13,19 +13,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any, TypeVar, cast
+from contextlib import aclosing
+from typing import Any, TypeVar, Unpack, cast
 
 from pydantic import BaseModel
 from strands.models import Model
 
-from turnout.classify.protocol import Classifier
-from turnout.core.catalog import Catalog
-from turnout.core.policy import Policy
 from turnout.doors.strands.meter import metered, metered_structured
-from turnout.doors.strands.routing import StrandsRouting
+from turnout.doors.strands.routing import RoutingOptions, StrandsRouting
 from turnout.router import OpenCall, RefusedError, Routed
-from turnout.sessions.memory import SessionMemory
-from turnout.trace.events import Records
 from turnout.upstream.errors import error_name, is_retryable
 from turnout.upstream.strands_usage import cached_tokens_of
 
@@ -42,16 +38,8 @@ class RoutedModel(Model):
 
     Args:
         candidates: For each candidate of the policy, by catalog id, the Strands model that serves it.
-        policy: The rules; its candidates are those of ``candidates``.
-        catalog: Knows the candidates and the classifier's model.
-        classifier: Asked where its verdict counts; none: the most capable then serves.
-        recorder: Takes the events.
-        memory: Sessions and caches; none: in memory.
         name: The model name that Strands writes into its spans as the requested one.
-        hash_key: Keys the hashes of prompt prefixes; none: a random key for this process.
-        classifier_timeout_s: Seconds until the most capable serves without a verdict.
-        run: The run that events belong to.
-        simulated: Whether the models are simulated.
+        **options: Policy, catalog and more: see `turnout.doors.strands.routing.RoutingOptions`.
 
     Raises:
         ValueError: Candidates and policy differ, or a candidate is stateful.
@@ -61,32 +49,9 @@ class RoutedModel(Model):
     _supports_structured_output = True
 
     def __init__(
-        self,
-        candidates: Mapping[str, Model],
-        *,
-        policy: Policy,
-        catalog: Catalog,
-        classifier: Classifier | None = None,
-        recorder: Records | None = None,
-        memory: SessionMemory | None = None,
-        name: str = "turnout",
-        hash_key: bytes | None = None,
-        classifier_timeout_s: float = 10.0,
-        run: str = "default",
-        simulated: bool = False,
+        self, candidates: Mapping[str, Model], *, name: str = "turnout", **options: Unpack[RoutingOptions]
     ) -> None:
-        self.routing = StrandsRouting(
-            candidates,
-            policy=policy,
-            catalog=catalog,
-            classifier=classifier,
-            recorder=recorder,
-            memory=memory,
-            hash_key=hash_key,
-            classifier_timeout_s=classifier_timeout_s,
-            run=run,
-            simulated=simulated,
-        )
+        self.routing = StrandsRouting(candidates, **options)
         self._name = name
 
     @property
@@ -145,12 +110,9 @@ class RoutedModel(Model):
             open_call = self.routing.begin_call(routed, model)
             try:
                 events = model.stream(messages, sent_specs, sent_system, **sent_kwargs)
-                stream = metered(events, open_call, cached_tokens_of(model))
-                try:
+                async with aclosing(metered(events, open_call, cached_tokens_of(model))) as stream:
                     async for event in stream:
                         yield event
-                finally:
-                    await stream.aclose()
                 return
             except Exception as error:
                 routed = self._next(routed, open_call, error)
@@ -170,16 +132,10 @@ class RoutedModel(Model):
             model = self.routing.models[routed.model.id]
             open_call = self.routing.begin_call(routed, model)
             try:
-                stream = metered_structured(
-                    model.structured_output(output_model, prompt, system_prompt, **kwargs),
-                    open_call,
-                    cached_tokens_of(model),
-                )
-                try:
+                events = model.structured_output(output_model, prompt, system_prompt, **kwargs)
+                async with aclosing(metered_structured(events, open_call, cached_tokens_of(model))) as stream:
                     async for event in stream:
                         yield event
-                finally:
-                    await stream.aclose()
                 return
             except Exception as error:
                 routed = self._next(routed, open_call, error)

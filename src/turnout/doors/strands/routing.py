@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Required, TypedDict
 
 import msgspec
 from strands.models import Model
@@ -23,8 +23,34 @@ from turnout.trace.events import Records
 logger = logging.getLogger(__name__)
 
 
+class RoutingOptions(TypedDict, total=False):
+    """What `RoutedModel` and `TurnoutStrategy` are told alike, as keywords.
+
+    Attributes:
+        policy: The rules; its candidates are those that Strands models are given for.
+        catalog: Knows the candidates and the classifier's model.
+        classifier: Asked where its verdict counts; none, the default: the most capable then serves.
+        recorder: Takes the events; none, the default: they are dropped.
+        memory: Sessions and caches; none, the default: new ones in memory.
+        hash_key: Keys the hashes of prompt prefixes; none, the default: a random key for this process.
+        classifier_timeout_s: Seconds until the most capable serves without a verdict; 10 by default.
+        run: The run that events belong to; ``default`` by default.
+        simulated: Whether the models are simulated; not so by default.
+    """
+
+    policy: Required[Policy]
+    catalog: Required[Catalog]
+    classifier: Classifier | None
+    recorder: Records | None
+    memory: SessionMemory | None
+    hash_key: bytes | None
+    classifier_timeout_s: float
+    run: str
+    simulated: bool
+
+
 class StrandsRouting:
-    """Routes what Strands asks for; arguments as of `RoutedModel`."""
+    """Routes what Strands asks for; arguments as of `RoutingOptions`."""
 
     def __init__(
         self,
@@ -84,7 +110,13 @@ class StrandsRouting:
     def begin_call(self, routed: Routed, model: Model) -> OpenCall:
         """Start the record of a call, and name the served model in Strands' span."""
         config = model.get_config() or {}
-        call = self.router.begin_call(routed, streamed=config.get("streaming", True) is not False)
+        limit = config.get("max_tokens")
+        call = self.router.begin_call(
+            routed,
+            streamed=config.get("streaming", True) is not False,
+            # Its own: the request's is that of the most capable candidate.
+            max_output_tokens=limit if isinstance(limit, int) else routed.model.max_output_tokens,
+        )
         name_served_model(routed, call)
         return call
 

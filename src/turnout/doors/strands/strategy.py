@@ -17,21 +17,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import msgspec
 from strands.models import Model, RoutingCandidate
 from strands.models.routing import RoutingContext
 
-from turnout.classify.protocol import Classifier
-from turnout.core.catalog import Catalog
-from turnout.core.policy import Policy
 from turnout.doors.strands.conversation import Call
 from turnout.doors.strands.metered import MeteredModel
-from turnout.doors.strands.routing import StrandsRouting
+from turnout.doors.strands.routing import RoutingOptions, StrandsRouting
 from turnout.router import RefusedError
-from turnout.sessions.memory import SessionMemory
-from turnout.trace.events import Records
 from turnout.upstream.errors import error_name, is_retryable
 
 logger = logging.getLogger(__name__)
@@ -50,48 +45,19 @@ class TurnoutStrategy:
 
     Args:
         models: For each candidate of the policy, by catalog id, the Strands model that serves it.
-        policy: The rules. ``fill`` is not possible here: cache points stay as they are.
-        catalog: Knows the candidates and the classifier's model.
-        classifier: Asked where its verdict counts.
-        recorder: Takes the events.
-        memory: Sessions and caches; none: in memory.
-        hash_key: Keys the hashes of prompt prefixes; none: a random key for this process.
-        classifier_timeout_s: Seconds until the most capable serves without a verdict.
-        run: The run that events belong to.
-        simulated: Whether the models are simulated.
+        **options: Policy, catalog and more: see `turnout.doors.strands.routing.RoutingOptions`. The policy's ``fill``
+            is not possible here: cache points stay as they are.
 
     Raises:
         ValueError: Models and policy differ, or a model is stateful.
         UnknownModelError: A candidate is not in the catalog.
     """
 
-    def __init__(
-        self,
-        models: Mapping[str, Model],
-        *,
-        policy: Policy,
-        catalog: Catalog,
-        classifier: Classifier | None = None,
-        recorder: Records | None = None,
-        memory: SessionMemory | None = None,
-        hash_key: bytes | None = None,
-        classifier_timeout_s: float = 10.0,
-        run: str = "default",
-        simulated: bool = False,
-    ) -> None:
-        self.routing = StrandsRouting(
-            models,
-            policy=msgspec.structs.replace(policy, markers="user"),
-            catalog=catalog,
-            classifier=classifier,
-            recorder=recorder,
-            memory=memory,
-            hash_key=hash_key,
-            classifier_timeout_s=classifier_timeout_s,
-            run=run,
-            simulated=simulated,
-        )
-        ranked = sorted(policy.candidates, key=lambda candidate: -candidate.rank)
+    def __init__(self, models: Mapping[str, Model], **options: Unpack[RoutingOptions]) -> None:
+        if "policy" in options:
+            options["policy"] = msgspec.structs.replace(options["policy"], markers="user")
+        self.routing = StrandsRouting(models, **options)
+        ranked = sorted(self.routing.router.policy.candidates, key=lambda candidate: -candidate.rank)
         self.candidates: tuple[RoutingCandidate, ...] = tuple(
             RoutingCandidate(MeteredModel(models[candidate.model], candidate.model, self.routing), name=candidate.model)
             for candidate in ranked

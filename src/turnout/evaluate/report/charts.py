@@ -71,14 +71,27 @@ def charts_of(report: Report) -> tuple[Chart, ...]:
 
 
 def _cost(report: Report) -> Chart:
+    note = "In US dollars; classifier, cache writes, failed and abandoned calls included."
     return _per_query(
         report,
         id="cost",
-        title="Cost per query",
-        note="In US dollars; classifier, cache writes, failed and abandoned calls included.",
+        title="Cost per query" + _at_least(report),
+        note=note + _inexact(report),
         unit="USD",
         value=lambda turn: float(pico_to_usd(turn.cost_pico)),
     )
+
+
+def _at_least(report: Report) -> str:
+    """The end of a title whose costs are lower ends."""
+    return "" if all(run.metrics.totals.exactness.settled for run in report.runs) else " (at least)"
+
+
+def _inexact(report: Report) -> str:
+    """The sentence below a chart whose costs are lower ends."""
+    counts = {run.short: run.metrics.totals.exactness.inexact_calls for run in report.runs}
+    named = ", ".join(f"{name}: {count:,}" for name, count in counts.items() if count)
+    return f" Calls without an exact cost count at their lowest ({named})." if named else ""
 
 
 def _latency(report: Report) -> Chart | None:
@@ -149,6 +162,10 @@ def _spend(report: Report) -> Chart:
     for run in report.runs:
         turns = run.metrics.turns
         series.append(Series(name=run.short, values=_cumulative([turn.cost_pico for turn in turns], places)))
+        most = [turn.range.most_pico for turn in turns]
+        if not run.metrics.totals.exactness.settled and None not in most:
+            name = f"{run.short}, at most"
+            series.append(Series(name=name, values=_cumulative([pico or 0 for pico in most], places), computed=True))
         if run.not_routing is not None:
             alone = run.not_routing.turns
             costs = [alone.get(turn.turn_id, 0) for turn in turns]
@@ -160,9 +177,10 @@ def _spend(report: Report) -> Chart:
             " The broken line is computed: the same calls on the most capable model alone, with answers of the same "
             "length, under its prices and cache rules."
         )
+    note += _inexact(report)
     return Chart(
         id="spend",
-        title="Cumulative spend against not routing",
+        title="Cumulative spend against not routing" + _at_least(report),
         note=note,
         kind="line",
         unit="USD",

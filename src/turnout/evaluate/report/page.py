@@ -13,7 +13,6 @@ import hashlib
 import html
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 
 import msgspec
 
@@ -23,7 +22,10 @@ from turnout.evaluate.report.assets import CHART_JS_VERSION, chart_js, chart_js_
 from turnout.evaluate.report.charts import Chart, charts_of, shown
 from turnout.evaluate.report.data import Report, ReportedRun
 from turnout.trace.views.compare import Change, Comparison
-from turnout.trace.views.tables import SIMULATED, percent, usd
+from turnout.trace.views.exactness import cost_range
+from turnout.trace.views.exactness_text import bounded_usd, comparison_notes, exactness_line, exactness_note
+from turnout.trace.views.figures import between, percent, signed, usd, usd_range
+from turnout.trace.views.tables import SIMULATED
 
 _WIDE = ("cost", "latency", "spend")
 _WARNING = (
@@ -150,17 +152,27 @@ def _table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]])
 
 
 def _summary(report: Report) -> str:
-    columns = [_summary_column(report, run) for run in report.runs]
+    settled = all(run.metrics.totals.exactness.settled for run in report.runs)
+    columns = [_summary_column(run, settled=settled) for run in report.runs]
     rows = [(name, *(column[name] for column in columns)) for name in columns[0]]
     caption = "totals of each run" + (f" ({SIMULATED})" if report.simulated else "")
     return _section("Summary", report.simulated, _table(caption, ["", *(run.short for run in report.runs)], rows))
 
 
-def _summary_column(report: Report, run: ReportedRun) -> dict[str, str]:
-    totals, usage = run.metrics.totals, run.metrics.totals.usage
-    high = "all reported"
-    if totals.unreported_calls:
-        high = f"{_usd(totals.high_pico)} at most ({totals.unreported_calls} calls not reported in full)"
+def _summary_column(run: ReportedRun, *, settled: bool) -> dict[str, str]:
+    """The figures of one run; where any run has costs that are not exact, every column has their parts."""
+    totals, usage, cost = run.metrics.totals, run.metrics.totals.usage, run.metrics.totals.range
+    known = totals.exactness
+    parts = {"of which exact": "–", "of which bounded": "–", "how exact": exactness_note(known) or "–"}
+    if not known.settled:
+        parts = {
+            "of which exact": f"{_usd(cost.exact_pico)} ({known.exact_calls:,} calls)",
+            "of which bounded": f"{bounded_usd(cost)} $ ({known.inexact_calls:,} calls)",
+            "how exact": exactness_line(cost, known),
+        }
+    if settled:
+        parts = {"how exact": parts["how exact"]}
+    classifier = cost_range(totals.classifier_cost.total_pico, totals.classifier_exactness)
     alone = "–"
     if run.not_routing is not None:
         alone = _usd(sum(run.not_routing.turns.values()))
@@ -169,9 +181,9 @@ def _summary_column(report: Report, run: ReportedRun) -> dict[str, str]:
     return {
         "models": "simulated" if run.simulated else "real",
         "turns answered": f"{totals.answered:,} of {totals.turns:,}",
-        "cost": _usd(totals.cost_pico),
-        "of which classifier": _usd(totals.classifier_cost.total_pico),
-        "usage": high,
+        "cost": f"{usd_range(cost)} $",
+        **parts,
+        "of which classifier": f"{usd_range(classifier)} $",
         "if not routed (computed)": alone,
         "mean latency": "n/a (simulated)" if run.simulated else shown(_seconds(totals.latency_ms), "s"),
         "mean classifier time": "–" if totals.classifier_ms is None else f"{totals.classifier_ms:,.1f} ms",
@@ -189,6 +201,10 @@ def _comparison(report: Report) -> str:
         return ""
     before, after = (run.short for run in report.runs)
     rows = [_change("cost $", found.cost, 6)]
+    if (bounds := found.bounds) is not None:
+        ends = (between(end, 6) for end in (bounds.before, bounds.after))
+        percents = between(bounds.percent, 1, sign=True, unit=" %")
+        rows = [("cost $", *ends, between(bounds.difference, 6, sign=True), percents)]
     if found.latency is not None:
         rows.append(_change("mean latency s", found.latency, 2))
     for name, change in (
@@ -204,10 +220,10 @@ def _comparison(report: Report) -> str:
 
 
 def _notes(comparison: Comparison) -> str:
-    notes = [comparison.note]
+    notes = [comparison.note, *comparison_notes(comparison)]
     if comparison.interval is not None:
         interval = comparison.interval
-        low, mean, high = (usd(value, 6) for value in (interval.low, interval.mean, interval.high))
+        low, mean, high = (signed(value, 6) for value in (interval.low, interval.mean, interval.high))
         notes.append(f"Mean change of cost by query: {mean} $, {interval.level} interval {low} to {high} $.")
     for what, names in (
         ("only before", comparison.unmatched_before),
@@ -223,12 +239,7 @@ def _change(name: str, change: Change, digits: int) -> tuple[str, ...]:
     before, difference = change.before, change.difference
     if before is None or difference is None:
         return name, "–", usd(change.after, digits), "–", "–"
-    return name, usd(before, digits), usd(change.after, digits), _signed(difference, digits), percent(change)
-
-
-def _signed(value: Decimal, digits: int) -> str:
-    figure = usd(value, digits)
-    return f"+{figure}" if value > 0 and Decimal(figure.replace(",", "")) else figure
+    return name, usd(before, digits), usd(change.after, digits), signed(difference, digits), percent(change)
 
 
 def _figure(chart: Chart) -> str:

@@ -6,9 +6,9 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from turnout.config.extras import require
 from turnout.evaluate.report.charts import Chart
 from turnout.trace.views.tables import SIMULATED
-from turnout.upstream.local.extras import require
 
 _COLORS = ("#0b5fa5", "#c4500c", "#2a7f62", "#7b4ba0", "#8a6d00", "#a03060")
 _LONGEST_LABEL = 24

@@ -16,7 +16,6 @@ It imports nothing else of Turnout: its facts about models are its own, so that 
 """
 
 from turnout.testing.bedrock.cache import CacheUse, PromptCaches
-from turnout.testing.bedrock.clock import ManualClock
 from turnout.testing.bedrock.double import BedrockDouble
 from turnout.testing.bedrock.engine import Call
 from turnout.testing.bedrock.faults import (
@@ -37,8 +36,9 @@ from turnout.testing.bedrock.faults import (
 from turnout.testing.bedrock.instance import UnbuildableSchemaError, minimal_instance
 from turnout.testing.bedrock.models import MODELS, SimulatedModel
 from turnout.testing.bedrock.responder import Responder, Rule, RuleResponder
-from turnout.testing.bedrock.server import SIMULATED_HEADER
 from turnout.testing.bedrock.tokens import block_tokens, text_tokens
+from turnout.testing.clock import ManualClock
+from turnout.testing.loopback import SIMULATED_HEADER
 
 __all__ = [
     "MODELS",

@@ -6,22 +6,23 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import boto3
 from botocore.config import Config
 
 from turnout.testing.bedrock.cache import PromptCaches
-from turnout.testing.bedrock.engine import Call, Clock, Engine
+from turnout.testing.bedrock.engine import Call, Engine
 from turnout.testing.bedrock.faults import FaultScript
 from turnout.testing.bedrock.models import MODELS, ModelTable, SimulatedModel
 from turnout.testing.bedrock.responder import Responder, RuleResponder
-from turnout.testing.bedrock.server import LoopbackServer
+from turnout.testing.bedrock.server import BedrockServer
 from turnout.testing.bedrock.shapes import service_model
+from turnout.testing.clock import Clock
+from turnout.testing.loopback import LoopbackDouble
 
 
-class BedrockDouble:
+class BedrockDouble(LoopbackDouble):
     """A simulated Bedrock Runtime on loopback, of one region.
 
     Use it as a context manager, or call `start` and `stop`::
@@ -35,7 +36,7 @@ class BedrockDouble:
         responder: What the simulated models say; may be replaced at any time.
     """
 
-    simulated = True
+    service = "Bedrock"
 
     def __init__(
         self,
@@ -60,14 +61,12 @@ class BedrockDouble:
             body_limit: The most bytes of a request's body.
         """
         service_model()  # read once, before there are threads
+        super().__init__(port)
         self.region = region
-        self._port = port
         self._body_limit = body_limit
         self._engine = Engine(ModelTable(models), responder or RuleResponder(), clock, calls_kept)
         self._own_session: boto3.Session | None = None
         self._own_session_lock = threading.Lock()
-        self._server: LoopbackServer | None = None
-        self._thread: threading.Thread | None = None
 
     @property
     def responder(self) -> Responder:
@@ -77,17 +76,6 @@ class BedrockDouble:
     @responder.setter
     def responder(self, responder: Responder) -> None:
         self._engine.responder = responder
-
-    @property
-    def url(self) -> str:
-        """Where it listens, such as ``http://127.0.0.1:43121``.
-
-        Raises:
-            RuntimeError: It has not been started.
-        """
-        if self._server is None:
-            raise RuntimeError("the Bedrock double is not running: use it in a with statement, or call start()")
-        return f"http://127.0.0.1:{self._server.server_port}"
 
     @property
     def calls(self) -> deque[Call]:
@@ -119,35 +107,5 @@ class BedrockDouble:
             self._own_session = self._own_session or self.session()
             return self._own_session.client("bedrock-runtime", endpoint_url=self.url, config=merged)
 
-    def start(self) -> Self:
-        """Listen.
-
-        Raises:
-            OSError: The port is taken.
-            RuntimeError: It is running already.
-        """
-        if self._server is not None:
-            raise RuntimeError(f"the Bedrock double is already running at {self.url}")
-        self._server = LoopbackServer(self._port, self._engine, self._body_limit)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, name="bedrock-double", daemon=True
-        )
-        self._thread.start()
-        return self
-
-    def stop(self) -> None:
-        """Close the port and every connection. Nothing happens if it is not running."""
-        if self._server is None or self._thread is None:
-            return
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-        self._server = self._thread = None
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+    def _listen(self, port: int) -> BedrockServer:
+        return BedrockServer(port, self._engine, self._body_limit)

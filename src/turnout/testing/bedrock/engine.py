@@ -18,15 +18,10 @@ from turnout.testing.bedrock.prompt import lay_out
 from turnout.testing.bedrock.responder import Responder
 from turnout.testing.bedrock.rules import check_conversation, check_parameters, check_prompt
 from turnout.testing.bedrock.shapes import ShapeError, check_answer, check_event, check_request
+from turnout.testing.clock import Clock
+from turnout.testing.loopback import ConnectionDropError
 
 logger = logging.getLogger(__name__)
-
-Clock = Callable[[], float]
-"""The present second; the origin does not matter."""
-
-
-class ConnectionDropError(Exception):
-    """A scripted fault: the connection is to be closed without an answer."""
 
 
 @dataclass(frozen=True)

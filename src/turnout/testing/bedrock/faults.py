@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-import threading
 from dataclasses import dataclass
 
+from turnout.testing import fault_script
 from turnout.testing.bedrock.models import FoundModel
 from turnout.testing.bedrock.shapes import OPERATIONS, error_statuses, stream_errors
 
@@ -120,44 +120,9 @@ def dropped(after_events: int | None = None, *, model: str | None = None) -> Fau
     return Fault(drop=True, after_events=after_events, model=model)
 
 
-class FaultScript:
+class FaultScript(fault_script.FaultScript[Fault]):
     """The faults to come. Safe for several threads."""
-
-    def __init__(self) -> None:
-        self._faults: list[tuple[Fault, int | None]] = []
-        self._lock = threading.Lock()
-
-    def add(self, fault: Fault, *, times: int | None = 1) -> None:
-        """Let the next ``times`` calls that it is meant for fail like this; none for all to come.
-
-        Faults are taken in the order in which they were added.
-
-        Raises:
-            ValueError: ``times`` is below 1.
-        """
-        if times is not None and times < 1:
-            raise ValueError(f"a fault happens at least once, not {times} times")
-        with self._lock:
-            self._faults.append((fault, times))
-
-    def clear(self) -> None:
-        """Forget the faults to come."""
-        with self._lock:
-            self._faults.clear()
-
-    def __len__(self) -> int:
-        """How many scripted entries have not been used up."""
-        with self._lock:
-            return len(self._faults)
 
     def take(self, operation: str, found: FoundModel) -> Fault | None:
         """The fault of this call, which is thereby used up once."""
-        with self._lock:
-            for index, (fault, times) in enumerate(self._faults):
-                if fault.meant_for(operation, found):
-                    if times == 1:
-                        del self._faults[index]
-                    elif times is not None:
-                        self._faults[index] = (fault, times - 1)
-                    return fault
-        return None
+        return self.take_first(lambda fault: fault.meant_for(operation, found))

@@ -13,11 +13,12 @@ It imports nothing else of Turnout, so that it can contradict it. Protobuf needs
 OTLP exporter brings.
 """
 
+from turnout.testing.clock import ManualClock
 from turnout.testing.langfuse.double import LangfuseDouble
 from turnout.testing.langfuse.exchanges import Exchange
 from turnout.testing.langfuse.faults import Fault, FaultScript, dropped, rate_limited, server_error, stall, unauthorized
-from turnout.testing.langfuse.server import SIMULATED_HEADER
 from turnout.testing.langfuse.store import PROJECT, StoredScore, StoredSpan
+from turnout.testing.loopback import SIMULATED_HEADER
 
 __all__ = [
     "PROJECT",
@@ -26,6 +27,7 @@ __all__ = [
     "Fault",
     "FaultScript",
     "LangfuseDouble",
+    "ManualClock",
     "StoredScore",
     "StoredSpan",
     "dropped",

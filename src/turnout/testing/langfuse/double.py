@@ -5,22 +5,21 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from turnout.testing.clock import Clock
 from turnout.testing.langfuse.api import Api, Generation, Request
-from turnout.testing.langfuse.errors import ApiError, ConnectionDropError
+from turnout.testing.langfuse.errors import ApiError
 from turnout.testing.langfuse.exchanges import Exchange
 from turnout.testing.langfuse.faults import FaultScript
-from turnout.testing.langfuse.server import LoopbackServer
+from turnout.testing.langfuse.server import LangfuseServer
 from turnout.testing.langfuse.store import Store, StoredScore, StoredSpan
+from turnout.testing.loopback import ConnectionDropError, LoopbackDouble
 
 
-class LangfuseDouble:
+class LangfuseDouble(LoopbackDouble):
     """A simulated Langfuse of one project on loopback.
 
     Use it as a context manager, or call `start` and `stop`::
@@ -36,7 +35,7 @@ class LangfuseDouble:
         faults: What is to go wrong on the next requests.
     """
 
-    simulated = True
+    service = "Langfuse"
 
     def __init__(
         self,
@@ -44,7 +43,7 @@ class LangfuseDouble:
         *,
         batch_scores: bool | None = None,
         missing_status: int = 501,
-        clock: Callable[[], float] = time.time,
+        clock: Clock = time.monotonic,
         port: int = 0,
         exchanges_kept: int = 1000,
         body_limit: int = 25_000_000,
@@ -56,10 +55,12 @@ class LangfuseDouble:
             batch_scores: Whether lists of scores are taken; default: by ``v4`` only.
             missing_status: What ``v3`` answers where v2 would be: 501 where it is turned off, 404 before there was one.
             clock: Gives the present second, for what is read only later; a clock that stands still lets a test decide.
+                One that goes back, as a wall clock may, would hide what came before.
             port: The port on 127.0.0.1; 0 for any free one.
             exchanges_kept: How many exchanges are kept.
             body_limit: The most bytes of a request's body.
         """
+        super().__init__(port)
         self.public_key = "pk-lf-simulated-0000"
         self.secret_key = "sk-lf-simulated-1111"
         self.exchanges: deque[Exchange] = deque(maxlen=exchanges_kept)
@@ -67,21 +68,7 @@ class LangfuseDouble:
         self._store = Store(clock)
         batches = generation == "v4" if batch_scores is None else batch_scores
         self._api = Api(self._store, generation, batch_scores=batches, missing_status=missing_status)
-        self._port = port
         self._body_limit = body_limit
-        self._server: LoopbackServer | None = None
-        self._thread: threading.Thread | None = None
-
-    @property
-    def url(self) -> str:
-        """Where it listens, such as ``http://127.0.0.1:43121``: Langfuse's base address.
-
-        Raises:
-            RuntimeError: It has not been started.
-        """
-        if self._server is None:
-            raise RuntimeError("the Langfuse double is not running: use it in a with statement, or call start()")
-        return f"http://127.0.0.1:{self._server.server_port}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -122,38 +109,8 @@ class LangfuseDouble:
         self.faults.clear()
         self.exchanges.clear()
 
-    def start(self) -> Self:
-        """Listen.
-
-        Raises:
-            OSError: The port is taken.
-            RuntimeError: It is running already.
-        """
-        if self._server is not None:
-            raise RuntimeError(f"the Langfuse double is already running at {self.url}")
-        self._server = LoopbackServer(self._port, self._serve, self._body_limit)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, name="langfuse-double", daemon=True
-        )
-        self._thread.start()
-        return self
-
-    def stop(self) -> None:
-        """Close the port and every connection. Nothing happens if it is not running."""
-        if self._server is None or self._thread is None:
-            return
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-        self._server = self._thread = None
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+    def _listen(self, port: int) -> LangfuseServer:
+        return LangfuseServer(port, self._serve, self._body_limit)
 
     def _serve(self, request: Request, authorization: str) -> tuple[int, Any]:
         try:

@@ -19,10 +19,6 @@ class ApiError(Exception):
         self.retry_after_s = retry_after_s
 
 
-class ConnectionDropError(Exception):
-    """The connection is to be closed without an answer."""
-
-
 def invalid(message: str) -> ApiError:
     """Langfuse's answer to a request that it cannot read: 400."""
     return ApiError(400, message)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+
+from turnout.testing.clock import Clock
 
 PROJECT = "simulated-project"
 """The project that everything in the double belongs to."""
@@ -62,10 +64,10 @@ class Store:
     """Spans and scores of one project. Safe for several threads.
 
     Args:
-        clock: Gives the present second since the epoch.
+        clock: Gives the present second, and never an earlier one than before.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.delay_s = 0.0
         self.delay_reads = 0

@@ -16,6 +16,7 @@ from turnout.trace.langfuse.errors import (
     WaitCancelledError,
 )
 from turnout.trace.langfuse.exporting import langfuse_exporter, span_decorator, trace_decorator
+from turnout.trace.langfuse.feedback import score_event
 from turnout.trace.langfuse.reading import LangfuseReader, Reading
 from turnout.trace.langfuse.scores import create_score
 from turnout.trace.langfuse.settings import LangfuseSettings, langfuse_settings
@@ -42,6 +43,7 @@ __all__ = [
     "create_score",
     "langfuse_exporter",
     "langfuse_settings",
+    "score_event",
     "span_decorator",
     "trace_attributes",
     "trace_decorator",

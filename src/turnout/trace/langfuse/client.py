@@ -14,10 +14,10 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from turnout.trace.closing import Closing
 from turnout.trace.langfuse.errors import (
     ApiMissingError,
     LangfuseAccessError,
@@ -54,7 +54,7 @@ def equals(column: str, value: str) -> Filter:
     return {"type": "string", "column": column, "operator": "=", "value": value}
 
 
-class LangfuseClient:
+class LangfuseClient(Closing):
     """The API of one Langfuse project. Close it, or use it in a ``with`` statement.
 
     Args:
@@ -79,14 +79,6 @@ class LangfuseClient:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def newest_trace_id(self, conditions: Sequence[Filter], *, within_s: float) -> str | None:
         """The trace of the newest observation that fulfils all conditions, by the v2 API.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from types import ModuleType
+
+from turnout.config import extras
 
 
 class LangfuseError(Exception):
@@ -60,12 +61,4 @@ def require(module: str, *, extra: str) -> ModuleType:
     Raises:
         MissingPackageError: It is not installed.
     """
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        package = module.partition(".")[0]
-        if error.name is None or error.name.partition(".")[0] != package:
-            raise
-        raise MissingPackageError(
-            f"{package} is not installed; run: pip install 'turnout[{extra}]'", name=error.name
-        ) from error
+    return extras.require(module, extra=extra, error=MissingPackageError)

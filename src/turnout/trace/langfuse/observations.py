@@ -42,6 +42,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
         type: ``GENERATION``, ``SPAN``, ``AGENT``, ...
         name: The span's name.
         level: ``DEFAULT``, ``WARNING``, ``ERROR`` or ``DEBUG``.
+        message: Its status message: of a call that Turnout wrote and that did not end well, the error's name.
         started_ms: Milliseconds since the epoch.
         ended_ms: Milliseconds since the epoch; none while it is not known.
         model: The model's name as it was written; empty for none.
@@ -57,6 +58,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     name: str = ""
     level: str = "DEFAULT"
+    message: str = ""
     started_ms: float
     ended_ms: float | None = None
     model: str = ""
@@ -89,6 +91,7 @@ def from_v2(observation: Any) -> Observation:
         type=observation.type.upper(),
         name=observation.name or "",
         level=str(observation.level.value) if observation.level else "DEFAULT",
+        message=observation.status_message or "",
         started_ms=_milliseconds(observation.start_time),
         ended_ms=None if observation.end_time is None else _milliseconds(observation.end_time),
         model=observation.model or "",
@@ -116,6 +119,7 @@ def from_v1(observation: Mapping[str, Any]) -> Observation:
         type=observation["type"].upper(),
         name=observation.get("name") or "",
         level=observation.get("level") or "DEFAULT",
+        message=observation.get("statusMessage") or "",
         started_ms=_milliseconds(datetime.fromisoformat(observation["startTime"])),
         ended_ms=None if ended is None else _milliseconds(datetime.fromisoformat(ended)),
         model=observation.get("model") or "",

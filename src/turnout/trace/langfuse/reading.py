@@ -1,4 +1,4 @@
-"""What Langfuse holds of an agent, as the same metrics that the ledger gives.
+"""What Langfuse holds of an agent, as the same metrics that the ledger gives: exact and bounded costs apart there too.
 
 Langfuse takes spans in first and shows them later, so a look may come too early: see too little of a trace, or the one
 before it. A reader therefore waits, looks again, and says whether what it saw was whole.
@@ -16,11 +16,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from turnout.trace.closing import Closing
 from turnout.trace.langfuse import names
 from turnout.trace.langfuse.client import Filter, LangfuseClient, equals
 from turnout.trace.langfuse.errors import ApiMissingError, LangfuseUnavailableError, TraceNotFoundError
@@ -58,7 +58,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     looks: int
 
 
-class LangfuseReader:
+class LangfuseReader(Closing):
     """Reads one Langfuse project. Close it, or use it in a ``with`` statement.
 
     Args:
@@ -84,14 +84,6 @@ class LangfuseReader:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def latest(
         self,

@@ -19,7 +19,8 @@ class ModelTotals(msgspec.Struct, frozen=True, kw_only=True):
         calls: How many.
         prompt_tokens: Fresh, read and written tokens together.
         output_tokens: Output tokens.
-        cost_pico: What they cost, in pico-USD, as near as Langfuse's sum gives it.
+        cost_pico: What they cost, in pico-USD, as near as Langfuse's sum gives it. Calls whose usage was not reported
+            in full count at their lowest, as Langfuse knows no other; single turns say how far that can go.
     """
 
     model: str

@@ -3,6 +3,10 @@
 No usage is counted twice. Only generations count, and of several that lie one in another only one does: Turnout's own
 if there is one, else the innermost. So an agent framework's span around a call, and a client library's span within
 it, add nothing.
+
+A cost is exact by the rules of the ledger: each call that Turnout wrote brings along where its usage comes from and
+what it cost at the most. What something else wrote was priced by Langfuse, from a table of its own, or by somebody who
+is not known here: it is never called exact.
 """
 
 from __future__ import annotations
@@ -12,7 +16,9 @@ from collections.abc import Iterable, Sequence
 
 from turnout.core.cost import NO_COST, Cost
 from turnout.core.usage import NO_USAGE, Usage
+from turnout.core.verdict import UsageSource
 from turnout.trace.langfuse.observations import Observation, pico_of
+from turnout.trace.views.exactness import SOURCES, Exactness, one_call, sum_exactness
 from turnout.trace.views.metrics import RunMetrics, TurnMetrics, TurnStatus, totals_of
 
 _STATUS_OF_CALL: dict[str, TurnStatus] = {"ok": "answered", "error": "failed", "cancelled": "cancelled"}
@@ -84,12 +90,12 @@ def turn_of(observations: Sequence[Observation], turn_id: str = "") -> TurnMetri
         classified=classified,
         calls=len(answers),
         unfinished_calls=sum(_call_status(call) != "ok" for call in calls),
-        unreported_calls=sum(_unreported(call) for call in calls),
         answer_usage=_usage(answers),
         classifier_usage=_usage(asked),
         answer_cost=_cost(answers),
         classifier_cost=_cost(asked),
-        high_pico=sum(max(call.cost.total_pico, _pico(call, "highest_usd") or 0) for call in calls),
+        answer_exactness=sum_exactness(map(_exactness, answers)),
+        classifier_exactness=sum_exactness(map(_exactness, asked)),
         expected_pico=None if deciding is None else _pico(deciding, "expected_usd"),
         latency_ms=max(ends) - started_ms if ends and not simulated else None,
         classifier_ms=_classifier_ms(decisions, asked) if classified else None,
@@ -140,9 +146,13 @@ def _status(answers: Sequence[Observation], deciding: Observation | None) -> Tur
     return "refused" if deciding is not None and "model" not in deciding.facts else "no_answer"
 
 
-def _unreported(call: Observation) -> bool:
-    source = call.facts.get("usage_source", "reported")
-    return source in ("partial", "estimated") or (source == "none" and _call_status(call) != "error")
+def _exactness(call: Observation) -> Exactness:
+    cost_pico = call.cost.total_pico
+    if not call.own:
+        return Exactness(open_calls=1, foreign=1, low_pico=cost_pico, high_pico=cost_pico)
+    stated = call.facts.get("usage_source")
+    source: UsageSource = next((known for known in SOURCES if known == stated), "none")
+    return one_call(source, _call_status(call), call.message, cost_pico, _pico(call, "highest_usd") or 0)
 
 
 def _usage(calls: Iterable[Observation]) -> Usage:

@@ -4,8 +4,11 @@ A call's span is whole with its event. A request's is whole when its last call h
 at once; after an error another model may take over, which the door decides in the same breath, so the span waits a
 second for that. Ends are recorded times, so waiting changes nothing in the span.
 
-Known limitations: a request whose task is cancelled while the classifier is asked has neither event nor span. Spans
-begin at whole milliseconds, as events do, so one may begin up to a millisecond before the framework's span around it.
+A request whose task is cancelled while its classifier is asked was never decided and has no span; the classifier's
+calls then stand where it would have stood.
+
+Known limitation: spans begin at whole milliseconds, as events do, so one may begin up to a millisecond before the
+framework's span around it.
 """
 
 from __future__ import annotations

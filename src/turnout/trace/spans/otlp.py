@@ -16,10 +16,10 @@ import os
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from turnout.config.errors import ConfigError
+from turnout.trace.closing import Closing
 from turnout.trace.spans import semconv
 from turnout.trace.spans.content import Redact
 from turnout.trace.spans.context import activate, activated
@@ -44,7 +44,7 @@ _PROTOCOL = "http/protobuf"
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 
 
-class Tracing:
+class Tracing(Closing):
     """Tracing as it was set up; a context manager that ends it.
 
     Attributes:
@@ -55,14 +55,6 @@ class Tracing:
         self.recorder = recorder
         self._exports = tuple(exports)
         self._others = others
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def dropped(self) -> int:

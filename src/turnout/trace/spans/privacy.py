@@ -22,6 +22,7 @@ from opentelemetry.trace import Status, StatusCode
 
 from turnout.trace.spans import semconv
 from turnout.trace.spans.content import Redact, redacted_json
+from turnout.trace.spans.openinference import COST_PREFIX, TOKENS_PREFIX
 
 STRANDS_SCOPE = "strands"
 """How the instrumentation scope of Strands' spans begins."""
@@ -51,6 +52,9 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 """Names of attributes that may hold keys; they go whatever the settings say."""
+
+_COUNTED = (semconv.USAGE_PREFIX, TOKENS_PREFIX, COST_PREFIX)
+"""How the names begin of what backends add up over spans: tokens by the GenAI conventions, and by OpenInference."""
 
 _URLS = frozenset({"url.full", "http.url", "http.target"})
 """Addresses whose part after the question mark may hold a key."""
@@ -83,7 +87,7 @@ def cleaned(span: ReadableSpan, privacy: Privacy, *, more: Mapping[str, Any] | N
     strands = is_strands(span)
     attributes = _attributes(span.attributes or {}, privacy)
     if semconv.CALL_SPAN in attributes or (strands and attributes.get(semconv.OPERATION) == semconv.INVOKE_AGENT):
-        attributes = {name: value for name, value in attributes.items() if not name.startswith(semconv.USAGE_PREFIX)}
+        attributes = {name: value for name, value in attributes.items() if not name.startswith(_COUNTED)}
     events = [_event(event, privacy) for event in span.events if _may_stay(event, privacy, strands)]
     if span.status.status_code is StatusCode.ERROR and semconv.ERROR_TYPE not in attributes:
         types = [_all(event)["exception.type"] for event in events if "exception.type" in _all(event)]
@@ -107,7 +111,7 @@ def cleaned(span: ReadableSpan, privacy: Privacy, *, more: Mapping[str, Any] | N
 
 def without_usage(span: ReadableSpan) -> ReadableSpan:
     """A copy of a span without its tokens, for a pipeline in which the framework's own span reports them."""
-    kept = {name: value for name, value in _all(span).items() if not name.startswith(semconv.USAGE_PREFIX)}
+    kept = {name: value for name, value in _all(span).items() if not name.startswith(_COUNTED)}
     return ReadableSpan(
         name=span.name,
         context=span.context,

@@ -15,7 +15,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
-from types import TracebackType
 from typing import Self
 
 from opentelemetry.sdk.resources import Resource
@@ -23,6 +22,7 @@ from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import Sampler
 
+from turnout.trace.closing import Closing
 from turnout.trace.events import CallEvent, Event
 from turnout.trace.spans.builder import Decorator, SpanBuilder
 from turnout.trace.spans.content import Redact
@@ -47,7 +47,7 @@ class _Order:
         self.answer: SimpleQueue[bool] = SimpleQueue()
 
 
-class SpanRecorder:
+class SpanRecorder(Closing):
     """Draws the ids of spans, takes events, and builds their spans; a context manager that closes it.
 
     Args:
@@ -95,14 +95,6 @@ class SpanRecorder:
         self._thread = threading.Thread(target=self._run, name="turnout-spans", daemon=True)
         self._thread.start()
         atexit.register(self._at_exit)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def span_source(self) -> Self:

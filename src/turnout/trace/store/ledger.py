@@ -16,13 +16,13 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from turnout.core.catalog import Catalog, unknown
 from turnout.core.policy import Policy
+from turnout.trace.closing import Closing
 from turnout.trace.errors import EventError, LedgerError
 from turnout.trace.events import CallEvent, DecisionEvent, Event
 from turnout.trace.store.database import BAD_VALUE, Database
@@ -91,7 +91,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     decisions: int = 0
 
 
-class Ledger:
+class Ledger(Closing):
     """An open ledger; a context manager that closes it.
 
     Args:
@@ -112,14 +112,6 @@ class Ledger:
         self._snapshots: dict[str, Policy | Catalog] = {}
         if not read_only:
             self._take_in_spilled()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close it; a second time does nothing."""

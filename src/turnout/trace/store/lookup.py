@@ -55,9 +55,11 @@ def find(ledger: Ledger, wanted: str, *, kinds: Sequence[Kind] = ("call", "decis
         return exact[0]
     found = [one for kind in kinds for one in _beginning(ledger, kind, wanted)]
     if not found:
+        nearest = _nearest(ledger, kinds, wanted)
+        named = "" if nearest is None else f"the nearest is the {nearest.kind} {nearest.id}; "
         raise LedgerError(
             f"no {_words(kinds)} in the ledger {ledger.path} has an id that begins with {wanted!r}: "
-            "`turnout ledger list --events` lists them"
+            f"{named}`turnout ledger list --events` lists them"
         )
     if len(found) > 1:
         named = ", ".join(f"{one.kind} {one.id}" for one in found[:_MOST_NAMED])
@@ -138,6 +140,30 @@ def _beginning(ledger: Ledger, kind: Kind, wanted: str) -> list[Found]:
         )
         ids.update(row[0] for row in rows)
     return [Found(kind, one) for one in sorted(ids)]
+
+
+def _nearest(ledger: Ledger, kinds: Sequence[Kind], wanted: str) -> Found | None:
+    """What has an id that begins with as much of that one as any other; none where nothing begins like it."""
+    neighbours: list[tuple[int, Found]] = []
+    for kind in kinds:
+        column = "turn_id" if kind == "turn" else "event_id"
+        for table in _tables() if kind == "turn" else (_TABLES[kind],):
+            # In the order of ids, what shares the longest beginning stands right before or right after.
+            for side in (
+                f"max({column}) FROM {table} WHERE {column} <",
+                f"min({column}) FROM {table} WHERE {column} >",
+            ):
+                [[one]] = ledger.select(f"SELECT {side} ?", (wanted,))
+                if one:
+                    neighbours.append((_shared(one, wanted), Found(kind, one)))
+    shared, nearest = max(neighbours, key=lambda one: one[0], default=(0, None))
+    return nearest if shared else None
+
+
+def _shared(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    pairs = zip(one, other, strict=False)
+    return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
 def _place(ledger: Ledger, column: str, wanted: str) -> tuple[str, str]:

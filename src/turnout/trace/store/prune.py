@@ -34,7 +34,7 @@ class Pruned(msgspec.Struct, frozen=True, kw_only=True):
         before_ms: Turns whose newest event started before that, in milliseconds since the epoch.
         calls: How many calls.
         decisions: How many decisions.
-        cost_pico: What those calls cost, in pico-USD.
+        cost_pico: What those calls cost, in pico-USD: the low cost where a call's cost is a range.
         runs: Names of the runs that lost their last event, and went too.
         snapshots: How many policies and catalogs nothing used any more.
         dry_run: Whether nothing was deleted.

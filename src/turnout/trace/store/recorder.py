@@ -1,15 +1,21 @@
 """From the caller's path into the ledger: a bounded queue, and a thread that writes it in batches.
 
 `Recorder.record` appends to a queue and returns, in well under a microsecond; it never waits and never raises. Every
-``interval_s`` a background thread writes what has come, so a process that dies by SIGKILL loses the events of one
-interval and of the write under way: at most 200 ms at the default of 100 ms. An exception or a normal exit loses none
-(``atexit``); for SIGTERM see `turnout.trace.store.signals`.
+``interval_s`` a background thread writes what has come. What a process loses that ends:
+
+- nothing by its own end, an exception, ``sys.exit`` or Ctrl-C, which run ``atexit``; and nothing by SIGTERM where
+  `turnout.trace.store.signals` is asked to catch it;
+- by SIGKILL, ``os._exit``, a crash of the interpreter or a signal that nobody catches: the events of one interval and
+  of the write under way, at most 200 ms at the default of 100 ms; never what was flushed, and never the file.
+
+And while it lives:
 
 - A full queue drops the newest event and counts it: `Recorder.dropped`.
 - While the ledger cannot be written, events wait and are tried again. `Recorder.flush` then raises; `Recorder.close`
   leaves them beside the ledger (`turnout.trace.store.spill`) and raises, so that nothing is lost and nothing is silent.
 - An event that no ledger can hold is logged, counted (`Recorder.rejected`) and told at flush and close.
 - Threads, tasks and signal handlers may all record. From a coroutine, call ``await asyncio.to_thread(recorder.flush)``.
+  In a handler that interrupts a thread which is itself writing, `Recorder.flush` raises: the events wait.
 - After a fork the child has a recorder of its own that starts empty; the parent keeps what was waiting. A child that
   ends by ``os._exit``, as those of ``multiprocessing`` do, runs no ``atexit``: it must flush before that.
 
@@ -27,9 +33,8 @@ import weakref
 from collections import deque
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from types import TracebackType
-from typing import Self
 
+from turnout.trace.closing import Closing
 from turnout.trace.errors import EventError, LedgerError
 from turnout.trace.events import Event
 from turnout.trace.store.ledger import Ledger
@@ -53,7 +58,7 @@ class _Order:
         self.answer: SimpleQueue[LedgerError | None] = SimpleQueue()
 
 
-class Recorder:
+class Recorder(Closing):
     """Writes events to a ledger from a background thread; a context manager that closes it.
 
     The ledger stays open: whoever opened it closes it, after the recorder.
@@ -61,7 +66,8 @@ class Recorder:
     Args:
         ledger: Where the events go.
         interval_s: Seconds between two writes.
-        capacity: How many events may wait. Threads that record at the same time may exceed it by one each.
+        capacity: How many events may wait, those of a write under way included. Threads that record at the same time
+            may exceed it by one each.
     """
 
     def __init__(self, ledger: Ledger, *, interval_s: float = 0.1, capacity: int = 65_536) -> None:
@@ -74,14 +80,6 @@ class Recorder:
         self._reset()
         _RECORDERS.add(self)
         atexit.register(self._at_exit)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def dropped(self) -> int:
@@ -100,7 +98,7 @@ class Recorder:
 
     def record(self, event: Event) -> None:
         """Take one event; a full queue drops it."""
-        if self._closed or len(self._queue) >= self._capacity:
+        if self._closed or len(self._queue) + len(self._batch) >= self._capacity:
             self._drop()
             return
         self._queue.append(event)
@@ -143,6 +141,8 @@ class Recorder:
         self._batch: list[Event] = []
         self._orders: SimpleQueue[_Order] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._starting = False
+        self._in_transaction = False
         # Reentrant, both: a signal handler may interrupt the thread that holds one.
         self._lock = threading.RLock()
         self._writing = threading.RLock()
@@ -161,14 +161,19 @@ class Recorder:
 
     def _start(self) -> None:
         with self._lock:
-            if self._thread is None:
-                thread = threading.Thread(target=self._run, name="turnout-recorder", daemon=True)
-                try:
-                    thread.start()
-                except RuntimeError:
-                    # Python is ending and starts no threads any more: the events are written at exit.
-                    return
-                self._thread = thread
+            # A signal handler may interrupt the start and record: there must be no second thread.
+            if self._thread is not None or self._starting:
+                return
+            self._starting = True
+            thread = threading.Thread(target=self._run, name="turnout-recorder", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                # Python is ending and starts no threads any more: the events are written at exit.
+                return
+            finally:
+                self._starting = False
+            self._thread = thread
 
     def _run(self) -> None:
         pause_s = self._interval_s
@@ -203,26 +208,36 @@ class Recorder:
     def _write(self) -> LedgerError | None:
         """Write what waits now, but for what comes meanwhile; what could not be written stays in the batch."""
         with self._writing:
-            left = self.waiting
-            while left > 0:
-                with self._lock:
-                    while self._queue and len(self._batch) < _BATCH:
-                        self._batch.append(self._queue.popleft())
-                left -= len(self._batch)
-                try:
-                    self._append()
-                except LedgerError as error:
-                    self._tell_failing(error)
-                    return error
-                except Exception as error:
-                    # No known cause, so nothing is thrown away: the events wait as they do for a locked ledger.
-                    logger.exception("ledger=<%s> | writing failed", self.ledger.path)
-                    return LedgerError(f"the ledger {self.ledger.path} failed ({type(error).__name__}): see the log")
-                self._batch = []
-            if self._failing:
-                self._failing = False
-                logger.warning("ledger=<%s> | the ledger can be written again", self.ledger.path)
-            return None
+            if self._in_transaction:
+                # A signal handler that interrupted this very thread: it must not touch the batch.
+                return LedgerError(f"the ledger {self.ledger.path} is just being written: flush again later")
+            self._in_transaction = True
+            try:
+                return self._write_batches()
+            finally:
+                self._in_transaction = False
+
+    def _write_batches(self) -> LedgerError | None:
+        left = self.waiting
+        while left > 0:
+            with self._lock:
+                while self._queue and len(self._batch) < _BATCH:
+                    self._batch.append(self._queue.popleft())
+            left -= len(self._batch)
+            try:
+                self._append()
+            except LedgerError as error:
+                self._tell_failing(error)
+                return error
+            except Exception as error:
+                # No known cause, so nothing is thrown away: the events wait as they do for a locked ledger.
+                logger.exception("ledger=<%s> | writing failed", self.ledger.path)
+                return LedgerError(f"the ledger {self.ledger.path} failed ({type(error).__name__}): see the log")
+            self._batch = []
+        if self._failing:
+            self._failing = False
+            logger.warning("ledger=<%s> | the ledger can be written again", self.ledger.path)
+        return None
 
     def _append(self) -> None:
         try:

@@ -14,6 +14,7 @@ import msgspec
 
 from turnout.core.catalog import Catalog, unknown
 from turnout.core.policy import Policy
+from turnout.core.verdict import UsageSource
 from turnout.trace.errors import LedgerError
 from turnout.trace.events import CallEvent, DecisionEvent
 from turnout.trace.store.encode import CALL_COLUMNS, DECISION_COLUMNS, Row, call_of, decision_of
@@ -91,7 +92,10 @@ class EventLine(msgspec.Struct, frozen=True, kw_only=True):
         model: The model that was called or chosen; none for a refusal.
         status: How it ended (`STATUSES`).
         detail: A call's error or finish reason; a decision's reason.
-        cost_pico: What a call cost, in pico-USD; none for a decision.
+        cost_pico: What a call cost at least, in pico-USD; none for a decision.
+        cost_high_pico: What it cost at most, where that is known; none for a decision.
+        usage_source: Where its usage comes from; none for a decision.
+        error: A call's error, or empty.
         prompt_tokens: A call's whole prompt.
         output_tokens: A call's output.
         simulated: Whether the model was simulated.
@@ -107,6 +111,9 @@ class EventLine(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     detail: str
     cost_pico: int | None = None
+    cost_high_pico: int | None = None
+    usage_source: UsageSource | None = None
+    error: str = ""
     prompt_tokens: int | None = None
     output_tokens: int | None = None
     simulated: bool
@@ -115,11 +122,12 @@ class EventLine(msgspec.Struct, frozen=True, kw_only=True):
 _LINES: dict[Table, str] = {
     "calls": """
         role, event_id, run, turn_id, query_id, model, status, iif(error = '', finish_reason, error), cost_pico,
+        cost_high_pico, usage_source, error,
         input_tokens + cache_read_tokens + cache_write_5m_tokens + cache_write_1h_tokens, output_tokens, simulated
     """,
     "decisions": """
         'decision', event_id, run, turn_id, query_id, model, iif(model IS NULL, 'refused', 'ok'), reason, NULL,
-        NULL, NULL, simulated
+        NULL, NULL, '', NULL, NULL, simulated
     """,
 }
 

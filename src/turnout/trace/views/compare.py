@@ -1,15 +1,15 @@
 """Two runs side by side: signed changes, on the queries that both answered.
 
-A change is after minus before. Figures are exact; a percentage is worked out to 28 digits and rounded only where it is
-shown. Nothing is said about latency where a model was simulated.
+A change is after minus before. Sums are never rounded; a percentage is worked out to 28 digits and rounded only where
+it is shown. Costs count every call at its lowest: where not every call of a run has an exact cost, the change is given
+as an interval too, from the least to the most that it can be. Nothing is said about latency where a model was
+simulated.
 """
 
 from __future__ import annotations
 
-import random
-import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal, localcontext
 from typing import Literal
 
@@ -18,20 +18,22 @@ import msgspec
 from turnout.core.cost import cost_of, pico_to_usd
 from turnout.core.price import Price
 from turnout.core.usage import Usage
+from turnout.trace.views.exactness import (
+    ALL_EXACT,
+    Between,
+    CostRange,
+    Exactness,
+    cost_range,
+    difference,
+    relative,
+    usd_between,
+)
+from turnout.trace.views.interval import FEWEST_QUERIES, Interval, interval_of
 from turnout.trace.views.metrics import RunMetrics, Totals, TurnMetrics, totals_of
 from turnout.trace.views.typed import TYPED_IN, TypedTotals
 
 CLASSIFIER_USAGE = Usage(input_tokens=400, output_tokens=5)
 """What the reference system's classifier uses for a query: a few-shot prompt of about 400 tokens, one word back."""
-
-FEWEST_QUERIES = 10
-"""Below that many queries no interval is given: resampling so few shows less spread than there is."""
-
-_RESAMPLES = 2_000
-_MOST_RESAMPLED = 1_000
-_LEVEL = Decimal("0.95")
-_NORMAL_QUANTILE = statistics.NormalDist().inv_cdf(float(1 + _LEVEL) / 2)
-
 
 Basis = Literal["matched", "totals", "typed"]
 """What a comparison's figures are those of."""
@@ -60,19 +62,26 @@ class Change(msgspec.Struct, frozen=True):
             return (self.after - self.before) * 100 / self.before
 
 
-class Interval(msgspec.Struct, frozen=True, kw_only=True):
-    """An interval of the mean change of cost by query, in USD.
+class CostBounds(msgspec.Struct, frozen=True, kw_only=True):
+    """Between what a cost and its change lie where not every call has an exact cost.
 
-    ``method`` is ``bootstrap`` (percentiles of 2,000 seeded resamples of the queries) or, above 1,000 queries, where it
-    comes to the same, ``normal``. Repetitions of a query are added up and count as one.
+    Attributes:
+        before: The cost before, in USD.
+        after: The cost after, in USD.
     """
 
-    low: Decimal
-    mean: Decimal
-    high: Decimal
-    level: Decimal
-    queries: int
-    method: Literal["bootstrap", "normal"]
+    before: Between
+    after: Between
+
+    @property
+    def difference(self) -> Between:
+        """Where after minus before lies, in USD."""
+        return difference(self.before, self.after)
+
+    @property
+    def percent(self) -> Between:
+        """Where the difference lies, in per cent of before."""
+        return relative(self.before, self.after)
 
 
 class QueryPair(msgspec.Struct, frozen=True):
@@ -84,8 +93,20 @@ class QueryPair(msgspec.Struct, frozen=True):
 
     @property
     def change_pico(self) -> int:
-        """The change of its cost in pico-USD."""
+        """The change of its cost in pico-USD, that of the lowest costs."""
         return self.after.cost_pico - self.before.cost_pico
+
+    @property
+    def least_change_pico(self) -> int | None:
+        """The least that the change can be; none where the cost before has no upper bound."""
+        most = self.before.range.most_pico
+        return None if most is None else self.after.cost_pico - most
+
+    @property
+    def greatest_change_pico(self) -> int | None:
+        """The most that the change can be; none where the cost after has no upper bound."""
+        most = self.after.range.most_pico
+        return None if most is None else most - self.before.cost_pico
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,8 +123,12 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         unmatched_before: Turns of ``before`` without a partner, by name.
         unmatched_after: Turns of ``after`` without a partner, by name.
         unanswered: Queries in both runs that one of them did not answer: left out of the figures.
-        cost: USD, as run: classifier, cache writes, failed and abandoned calls included.
+        cost: USD, as run: classifier, cache writes, failed and abandoned calls included, every call at its lowest.
+        bounds: Between what that cost and its change lie; none where both costs are settled.
+        exactness_before: How well the cost before is known; none where it was typed in, which nothing can check.
+        exactness_after: How well the cost after is known.
         repriced: USD, with the classifier priced as ``assumption`` says; none where no price was given.
+        repriced_bounds: Between what that cost and its change lie; none where the answers' costs are settled.
         assumption: How it was priced.
         latency: Mean seconds a turn; none where a model of either run was simulated.
         input: Fresh input tokens.
@@ -123,7 +148,11 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     unmatched_after: tuple[str, ...]
     unanswered: tuple[str, ...]
     cost: Change
+    bounds: CostBounds | None
+    exactness_before: Exactness | None
+    exactness_after: Exactness
     repriced: Change | None
+    repriced_bounds: CostBounds | None
     assumption: str
     latency: Change | None
     input: Change
@@ -132,6 +161,21 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     cache_write: Change
     interval: Interval | None
     note: str
+
+    @property
+    def exact(self) -> bool:
+        """Whether the change of cost is exact: every call of both runs was reported and priced by the catalog."""
+        return self.exactness_before is not None and self.exactness_before.exact and self.exactness_after.exact
+
+    @property
+    def tokens(self) -> dict[str, Change]:
+        """The changes of tokens, by kind."""
+        return {
+            "input": self.input,
+            "output": self.output,
+            "cache read": self.cache_read,
+            "cache write": self.cache_write,
+        }
 
 
 def compare(
@@ -162,10 +206,14 @@ def compare(
     else:
         turns_before, turns_after = list(before.turns), list(after.turns)
     was, now = totals_of(turns_before), totals_of(turns_after)
-    repriced = None
+    repriced, repriced_bounds = None, None
     if classifier_price is not None:
         one = cost_of(classifier_usage, classifier_price).total_pico
-        repriced = _usd(_repriced_pico(turns_before, one), _repriced_pico(turns_after, one))
+        costs = _repriced_pico(turns_before, one), _repriced_pico(turns_after, one)
+        repriced = _usd(*costs)
+        repriced_bounds = _bounds(
+            cost_range(costs[0], was.answer_exactness), cost_range(costs[1], now.answer_exactness)
+        )
     interval = _interval(pairs, seed)
     return Comparison(
         before=before.run,
@@ -177,7 +225,11 @@ def compare(
         unmatched_after=tuple(turn.name for turn in rest_after),
         unanswered=tuple(unanswered),
         cost=_usd(was.cost_pico, now.cost_pico),
+        bounds=_bounds(was.range, now.range),
+        exactness_before=was.exactness,
+        exactness_after=now.exactness,
         repriced=repriced,
+        repriced_bounds=repriced_bounds,
         assumption="" if repriced is None else _assumption(classifier_usage, classifier_name),
         latency=_latency(before, after, was, now),
         input=_tokens(was.usage.input_tokens, now.usage.input_tokens),
@@ -185,7 +237,7 @@ def compare(
         cache_read=_tokens(was.usage.cache_read_tokens, now.usage.cache_read_tokens),
         cache_write=_tokens(was.usage.cache_write_tokens, now.usage.cache_write_tokens),
         interval=interval,
-        note=_note(basis, len({pair.query_id for pair in pairs}), interval),
+        note=_note(basis, pairs, interval),
     )
 
 
@@ -207,10 +259,13 @@ def compare_typed(
         classifier_name: What `Comparison.assumption` calls the model with that price.
     """
     now = after.totals
-    repriced, assumption = None, ""
+    typed = cost_range(before.cost_pico, ALL_EXACT)
+    repriced, repriced_bounds, assumption = None, None, ""
     if classifier_price is not None:
         one = cost_of(classifier_usage, classifier_price).total_pico
-        repriced = _usd(before.cost_pico, _repriced_pico(after.turns, one))
+        cost_pico = _repriced_pico(after.turns, one)
+        repriced = _usd(before.cost_pico, cost_pico)
+        repriced_bounds = _bounds(typed, cost_range(cost_pico, now.answer_exactness))
         assumption = _assumption(classifier_usage, classifier_name) + "; the cost that was typed in is left as it is"
     latency = None
     if not after.simulated and now.latency_ms is not None:
@@ -225,7 +280,11 @@ def compare_typed(
         unmatched_after=(),
         unanswered=tuple(name for name, _ in now.unanswered),
         cost=_usd(before.cost_pico, now.cost_pico),
+        bounds=_bounds(typed, now.range),
+        exactness_before=None,
+        exactness_after=now.exactness,
         repriced=repriced,
+        repriced_bounds=repriced_bounds,
         assumption=assumption,
         latency=latency,
         input=_tokens(before.input_tokens, now.usage.input_tokens),
@@ -280,33 +339,42 @@ def _latency(before: RunMetrics, after: RunMetrics, was: Totals, now: Totals) ->
     return Change(Decimal(str(was.latency_ms)) / 1000, Decimal(str(now.latency_ms)) / 1000)
 
 
-def _interval(pairs: Sequence[QueryPair], seed: int) -> Interval | None:
-    by_query: defaultdict[str, int] = defaultdict(int)
-    for pair in pairs:
-        by_query[pair.query_id] += pair.change_pico
-    changes = list(by_query.values())
-    count = len(changes)
-    if count < FEWEST_QUERIES:
+def _bounds(before: CostRange, after: CostRange) -> CostBounds | None:
+    if before.settled and after.settled:
         return None
-    mean = pico_to_usd(sum(changes)) / count
-    if count > _MOST_RESAMPLED:
-        half = Decimal(_NORMAL_QUANTILE * statistics.stdev(changes) / count**0.5).scaleb(-12)
-        return Interval(low=mean - half, mean=mean, high=mean + half, level=_LEVEL, queries=count, method="normal")
-    generator = random.Random(seed)
-    sums = sorted(sum(generator.choices(changes, k=count)) for _ in range(_RESAMPLES))
-    outside = int(_RESAMPLES * (1 - _LEVEL) / 2)
-    low, high = (pico_to_usd(sums[place]) / count for place in (outside, _RESAMPLES - 1 - outside))
-    return Interval(low=low, mean=mean, high=high, level=_LEVEL, queries=count, method="bootstrap")
+    return CostBounds(before=usd_between(before), after=usd_between(after))
 
 
-def _note(basis: str, queries: int, interval: Interval | None) -> str:
+def _interval(pairs: Sequence[QueryPair], seed: int) -> Interval | None:
+    changes = _by_query(pairs, lambda pair: pair.change_pico)
+    if all(pair.before.range.settled and pair.after.range.settled for pair in pairs):
+        return interval_of(changes, seed=seed)
+    if any(pair.least_change_pico is None or pair.greatest_change_pico is None for pair in pairs):
+        return None
+    least = _by_query(pairs, lambda pair: pair.least_change_pico or 0)
+    greatest = _by_query(pairs, lambda pair: pair.greatest_change_pico or 0)
+    return interval_of(changes, least, greatest, seed=seed)
+
+
+def _by_query(pairs: Sequence[QueryPair], change: Callable[[QueryPair], int]) -> list[int]:
+    """The change of each query, repetitions added up."""
+    changes: defaultdict[str, int] = defaultdict(int)
+    for pair in pairs:
+        changes[pair.query_id] += change(pair)
+    return list(changes.values())
+
+
+def _note(basis: str, pairs: Sequence[QueryPair], interval: Interval | None) -> str:
     if basis == "totals":
         return "the runs have no named query in common: totals of all their turns are compared, and mean little"
+    queries = len({pair.query_id for pair in pairs})
     if not queries:
         return "no query was answered in both runs: there is nothing to compare"
     counted = f"{queries} quer{'y' if queries == 1 else 'ies'}"
-    if interval is None:
+    if queries < FEWEST_QUERIES:
         return f"{counted}, fewer than {FEWEST_QUERIES}: the figures tell what happened here and no more"
+    if interval is None:
+        return f"{counted}: no interval, since costs have no upper bound"
     return f"{counted}: the interval holds for queries like these"
 
 

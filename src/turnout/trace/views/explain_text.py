@@ -11,8 +11,11 @@ from rich.text import Text
 from turnout.core.cost import pico_to_usd
 from turnout.core.policy import Reason
 from turnout.trace.events import CallEvent, DecisionEvent
+from turnout.trace.views.exactness import cost_range, exactness_of
 from turnout.trace.views.explain import CandidateView, Explanation, FirstCall
-from turnout.trace.views.tables import SIMULATED, usd
+from turnout.trace.views.figures import usd, usd_range
+from turnout.trace.views.fitting import FittingTable
+from turnout.trace.views.tables import SIMULATED
 from turnout.trace.views.whatif import Outcome
 
 
@@ -81,7 +84,7 @@ def after_costs(
 def cost_table(explanation: Explanation) -> Table:
     """What each candidate was expected to cost, part by part."""
     label = f"{SIMULATED} · " if explanation.simulated else ""
-    table = Table(title=printable(f"{label}what each candidate was expected to cost"), title_justify="left")
+    table = FittingTable(title=printable(f"{label}what each candidate was expected to cost"), title_justify="left")
     for heading in ("candidate", "part"):
         table.add_column(heading, overflow="fold")
     for heading in ("tokens", "USD"):
@@ -261,15 +264,17 @@ def _went(explanation: Explanation, calls: Sequence[CallEvent], others: Sequence
         model = "refused" if other.decision.model is None else names.get(other.decision.model, other.decision.model)
         yield f"also decided in this turn: {model} ({other.decision.reason}), {other.event_id}"
     for call in calls:
-        usage, cost = call.usage, usd(call.cost.usd)
+        usage = call.usage
+        cost = usd_range(cost_range(call.cost.total_pico, exactness_of((call,))))
         ended = call.status if not call.error else f"{call.status} {call.error}"
         read, written = usage.cache_read_tokens, usage.cache_write_tokens
         yield (
             f"{call.role} call to {names.get(call.model, call.model)}: {cost} $, {usage.input_tokens:,} fresh, "
             f"{read:,} read, {written:,} written, {usage.output_tokens:,} output ({call.usage_source}, {ended})"
         )
-    answers = sum(call.cost.total_pico for call in calls if call.role == "answer")
+    answers = [call for call in calls if call.role == "answer"]
+    answered = cost_range(sum(call.cost.total_pico for call in answers), exactness_of(answers))
     chosen = next((candidate for candidate in explanation.candidates if candidate.chosen), None)
     if calls and chosen is not None and chosen.expected_pico is not None:
         expected = usd(pico_to_usd(chosen.expected_pico))
-        yield f"the turn's answer was expected to cost {expected} $ and did cost {usd(pico_to_usd(answers))} $"
+        yield f"the turn's answer was expected to cost {expected} $ and did cost {usd_range(answered)} $"

@@ -13,7 +13,6 @@ import importlib
 import os
 import threading
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -26,7 +25,7 @@ from turnout.trace.langfuse.reading import LangfuseReader
 from turnout.trace.langfuse.settings import langfuse_settings
 from turnout.trace.langfuse.waiting import Cancel, Patience, Waiting
 from turnout.trace.store.ledger import Ledger
-from turnout.trace.views.metrics import RunMetrics, TurnMetrics, run_metrics, totals_of
+from turnout.trace.views.metrics import RunMetrics, Totals, TurnMetrics, run_metrics, totals_of
 from turnout.trace.views.tables import metrics_table
 
 NO_PANDAS = "no DataFrame: pandas is not installed; run: pip install 'turnout[lab]'"
@@ -138,7 +137,8 @@ def print_metrics_table(
     Returns:
         A ``pandas.DataFrame`` with a row for each turn and one for the totals (its latency is the mean), or none where
         pandas is not installed, which is said below the table. ``cost_usd`` is a binary fraction for plotting;
-        ``cost_pico_usd`` is exact.
+        ``cost_pico_usd`` is a whole number. ``exact`` says whether every call reported its usage in full; where not,
+        the cost is the lowest, and ``cost_high_usd`` and ``cost_high_pico_usd`` the highest (none: no upper bound).
     """
     metrics = _run(title, get_collected_metrics())
     out = console or Console()
@@ -184,7 +184,7 @@ def _row(turn: TurnMetrics) -> dict[str, Any]:
         "model": turn.model,
         "reason": turn.reason,
         "status": turn.status,
-        **_figures(turn.latency_ms, turn.cost_pico, tokens, caches),
+        **_figures(turn, tokens, caches),
         "simulated": turn.simulated,
     }
 
@@ -198,19 +198,20 @@ def _total_row(metrics: RunMetrics) -> dict[str, Any]:
         "model": None,
         "reason": None,
         "status": f"{totals.answered} of {totals.turns} answered",
-        **_figures(totals.latency_ms, totals.cost_pico, tokens, caches),
+        **_figures(totals, tokens, caches),
         "simulated": totals.simulated,
     }
 
 
-def _figures(
-    latency_ms: float | None, cost_pico: int, tokens: tuple[int, int], caches: tuple[int, int]
-) -> dict[str, Any]:
-    cost: Decimal = pico_to_usd(cost_pico)
+def _figures(of: TurnMetrics | Totals, tokens: tuple[int, int], caches: tuple[int, int]) -> dict[str, Any]:
+    most = of.range.most_pico
     return {
-        "latency_s": None if latency_ms is None else latency_ms / 1000,
-        "cost_usd": float(cost),
-        "cost_pico_usd": cost_pico,
+        "latency_s": None if of.latency_ms is None else of.latency_ms / 1000,
+        "cost_usd": float(pico_to_usd(of.cost_pico)),
+        "cost_pico_usd": of.cost_pico,
+        "exact": of.exactness.exact,
+        "cost_high_usd": None if most is None else float(pico_to_usd(most)),
+        "cost_high_pico_usd": most,
         "input": tokens[0],
         "output": tokens[1],
         "cache_read": caches[0],

@@ -3,6 +3,9 @@
 A turn's figures hold all of its calls: classifier and answer, also those that failed or were cancelled. A turn is
 ``answered`` if its last call for the answer ended well; all others are counted and named, never left out.
 
+A cost counts every call at its lowest. How much of it is exact, and how far the rest can go, stands beside it
+(`turnout.trace.views.exactness`).
+
 Latency is wall-clock time from the first event of a turn to the end of its last call, tools included. That of
 simulated models says nothing and is none; the time that classifying and deciding took is real and stands apart.
 
@@ -21,6 +24,16 @@ import msgspec
 from turnout.core.cost import NO_COST, Cost
 from turnout.core.usage import NO_USAGE, Usage
 from turnout.trace.store.ledger import Ledger
+from turnout.trace.views.exactness import (
+    ALL_EXACT,
+    SOURCES,
+    UNPRICED,
+    Certainty,
+    CostRange,
+    Exactness,
+    cost_range,
+    sum_exactness,
+)
 
 TurnStatus = Literal["answered", "failed", "cancelled", "refused", "no_answer"]
 """How a turn ended: by its last call for the answer; without one, by whether a decision refused it."""
@@ -41,12 +54,12 @@ class TurnMetrics(msgspec.Struct, frozen=True, kw_only=True):
         classified: Whether a classifier was asked.
         calls: How many calls for the answer.
         unfinished_calls: How many calls, the classifier's too, failed or were cancelled.
-        unreported_calls: How many calls have a usage that their provider did not report in full.
-        answer_usage: Tokens of the answer.
+        answer_usage: Tokens of the answer, those of calls that did not report in full as far as they are known.
         classifier_usage: Tokens of the classifier.
-        answer_cost: Cost of the answer.
-        classifier_cost: Cost of the classifier.
-        high_pico: The most that the turn can have cost, in pico-USD: its cost where all usage was reported.
+        answer_cost: Cost of the answer, at the least.
+        classifier_cost: Cost of the classifier, at the least.
+        answer_exactness: How well the answer's cost is known.
+        classifier_exactness: How well the classifier's cost is known.
         expected_pico: What the decision expected the answer to cost, in pico-USD.
         latency_ms: Wall-clock time; none if a model was simulated or no call was made.
         classifier_ms: Time that classifying took; none if a simulated model classified.
@@ -64,12 +77,12 @@ class TurnMetrics(msgspec.Struct, frozen=True, kw_only=True):
     classified: bool = False
     calls: int = 0
     unfinished_calls: int = 0
-    unreported_calls: int = 0
     answer_usage: Usage = NO_USAGE
     classifier_usage: Usage = NO_USAGE
     answer_cost: Cost = NO_COST
     classifier_cost: Cost = NO_COST
-    high_pico: int = 0
+    answer_exactness: Exactness = ALL_EXACT
+    classifier_exactness: Exactness = ALL_EXACT
     expected_pico: int | None = None
     latency_ms: float | None = None
     classifier_ms: float | None = None
@@ -88,8 +101,18 @@ class TurnMetrics(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def cost_pico(self) -> int:
-        """Cost of classifier and answer together, in pico-USD."""
+        """Cost of classifier and answer together, in pico-USD, at the least."""
         return self.answer_cost.total_pico + self.classifier_cost.total_pico
+
+    @property
+    def exactness(self) -> Exactness:
+        """How well that cost is known."""
+        return self.answer_exactness + self.classifier_exactness
+
+    @property
+    def range(self) -> CostRange:
+        """That cost taken apart: its exact part, and the two ends of the rest."""
+        return cost_range(self.cost_pico, self.answer_exactness, self.classifier_exactness)
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,18 +121,18 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         turns: How many.
         unanswered: The names of those that were not answered, with their status.
-        answer_usage: Tokens of the answers.
+        answer_usage: Tokens of the answers, those of calls that did not report in full as far as they are known.
         classifier_usage: Tokens of the classifier.
-        answer_cost: Cost of the answers.
-        classifier_cost: Cost of the classifier.
-        high_pico: The most that all can have cost, in pico-USD.
-        unreported_calls: How many calls have a usage that their provider did not report in full.
+        answer_cost: Cost of the answers, at the least.
+        classifier_cost: Cost of the classifier, at the least.
+        answer_exactness: How well the cost of the answers is known.
+        classifier_exactness: How well the classifier's cost is known.
         latency_ms: Mean over the answered turns; none if any of the turns was simulated.
         classifier_ms: Mean over the turns that a classifier was asked for and whose time is known.
         decision_ms: Mean over the turns that were decided.
         models: How many turns each model answered.
         reasons: How many turns were decided for each reason.
-        expected_turns: How many answered turns had an expected cost.
+        expected_turns: How many answered turns had an expected cost, and an answer whose cost is settled.
         expected_pico: What those were expected to cost, in pico-USD.
         expected_actual_pico: What their answers did cost.
         expected_error_pico: The sum over them of the absolute difference.
@@ -122,8 +145,8 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     classifier_usage: Usage = NO_USAGE
     answer_cost: Cost = NO_COST
     classifier_cost: Cost = NO_COST
-    high_pico: int = 0
-    unreported_calls: int = 0
+    answer_exactness: Exactness = ALL_EXACT
+    classifier_exactness: Exactness = ALL_EXACT
     latency_ms: float | None = None
     classifier_ms: float | None = None
     decision_ms: float | None = None
@@ -147,8 +170,18 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def cost_pico(self) -> int:
-        """Cost of classifier and answers together, in pico-USD."""
+        """Cost of classifier and answers together, in pico-USD, at the least."""
         return self.answer_cost.total_pico + self.classifier_cost.total_pico
+
+    @property
+    def exactness(self) -> Exactness:
+        """How well that cost is known."""
+        return self.answer_exactness + self.classifier_exactness
+
+    @property
+    def range(self) -> CostRange:
+        """That cost taken apart: its exact part, and the two ends of the rest."""
+        return cost_range(self.cost_pico, self.answer_exactness, self.classifier_exactness)
 
 
 class RunMetrics(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,7 +227,8 @@ def totals_of(turns: Sequence[TurnMetrics]) -> Totals:
     """Turns added up; money and tokens are exact."""
     answered = [turn for turn in turns if turn.status == "answered"]
     simulated = any(turn.simulated for turn in turns)
-    expected = [turn for turn in answered if turn.expected_pico is not None]
+    # What was estimated cannot say how far an expectation was off.
+    expected = [turn for turn in answered if turn.expected_pico is not None and turn.answer_exactness.settled]
     return Totals(
         turns=len(turns),
         unanswered=tuple((turn.name, turn.status) for turn in turns if turn.status != "answered"),
@@ -202,8 +236,8 @@ def totals_of(turns: Sequence[TurnMetrics]) -> Totals:
         classifier_usage=_sum_usage(turn.classifier_usage for turn in turns),
         answer_cost=_sum_cost(turn.answer_cost for turn in turns),
         classifier_cost=_sum_cost(turn.classifier_cost for turn in turns),
-        high_pico=sum(turn.high_pico for turn in turns),
-        unreported_calls=sum(turn.unreported_calls for turn in turns),
+        answer_exactness=sum_exactness(turn.answer_exactness for turn in turns),
+        classifier_exactness=sum_exactness(turn.classifier_exactness for turn in turns),
         latency_ms=None if simulated else _mean(turn.latency_ms for turn in answered),
         classifier_ms=_mean(turn.classifier_ms for turn in turns if turn.classified),
         decision_ms=_mean(turn.decision_ms for turn in turns),
@@ -221,13 +255,26 @@ _USAGE = Usage.__struct_fields__
 _COST = Cost.__struct_fields__
 _STATUS_OF_CALL: dict[str, TurnStatus] = {"ok": "answered", "error": "failed", "cancelled": "cancelled"}
 
+_CERTAINTIES: tuple[Certainty, ...] = ("exact", "bounded", "open", "failed")
+# `turnout.trace.views.exactness.certainty` in SQL; a property test holds the two together.
+_CERTAINTY = f"""
+    CASE WHEN error = '{UNPRICED}' THEN 'open'
+        WHEN usage_source IN ('partial', 'estimated') OR cost_high_pico > cost_pico THEN 'bounded'
+        WHEN usage_source = 'reported' THEN 'exact'
+        WHEN status = 'error' AND cost_pico = 0 THEN 'failed'
+        ELSE 'open' END
+"""
+_EXACTNESS = (*(f"{name}_calls" for name in _CERTAINTIES), *SOURCES, "low_pico", "high_pico")
+
 _SUMS = f"""
     SELECT turn_id, role, max(query_id), min(started_ms), max(started_ms + latency_ms), max(simulated),
         count(*), sum(status <> 'ok'),
-        sum(usage_source IN ('partial', 'estimated') OR usage_source = 'none' AND status <> 'error'),
-        sum(max(cost_pico, cost_high_pico)),
-        {", ".join(f"sum({name})" for name in (*_USAGE, *_COST))}
-    FROM calls WHERE run = ? GROUP BY turn_id, role
+        {", ".join(f"sum({name})" for name in (*_USAGE, *_COST))},
+        {", ".join(f"sum(certainty = '{name}')" for name in _CERTAINTIES)},
+        {", ".join(f"sum(usage_source = '{name}')" for name in SOURCES)},
+        sum(iif(certainty IN ('bounded', 'open'), cost_pico, 0)),
+        sum(iif(certainty IN ('bounded', 'open'), max(cost_pico, cost_high_pico), 0))
+    FROM (SELECT *, {_CERTAINTY} AS certainty FROM calls WHERE run = ?) GROUP BY turn_id, role
 """
 
 _LAST_ANSWERS = """
@@ -256,17 +303,16 @@ _DECIDING = """
 
 
 def _add_sums(values: dict[str, Any], row: tuple[Any, ...]) -> None:
-    _, role, query_id, started_ms, ended_ms, simulated, calls, unfinished, unreported, high_pico = row[:10]
-    usage, cost = row[10 : 10 + len(_USAGE)], row[10 + len(_USAGE) :]
+    _, role, query_id, started_ms, ended_ms, simulated, calls, unfinished, *sums = row
+    usage, cost, exactness = sums[: len(_USAGE)], sums[len(_USAGE) : -len(_EXACTNESS)], sums[-len(_EXACTNESS) :]
     values["query_id"] = max(values.get("query_id", ""), query_id)
     values["started_ms"] = min(values.get("started_ms", started_ms), started_ms)
     values["ends"].append(ended_ms)
     values["simulated"] = values.get("simulated", False) or bool(simulated)
     values["unfinished_calls"] = values.get("unfinished_calls", 0) + unfinished
-    values["unreported_calls"] = values.get("unreported_calls", 0) + unreported
-    values["high_pico"] = values.get("high_pico", 0) + high_pico
     values[f"{role}_usage"] = Usage(**dict(zip(_USAGE, usage, strict=True)))
     values[f"{role}_cost"] = Cost(**dict(zip(_COST, cost, strict=True)))
+    values[f"{role}_exactness"] = Exactness(**dict(zip(_EXACTNESS, exactness, strict=True)))
     if role == "answer":
         values["calls"] = calls
     else:

@@ -1,27 +1,38 @@
-"""Metrics and comparisons as tables for people and as JSON for machines.
+"""Metrics and comparisons as tables for people; for machines: `turnout.trace.views.documents`.
 
-Whatever comes from simulated models says so first: in the title of the table, and as ``"simulated": true`` in JSON.
-A caller may set that label where the values do not carry it, and cannot take it away.
+Whatever comes from simulated models says so first, in the title of the table. A caller may set that label where the
+values do not carry it, and cannot take it away.
+
+A total says how much of it is exact: in a note below the table where all of it is, in rows of its own where calls were
+not reported in full.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
 from turnout.core.cost import pico_to_usd
 from turnout.core.usage import Usage
-from turnout.trace.views.compare import Change, Comparison
-from turnout.trace.views.metrics import RunMetrics, Totals, TurnMetrics
+from turnout.trace.views.compare import Change, Comparison, CostBounds
+from turnout.trace.views.exactness import cost_range
+from turnout.trace.views.exactness_text import (
+    bounded_usd,
+    comparison_notes,
+    exactness_note,
+    exactness_rows,
+    failed_calls,
+    inexact_calls,
+)
+from turnout.trace.views.figures import NOT_KNOWN, between, percent, signed, usd, usd_range
+from turnout.trace.views.fitting import FittingTable
+from turnout.trace.views.metrics import RunMetrics
 
 SIMULATED = "simulated models"
 """The label of everything that simulated models had a part in."""
 
-_NOT_KNOWN = "–"
 _SIMULATED_LATENCY = "n/a (simulated)"
 _MOST_NAMES = 5
 _FIGURES = ("latency s", "cost $", "input", "output", "cache read", "cache write")
@@ -43,17 +54,18 @@ def metrics_table(
     simulated = simulated or metrics.simulated
     table = _table(f"{metrics.run}: metrics", simulated, ("query", "model", "reason"), _FIGURES)
     for turn in metrics.turns:
-        model = _NOT_KNOWN if turn.model is None else _model_name(turn.model, names)
+        model = NOT_KNOWN if turn.model is None else _model_name(turn.model, names)
         _row(
             table,
             turn.name,
             model if turn.status == "answered" else f"{model} ({turn.status})",
-            turn.reason or _NOT_KNOWN,
+            turn.reason or NOT_KNOWN,
             _seconds(turn.latency_ms, simulated),
-            usd(pico_to_usd(turn.cost_pico), digits),
+            usd_range(turn.range, digits),
             *_token_cells(turn.usage),
         )
     totals = metrics.totals
+    cost, exactness = totals.range, totals.exactness
     table.add_section()
     _row(
         table,
@@ -61,10 +73,17 @@ def metrics_table(
         "",
         "",
         _seconds(totals.latency_ms, simulated),
-        usd(pico_to_usd(totals.cost_pico), digits),
+        usd_range(cost, digits),
         *_token_cells(totals.usage),
         style="bold",
     )
+    if exactness.settled:
+        _caption(table, [exactness_note(exactness)])
+        return table
+    none = ("", "", "")
+    _row(table, f"exact part, calls: {exactness.exact_calls:,}", *none, usd(pico_to_usd(cost.exact_pico), digits))
+    _row(table, f"bounded part, calls: {exactness.inexact_calls:,}", *none, bounded_usd(cost, digits))
+    _caption(table, [f"bounded: {inexact_calls(exactness)}", failed_calls(exactness)])
     return table
 
 
@@ -72,6 +91,8 @@ def summary_table(
     metrics: RunMetrics, *, simulated: bool = False, names: Mapping[str, str] | None = None, digits: int = 6
 ) -> Table:
     """What stands behind a run's totals: the classifier's part, shares, reasons, expected against actual cost.
+
+    Parts of the cost that are not exact stand here; that all is exact is said below `metrics_table`.
 
     Args:
         metrics: The run.
@@ -84,11 +105,12 @@ def summary_table(
     _row(table, "turns answered", f"{totals.answered} of {totals.turns}")
     if totals.unanswered:
         _row(table, "not answered", _listed([f"{name} ({status})" for name, status in totals.unanswered]))
-    _row(table, "cost", f"{usd(pico_to_usd(totals.cost_pico), digits)} $")
-    _row(table, "of which classifier", f"{usd(pico_to_usd(totals.classifier_cost.total_pico), digits)} $")
-    if totals.unreported_calls:
-        high = usd(pico_to_usd(totals.high_pico), digits)
-        _row(table, "not reported in full", f"calls: {totals.unreported_calls}; the cost is at most {high} $")
+    _row(table, "cost", f"{usd_range(totals.range, digits)} $")
+    if not totals.exactness.settled:
+        for name, text in exactness_rows(totals.range, totals.exactness, digits):
+            _row(table, name, text)
+    classifier = cost_range(totals.classifier_cost.total_pico, totals.classifier_exactness)
+    _row(table, "of which classifier", f"{usd_range(classifier, digits)} $")
     _row(table, "mean latency", _seconds(totals.latency_ms, simulated, unit=" s"))
     _row(table, "mean classifier time", _milliseconds(totals.classifier_ms))
     _row(table, "mean decision time", _milliseconds(totals.decision_ms))
@@ -115,66 +137,48 @@ def comparison_table(comparison: Comparison, *, simulated: bool = False, digits:
 
     def row(name: str, change: Change, decimals: int) -> None:
         if change.before is None or change.difference is None:
-            _row(table, name, _NOT_KNOWN, usd(change.after, decimals), _NOT_KNOWN, _NOT_KNOWN)
+            _row(table, name, NOT_KNOWN, usd(change.after, decimals), NOT_KNOWN, NOT_KNOWN)
             return
         figures = (usd(value, decimals) for value in (change.before, change.after))
-        _row(table, name, *figures, _signed(change.difference, decimals), percent(change))
+        _row(table, name, *figures, signed(change.difference, decimals), percent(change))
 
-    row("cost $, as run", comparison.cost, digits)
+    def cost(name: str, change: Change, bounds: CostBounds | None) -> None:
+        if bounds is None:
+            row(name, change, digits)
+            return
+        ends = (between(end, digits) for end in (bounds.before, bounds.after))
+        percents = between(bounds.percent, 1, sign=True, unit=" %")
+        _row(table, name, *ends, between(bounds.difference, digits, sign=True), percents)
+
+    cost("cost $, as run", comparison.cost, comparison.bounds)
     if comparison.repriced is not None:
-        row("cost $, classifier repriced (*)", comparison.repriced, digits)
+        cost("cost $, classifier repriced (*)", comparison.repriced, comparison.repriced_bounds)
     if comparison.latency is not None and not simulated:
         row("mean latency s", comparison.latency, 2)
     else:
         unknown = _seconds(None, simulated)
-        _row(table, "mean latency s", unknown, unknown, _NOT_KNOWN, _NOT_KNOWN)
-    for name, change in _token_changes(comparison).items():
+        _row(table, "mean latency s", unknown, unknown, NOT_KNOWN, NOT_KNOWN)
+    for name, change in comparison.tokens.items():
         row(name, change, 0)
-    table.caption = Text("\n".join(_footnotes(comparison, digits)))
-    table.caption_justify = "left"
+    _caption(table, _footnotes(comparison, digits))
     return table
 
 
-def to_json(
-    value: RunMetrics | Comparison, *, simulated: bool = False, names: Mapping[str, str] | None = None
-) -> dict[str, Any]:
-    """The values of a run or a comparison, ready for `json.dumps`.
-
-    Money stands twice: exactly as an integer of pico-USD (1e-12 USD), and as a decimal string of USD. Percentages are
-    strings rounded to four decimals; latencies are seconds; what is not known is null.
-
-    Args:
-        value: The run or the comparison.
-        simulated: Label it even if the value does not say that models were simulated.
-        names: Short names of models by catalog id, given beside the ids.
-    """
-    if isinstance(value, RunMetrics):
-        return {
-            "simulated": simulated or value.simulated,
-            "run": value.run,
-            "turns": [_turn_json(turn, simulated, names) for turn in value.turns],
-            "totals": _totals_json(value.totals, simulated),
-        }
-    return _comparison_json(value, simulated or value.simulated)
-
-
-def usd(amount: Decimal, digits: int = 6) -> str:
-    """A plain number with that many decimals, rounded half to even: ``0.004500``."""
-    return f"{_rounded(amount, digits):,f}"
-
-
-def percent(change: Change) -> str:
-    """A change with its sign in per cent: ``-15.8 %``; ``n/a`` where something came from nothing."""
-    return "n/a" if change.percent is None else f"{_signed(change.percent, 1)} %"
-
-
 def _table(title: str, simulated: bool, left: Sequence[str], right: Sequence[str]) -> Table:
-    table = Table(title=_text(f"{SIMULATED} · {title}" if simulated else title), title_justify="left")
+    table = FittingTable(title=_text(f"{SIMULATED} · {title}" if simulated else title), title_justify="left")
     for heading in left:
         table.add_column(_text(heading), overflow="fold")
     for heading in right:
         table.add_column(_text(heading), justify="right")
     return table
+
+
+def _caption(table: Table, notes: Sequence[str]) -> None:
+    """Lines below a table; none where there is nothing to say."""
+    lines = ["".join(filter(str.isprintable, note)) for note in notes if note]
+    if lines:
+        table.caption = Text("\n".join(lines))
+        table.caption_justify = "left"
 
 
 def _row(table: Table, *cells: str, style: str | None = None) -> None:
@@ -198,18 +202,18 @@ def _token_cells(usage: Usage) -> tuple[str, str, str, str]:
 
 def _seconds(milliseconds: float | None, simulated: bool, unit: str = "") -> str:
     if milliseconds is None or simulated:
-        return _SIMULATED_LATENCY if simulated else _NOT_KNOWN
+        return _SIMULATED_LATENCY if simulated else NOT_KNOWN
     return f"{milliseconds / 1000:,.2f}{unit}"
 
 
 def _milliseconds(value: float | None) -> str:
-    return _NOT_KNOWN if value is None else f"{value:,.2f} ms"
+    return NOT_KNOWN if value is None else f"{value:,.2f} ms"
 
 
 def _shares(counts: Sequence[tuple[str, int]]) -> str:
     whole = sum(count for _, count in counts)
     parts = sorted(counts, key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{name} {count} ({100 * count / whole:.0f} %)" for name, count in parts) or _NOT_KNOWN
+    return ", ".join(f"{name} {count} ({100 * count / whole:.0f} %)" for name, count in parts) or NOT_KNOWN
 
 
 def _listed(names: list[str] | tuple[str, ...]) -> str:
@@ -217,21 +221,11 @@ def _listed(names: list[str] | tuple[str, ...]) -> str:
     return shown + (f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else "")
 
 
-def _rounded(value: Decimal, digits: int) -> Decimal:
-    rounded = value.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_EVEN)
-    return rounded if rounded else abs(rounded)  # no minus before a zero
-
-
-def _signed(value: Decimal, digits: int) -> str:
-    rounded = _rounded(value, digits)
-    return f"{rounded:+,f}" if rounded else f"{rounded:f}"
-
-
 def _footnotes(comparison: Comparison, digits: int) -> list[str]:
-    notes = [comparison.note]
+    notes = [comparison.note, *comparison_notes(comparison, digits)]
     if comparison.interval is not None:
         interval = comparison.interval
-        low, mean, high = (_signed(value, digits) for value in (interval.low, interval.mean, interval.high))
+        low, mean, high = (signed(value, digits) for value in (interval.low, interval.mean, interval.high))
         notes.append(f"mean change of cost by query: {mean} $, {interval.level} interval {low} to {high} $")
     if comparison.assumption:
         notes.append(f"(*) {comparison.assumption}")
@@ -242,127 +236,4 @@ def _footnotes(comparison: Comparison, digits: int) -> list[str]:
     ):
         if named and comparison.basis == "matched":
             notes.append(f"{what}: {_listed(named)}")
-    return ["".join(filter(str.isprintable, note)) for note in notes]
-
-
-def _token_changes(comparison: Comparison) -> dict[str, Change]:
-    return {
-        "input": comparison.input,
-        "output": comparison.output,
-        "cache read": comparison.cache_read,
-        "cache write": comparison.cache_write,
-    }
-
-
-def _money_json(pico: int) -> dict[str, Any]:
-    return {"usd": f"{pico_to_usd(pico):f}", "pico_usd": pico}
-
-
-def _usage_json(usage: Usage) -> dict[str, int]:
-    return {
-        "input": usage.input_tokens,
-        "output": usage.output_tokens,
-        "cache_read": usage.cache_read_tokens,
-        "cache_write": usage.cache_write_tokens,
-    }
-
-
-def _seconds_json(milliseconds: float | None) -> float | None:
-    return None if milliseconds is None else milliseconds / 1000
-
-
-def _turn_json(turn: TurnMetrics, simulated: bool, names: Mapping[str, str] | None) -> dict[str, Any]:
-    return {
-        "simulated": simulated or turn.simulated,
-        "turn_id": turn.turn_id,
-        "query_id": turn.query_id,
-        "status": turn.status,
-        "model": turn.model,
-        "model_name": None if turn.model is None else (names or {}).get(turn.model, turn.model),
-        "reason": turn.reason,
-        "label": turn.label,
-        "latency_s": None if simulated else _seconds_json(turn.latency_ms),
-        "classifier_s": _seconds_json(turn.classifier_ms),
-        "decision_s": _seconds_json(turn.decision_ms),
-        "cost": _money_json(turn.cost_pico),
-        "classifier_cost": _money_json(turn.classifier_cost.total_pico),
-        "highest_cost": _money_json(turn.high_pico),
-        "expected_answer_cost": None if turn.expected_pico is None else _money_json(turn.expected_pico),
-        "tokens": _usage_json(turn.usage),
-        "classifier_tokens": _usage_json(turn.classifier_usage),
-    }
-
-
-def _totals_json(totals: Totals, simulated: bool) -> dict[str, Any]:
-    return {
-        "turns": totals.turns,
-        "answered": totals.answered,
-        "unanswered": [{"name": name, "status": status} for name, status in totals.unanswered],
-        "mean_latency_s": None if simulated else _seconds_json(totals.latency_ms),
-        "mean_classifier_s": _seconds_json(totals.classifier_ms),
-        "mean_decision_s": _seconds_json(totals.decision_ms),
-        "cost": _money_json(totals.cost_pico),
-        "classifier_cost": _money_json(totals.classifier_cost.total_pico),
-        "highest_cost": _money_json(totals.high_pico),
-        "unreported_calls": totals.unreported_calls,
-        "tokens": _usage_json(totals.usage),
-        "classifier_tokens": _usage_json(totals.classifier_usage),
-        "models": totals.models,
-        "reasons": totals.reasons,
-        "expected": {
-            "turns": totals.expected_turns,
-            "cost": _money_json(totals.expected_pico),
-            "actual_cost": _money_json(totals.expected_actual_pico),
-            "absolute_error": _money_json(totals.expected_error_pico),
-        },
-    }
-
-
-def _change_json(change: Change | None) -> dict[str, Any] | None:
-    if change is None:
-        return None
-    return {
-        "before": None if change.before is None else f"{change.before:f}",
-        "after": f"{change.after:f}",
-        "change": None if change.difference is None else f"{change.difference:f}",
-        "change_percent": None if change.percent is None else f"{_rounded(change.percent, 4):f}",
-    }
-
-
-def _comparison_json(comparison: Comparison, simulated: bool) -> dict[str, Any]:
-    interval = comparison.interval
-    return {
-        "simulated": simulated,
-        "before": comparison.before,
-        "after": comparison.after,
-        "basis": comparison.basis,
-        "cost_usd": _change_json(comparison.cost),
-        "cost_usd_classifier_repriced": _change_json(comparison.repriced),
-        "assumption": comparison.assumption or None,
-        "mean_latency_s": None if simulated else _change_json(comparison.latency),
-        "tokens": {name.replace(" ", "_"): _change_json(change) for name, change in _token_changes(comparison).items()},
-        "interval": None
-        if interval is None
-        else {
-            "of": "mean change of cost by query, USD",
-            "low": f"{interval.low:f}",
-            "mean": f"{interval.mean:f}",
-            "high": f"{interval.high:f}",
-            "level": float(interval.level),
-            "queries": interval.queries,
-            "method": interval.method,
-        },
-        "queries": [
-            {
-                "query_id": pair.query_id,
-                "before": _money_json(pair.before.cost_pico),
-                "after": _money_json(pair.after.cost_pico),
-                "models": [pair.before.model, pair.after.model],
-            }
-            for pair in comparison.pairs
-        ],
-        "unmatched_before": list(comparison.unmatched_before),
-        "unmatched_after": list(comparison.unmatched_after),
-        "unanswered": list(comparison.unanswered),
-        "note": comparison.note,
-    }
+    return notes

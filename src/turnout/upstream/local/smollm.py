@@ -31,8 +31,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from turnout.config.extras import require
 from turnout.core.usage import Usage
-from turnout.upstream.local.extras import require
 from turnout.upstream.local.weights import SMOLLM2_WEIGHTS, verified
 
 SMOLLM2_ID = "local/smollm2-135m-instruct"

@@ -68,6 +68,15 @@ def test_totals_are_the_sums_of_the_ledgers_calls(shown: dict[str, Any]) -> None
                 assert run_metrics(ledger, name).totals.cost_pico == total > 0
 
 
+def test_simulated_models_report_every_usage_so_that_totals_are_exact(shown: dict[str, Any]) -> None:
+    for run in shown["document"]["runs"]:
+        for version in ("v3", "v4"):
+            exactness = run[version]["totals"]["exactness"]
+            assert exactness["exact"] is True
+            assert exactness["exact_calls"] == exactness["usage_sources"]["reported"] > 0
+        assert (run["comparison"]["exact"], run["comparison"]["cost_usd_bounds"]) == (True, None)
+
+
 def test_the_chart_is_a_picture(shown: dict[str, Any]) -> None:
     data = (shown["folder"] / "chart.png").read_bytes()
     assert data[:8] == b"\x89PNG\r\n\x1a\n"

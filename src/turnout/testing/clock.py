@@ -1,14 +1,18 @@
-"""A clock that stands until it is told to go, for caches that expire without waiting."""
+"""A clock that stands until it is told to go, for what a double lets expire or come late, without waiting."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+
+Clock = Callable[[], float]
+"""The present second; the origin does not matter."""
 
 
 class ManualClock:
     """Seconds since the epoch that pass only when `advance` is called.
 
-    Give it to `BedrockDouble` as ``clock``. It may be used from several threads.
+    Give it to a double as ``clock``. It may be used from several threads.
     """
 
     def __init__(self, start: float = 1_760_000_000.0) -> None:

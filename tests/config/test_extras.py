@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from turnout.upstream.local.extras import MissingExtraError, require
+from turnout.config.extras import MissingExtraError, require
 
 
 def test_what_is_there_is_imported() -> None:
@@ -18,8 +18,17 @@ def test_what_is_there_is_imported() -> None:
 def test_what_is_missing_names_the_extra() -> None:
     with pytest.raises(MissingExtraError, match=r"not_there is not installed; run: pip install 'turnout\[embedding\]'"):
         require("not_there", extra="embedding")
-    with pytest.raises(MissingExtraError, match=r"not_there\.part"):
+    with pytest.raises(MissingExtraError, match=r"not_there is not installed") as error:
         require("not_there.part", extra="embedding")
+    assert error.value.name == "not_there"
+
+
+def test_what_is_raised_may_be_a_rooms_own_error() -> None:
+    class OwnError(ImportError):
+        pass
+
+    with pytest.raises(OwnError, match="not_there is not installed"):
+        require("not_there", extra="embedding", error=OwnError)
 
 
 def test_a_fault_inside_a_library_is_not_taken_for_its_absence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from turnout.testing.bedrock import ManualClock
+from turnout.testing.clock import ManualClock
 
 
 def test_time_stands_until_it_is_advanced() -> None:
