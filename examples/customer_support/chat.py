@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from decimal import Decimal
 
 from rich.console import Console
 
@@ -13,19 +12,21 @@ from examples.customer_support import backends
 from examples.customer_support.backends import Backend
 from examples.customer_support.build import SupportAgent, build
 from examples.customer_support.options import AgentOptions
-from examples.customer_support.serving import PayloadError, read_prompt
 from examples.customer_support.tools import NoTools, SupportTools
 from examples.customer_support.tools.web import WebSearch
 from turnout.classify.configured import configured_classifier
 from turnout.config import load_catalog, load_settings
 from turnout.core.catalog import unknown
 from turnout.core.cost import pico_to_usd
+from turnout.doors.agentcore import PayloadError, read_prompt
 from turnout.router import RefusedError
 from turnout.trace.events import CallEvent, DecisionEvent, Event, Records, new_id
 from turnout.trace.exports import configure_exports
 from turnout.trace.langfuse import Labels
 from turnout.trace.store.ledger import Ledger
 from turnout.trace.store.recorder import Recorder
+from turnout.trace.views.exactness import cost_range, exactness_of
+from turnout.trace.views.figures import usd_range
 from turnout.upstream.errors import error_name
 
 HELP = """\
@@ -53,9 +54,11 @@ class Heard:
         return [event for event in self.events if isinstance(event, DecisionEvent)]
 
     @property
-    def cost_usd(self) -> Decimal:
-        """What the newest turn cost, the classifier included."""
-        return pico_to_usd(sum(event.cost.total_pico for event in self.events if isinstance(event, CallEvent)))
+    def cost_text(self) -> str:
+        """What the newest turn cost, the classifier included, as far as it is known."""
+        calls = [event for event in self.events if isinstance(event, CallEvent)]
+        cost = cost_range(sum(call.cost.total_pico for call in calls), exactness_of(calls))
+        return f"${usd_range(cost)}" if cost.settled else f"{usd_range(cost)} $"
 
 
 def chat(options: AgentOptions, version: int, out: Console) -> None:
@@ -174,7 +177,7 @@ class _Talk:
         self._say("")
         decision = self._heard.decisions[0].decision
         served = self._heard.decisions[-1].decision.model
-        self._say(f"[{served}; {decision.reason}; ${self._heard.cost_usd:.6f}]")
+        self._say(f"[{served}; {decision.reason}; {self._heard.cost_text}]")
 
     def _explain(self) -> None:
         if not self._heard.decisions:

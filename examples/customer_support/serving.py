@@ -1,163 +1,80 @@
-"""What an entry point needs beside the agent: checked payloads, kept conversations, decisions, safe errors."""
+"""Any version of the agent as a service for Amazon Bedrock AgentCore: what ``turnout agentcore app`` serves."""
 
 from __future__ import annotations
 
-import asyncio
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from starlette.responses import JSONResponse
-from strands import Agent
-from strands.agent import AgentResult
+import msgspec
 
-from turnout.core.cost import pico_to_usd
-from turnout.core.policy import Reason
-from turnout.router import RefusedError
-from turnout.trace.events import DecisionEvent, Event, Records
-
-_MOST_SESSIONS = 1000
-
-
-class PayloadError(ValueError):
-    """A payload that cannot be served; the message is for the caller."""
+from examples.customer_support import backends
+from examples.customer_support.build import build
+from examples.customer_support.options import AgentOptions
+from examples.customer_support.tools import SupportTools
+from examples.customer_support.tools.web import WebSearch
+from turnout.classify.configured import configured_classifier
+from turnout.cli.errors import UserError
+from turnout.config import load_catalog, load_settings
+from turnout.core.policy import Policy
+from turnout.doors.agentcore import AgentService, FromFactory, Limits, TurnLog
+from turnout.trace.exports import configure_exports
+from turnout.trace.langfuse import Labels
+from turnout.trace.store.ledger import Ledger
+from turnout.trace.store.recorder import Recorder
 
 
-def read_prompt(payload: object, max_chars: int) -> str:
-    """The prompt of a payload ``{"prompt": "..."}``; other keys are left alone.
-
-    Raises:
-        PayloadError: There is no prompt, or it is empty, too long or not text.
-    """
-    if not isinstance(payload, dict):
-        raise PayloadError('the payload must be an object like {"prompt": "..."}')
-    prompt = payload.get("prompt")
-    if prompt is None:
-        raise PayloadError('the payload has no "prompt"')
-    if not isinstance(prompt, str):
-        raise PayloadError(f'"prompt" must be text, got {type(prompt).__name__}')
-    if not prompt.strip():
-        raise PayloadError('"prompt" is empty')
-    if len(prompt) > max_chars:
-        raise PayloadError(f'"prompt" has {len(prompt):,} characters, at most {max_chars:,} are taken')
-    if "\0" in prompt or any("\ud800" <= character <= "\udfff" for character in prompt):
-        raise PayloadError('"prompt" holds characters that are not text')
-    return prompt
-
-
-def error_response(error: Exception) -> JSONResponse:
-    """What the caller is told: their own mistakes and refusals in full, of everything else only that it failed."""
-    if isinstance(error, PayloadError):
-        return _error(400, "invalid_payload", str(error))
-    if isinstance(error, RefusedError):
-        status = 429 if error.decision.reason is Reason.BUDGET_SPENT else 400
-        return _error(status, str(error.decision.reason), str(error))
-    return _error(500, "not_answered", "The question could not be answered. Please try again.")
-
-
-def _error(status: int, code: str, message: str) -> JSONResponse:
-    return JSONResponse({"error": {"code": code, "message": message}}, status_code=status)
-
-
-class Conversations:
-    """One agent for each session, the sessions used longest ago forgotten first.
-
-    Within a session one question is answered after the other. Where an answer fails, its question is taken out of the
-    history, so that the session can go on. Use it from one event loop.
-    """
-
-    def __init__(self, new_agent: Callable[[], Agent], *, most_sessions: int = _MOST_SESSIONS) -> None:
-        self._new_agent = new_agent
-        self._most_sessions = most_sessions
-        self._kept: OrderedDict[str, tuple[Agent, asyncio.Lock]] = OrderedDict()
-
-    @asynccontextmanager
-    async def agent(self, session_id: str | None) -> AsyncIterator[Agent]:
-        """The session's agent, or a new one where there is no session."""
-        if session_id is None:
-            yield self._new_agent()
-            return
-        if session_id not in self._kept:
-            self._kept[session_id] = (self._new_agent(), asyncio.Lock())
-            if len(self._kept) > self._most_sessions:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(session_id)
-        agent, lock = self._kept[session_id]
-        async with lock:
-            before = len(agent.messages)
-            try:
-                yield agent
-            except BaseException:
-                del agent.messages[before:]
-                raise
-
-
-class DecisionLog:
-    """Takes events, passes them on, and gives a request the decisions that were made for it.
+@contextmanager
+def opened_service(
+    options: AgentOptions, version: int = 4, *, configured: bool = False, limits: Limits | None = None
+) -> Iterator[AgentService]:
+    """One version of the agent as a service, with ledger and exports as settings and environment say.
 
     Args:
-        following: Where events go from here, such as a recorder; none: nowhere.
+        options: Where the models run, and the ledger.
+        version: 1 to 4.
+        configured: Take the candidates of the settings, not those of the options' pair.
+        limits: How much the service takes on; the longest prompt is that of the settings.
+
+    Raises:
+        ConfigError: Settings or catalog cannot be loaded, or the classifier cannot be built.
+        LedgerError: The ledger cannot be opened or written.
+        UserError: Models that are to be simulated are not on Bedrock.
     """
-
-    def __init__(self, following: Records | None = None) -> None:
-        self._following = following
-        self._collected: ContextVar[list[DecisionEvent] | None] = ContextVar("decisions", default=None)
-
-    def record(self, event: Event) -> None:
-        """Take one event."""
-        collected = self._collected.get()
-        if collected is not None and isinstance(event, DecisionEvent):
-            collected.append(event)
-        if self._following is not None:
-            self._following.record(event)
-
-    @contextmanager
-    def collect(self) -> Iterator[list[DecisionEvent]]:
-        """The decisions made inside, in this task and those that it starts; the list grows as they are made."""
-        collected: list[DecisionEvent] = []
-        token = self._collected.set(collected)
+    settings = load_settings()
+    catalog = load_catalog(settings.overrides)
+    classifier = configured_classifier(settings, catalog) if version == 4 else None
+    limits = msgspec.structs.replace(limits or Limits(), max_prompt_chars=settings.max_prompt_chars)
+    with backends.opened(options, options.pairs[0], catalog, options.region or settings.region) as backend:
+        if configured:
+            backend = backend._replace(policy=settings.policy(catalog))
+        if backend.simulated:
+            _check_simulated(backend.policy)
+        tracing = configure_exports(
+            settings, labels=Labels(trace_name=f"customer-support-v{version}", version=f"v{version}")
+        )
         try:
-            yield collected
+            with Ledger(options.ledger or settings.ledger) as ledger, Recorder(ledger) as recorder:
+                agent = build(
+                    version,
+                    backend.models,
+                    backend.policy,
+                    tools=SupportTools(web=WebSearch(enabled=not backend.simulated)),
+                    classifier=classifier,
+                    recorder=TurnLog(recorder),
+                    run=f"agentcore-v{version}-{backend.name}",
+                    simulated=backend.simulated,
+                )
+                source = FromFactory(lambda session_id: agent.new_conversation(), name=agent.name)
+                label = backend.label if backend.simulated else ""
+                yield AgentService(source, records=recorder, limits=limits, label=label)
         finally:
-            self._collected.reset(token)
+            if tracing is not None:
+                tracing.close()
 
 
-@dataclass(frozen=True)
-class Service:
-    """What an entry point answers with."""
-
-    conversations: Conversations
-    decisions: DecisionLog
-    max_prompt_chars: int
-
-
-def answer_of(result: AgentResult, decisions: list[DecisionEvent]) -> dict[str, Any]:
-    """The entry point's answer.
-
-    ``decision`` tells of the decision that opened the turn; ``model_used`` is the model that gave the last answer,
-    another one if the first failed. ``complexity`` is null where no verdict was needed or there was none.
-    """
-    first, last = decisions[0], decisions[-1]
-    verdict = first.given.verdict
-    failed_over = [attempt.model for attempt in last.given.failed]
-    return {
-        "response": "\n".join(block["text"] for block in result.message["content"] if "text" in block),
-        "model_used": last.decision.model,
-        "complexity": verdict.label if verdict is not None else None,
-        "decision": {
-            "reason": str(first.decision.reason),
-            "runner_up": first.decision.runner_up,
-            "classifier": verdict.classifier if verdict is not None else None,
-            "p_simple": verdict.p_simple if verdict is not None else None,
-            "bar": first.decision.bar,
-            "expected_cost_usd": {
-                estimate.model: str(pico_to_usd(estimate.expected.cost_pico))
-                for estimate in first.decision.estimates
-                if estimate.expected is not None
-            },
-            **({"failed_over_from": failed_over} if failed_over else {}),
-        },
-    }
+def _check_simulated(policy: Policy) -> None:
+    for candidate in policy.candidates:
+        if not candidate.model.startswith("bedrock/"):
+            raise UserError(
+                f"{candidate.model} is not on Bedrock and cannot be simulated: say --live, or name a --pair"
+            )

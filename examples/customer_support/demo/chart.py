@@ -35,7 +35,9 @@ def draw(report: Report, path: Path) -> None:
         axis.spines[["top", "right"]].set_visible(False)
         axis.legend(frameon=False, fontsize=8)
     label = "SIMULATED MODELS – " if report.simulated else ""
-    figure.suptitle(f"{label}cost of each test prompt with and without routing", fontsize=11)
+    settled = all(run.totals.exactness.settled for arms in shown for run in (arms.v3, arms.v4))
+    least = "" if settled else ", at least (not every call reported its usage)"
+    figure.suptitle(f"{label}cost of each test prompt with and without routing{least}", fontsize=11)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
     pyplot.close(figure)

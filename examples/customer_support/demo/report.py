@@ -14,8 +14,8 @@ from turnout.core.cost import pico_to_usd
 from turnout.core.decision import Decision
 from turnout.core.verdict import Verdict
 from turnout.trace.views.compare import Comparison
+from turnout.trace.views.documents import to_json
 from turnout.trace.views.metrics import RunMetrics
-from turnout.trace.views.tables import to_json
 
 
 class Arms(NamedTuple):

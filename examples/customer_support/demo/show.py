@@ -10,7 +10,8 @@ from rich.text import Text
 from examples.customer_support.demo.report import Arms, Report, expected_usd, right_labels
 from turnout.cli.classify import held_out_table
 from turnout.core.verdict import Verdict
-from turnout.trace.views.tables import comparison_table, metrics_table, usd
+from turnout.trace.views.figures import usd
+from turnout.trace.views.tables import comparison_table, metrics_table
 
 _ANSWER_CHARACTERS = 320
 

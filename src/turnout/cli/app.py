@@ -1,28 +1,50 @@
-"""The command line as a whole: its commands and the options that they share."""
+"""The command line as a whole: its commands and the options that they share.
+
+The commands' modules are loaded when they are asked for: see `turnout.cli.lazy`.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
 import turnout
-from turnout.cli import chat, classify, compare, demo, doctor, explain, ledger, metrics, models, report
+from turnout.cli.lazy import LazyCommands
 from turnout.cli.running import EXIT_USER_ERROR, run_commands
+
+
+class Commands(LazyCommands):
+    """The commands in the order of the help, each with the first line of its own help."""
+
+    summaries: ClassVar[dict[str, str]] = {
+        "doctor": "Say what works here and how to get what does not; exit code 2 if something is wrong.",
+        "classify": "Print the verdicts of all classifiers side by side, with time and cost.",
+        "chat": "Talk to the reference agent. Without an option its models are simulated.",
+        "demo": "Show the reference prompts with and without routing; `turnout demo --help` lists the options.",
+        "metrics": "Print a run's turns, totals and summary, from the ledger or from Langfuse.",
+        "compare": "Compare two runs: cost with classifier and cache writes counted, latency, tokens.",
+        "explain": "Explain a decision: what it saw, what each model would have cost, why this one, "
+        "what would have changed it.",
+        "report": "Write a page with charts and tables of runs: no network, readable on a phone and on paper.",
+        "models": "List the models that Turnout knows, with prices, cache floors and sources.",
+        "agentcore": "Serve an agent as an AgentCore Runtime service, here or deployed.",
+        "score": "Score a call, a decision or a turn in Langfuse: feedback beside its trace.",
+        "ledger": "List, show, export and prune what was recorded.",
+    }
+
 
 app = typer.Typer(
     name="turnout",
+    cls=Commands,
     help="Send each request to the cheapest language model that can carry it, and say why.",
     invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (doctor, classify, chat, demo, metrics, compare, explain, report, models):
-    app.command(name=command.NAME, **getattr(command, "SETTINGS", {}))(command.run)
-app.add_typer(ledger.app, name=ledger.NAME)
 
 
 def _version(wanted: bool) -> None:

@@ -34,6 +34,7 @@ EXTRAS = {
     "embedding": ("tokenizers", "the embedding classifier"),
     "local": ("xllamacpp", "models in this process"),
     "agentcore": ("bedrock_agentcore", "the AgentCore entry point"),
+    "deploy": ("boto3", "deployment to AgentCore"),
     "openai": ("openai", "OpenAI-compatible servers"),
     "search": ("ddgs", "the example agent's web search"),
     "plot": ("matplotlib", "charts"),
