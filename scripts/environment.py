@@ -1,10 +1,10 @@
 """Sets up what a target of the Makefile needs, then runs a command in it. Standard library only, Python 3.9 and later.
 
 ``python3 -m scripts.environment [--python VERSION] GROUP COMMAND ...`` with GROUP one of ``demo``, ``test``, ``lint``,
-each a superset of the one before. The first run brings uv into ``.tools``, makes ``.venv`` (``.venv-3.12`` where
-``--python`` names another version than ``.venv`` has), installs ``requirements/GROUP.txt`` with every file held to its
-hash, and the project itself in editable form. A later run compares one hash and starts the command: nothing is fetched,
-and nothing but the standard library is imported.
+``docs-site``, ``release``, each a superset of the one before. The first run brings uv into ``.tools``, makes ``.venv``
+(``.venv-3.12`` where ``--python`` names another version than ``.venv`` has), installs ``requirements/GROUP.txt`` with
+every file held to its hash, and the project itself in editable form. A later run compares one hash and starts the
+command: nothing is fetched, and nothing but the standard library is imported.
 
 ``--pythons`` prints the supported versions that the machine has, the one of ``.venv`` last. ``--uv ARGUMENTS ...`` runs
 the pinned uv with pip's main index, for the lock.
@@ -24,8 +24,10 @@ from pathlib import Path
 from scripts.errors import SetUpError
 
 ROOT = Path(__file__).resolve().parent.parent
-GROUPS = ("demo", "test", "lint")
-USAGE = "usage: python3 -m scripts.environment [--python VERSION] demo|test|lint COMMAND ... | --pythons | --uv ..."
+GROUPS = ("demo", "test", "lint", "docs-site", "release")
+USAGE = "usage: python3 -m scripts.environment [--python VERSION] {} COMMAND ... | --pythons | --uv ...".format(
+    "|".join(GROUPS)
+)
 
 
 class Environment:
