@@ -20,7 +20,9 @@ def uv_path(root: Path = ROOT) -> Path | None:
 
 def uv_settings(environ: Mapping[str, str]) -> dict[str, str]:
     """The variables that give uv pip's settings, by whichever Python here has pip; see `scripts.pip_settings`."""
-    for python in (sys.executable, "python3"):
+    # An environment of `make` has no pip; the Python that it was made from has.
+    base = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
+    for python in (sys.executable, str(base), "python3"):
         command = [python, "-m", "pip", "config", "list"]
         try:
             done = subprocess.run(command, env=dict(environ), capture_output=True, text=True)

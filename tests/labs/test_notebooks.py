@@ -23,6 +23,8 @@ from turnout.core.cost import cost_of
 from turnout.core.usage import Usage
 from turnout.testing.bedrock import BedrockDouble
 
+pytestmark = pytest.mark.once
+
 untyped: Any = nbformat  # most of its functions have no types
 NAMES = [path.name for path in notebooks()]
 CACHING, ROUTING = NAMES

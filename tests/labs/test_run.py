@@ -9,6 +9,8 @@ import pytest
 
 from labs.run import VARIES, differences, execute, notebooks, problems, read, tidy, write
 
+pytestmark = pytest.mark.once
+
 v4: Any = nbformat.v4
 
 

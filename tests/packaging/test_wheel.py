@@ -14,6 +14,8 @@ import pytest
 
 from scripts.release import ROOT, build, copy_known, findings, metadata_of
 
+pytestmark = pytest.mark.once
+
 EPOCH = 1_700_000_000
 
 # A console script as an installer writes it, but for the path of Python.

@@ -17,6 +17,8 @@ from scripts.installer import Installer
 from tests.scripts.checkout import Checkout
 from tests.scripts.test_pythons import fake_python
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module")
 def uv(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -28,6 +28,8 @@ from scripts.release import (
     write_sums,
 )
 
+pytestmark = pytest.mark.once
+
 EPOCH = 1_700_000_000
 PROJECT = """
 [build-system]

@@ -26,6 +26,8 @@ from turnout.deploy.agentcore.package.recipe import Recipe, this_machine
 from turnout.deploy.agentcore.package.value import MAX_UNZIPPED, MAX_ZIPPED, Package
 from turnout.testing.bedrock import BedrockDouble
 
+pytestmark = pytest.mark.once
+
 START_S = 60
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 NATIVE = Recipe.for_app("v4", own_knowledge=False, python=HERE, machine=this_machine())
