@@ -59,6 +59,7 @@ class TurnoutStrategy:
         classifier_timeout_s: Seconds until the most capable serves without a verdict.
         run: The run that events belong to.
         simulated: Whether the models are simulated.
+        leave_thinking: As of `RoutedModel`.
 
     Raises:
         ValueError: Models and policy differ, or a model is stateful.
@@ -78,6 +79,7 @@ class TurnoutStrategy:
         classifier_timeout_s: float = 10.0,
         run: str = "default",
         simulated: bool = False,
+        leave_thinking: bool = False,
     ) -> None:
         self.routing = StrandsRouting(
             models,
@@ -90,6 +92,7 @@ class TurnoutStrategy:
             classifier_timeout_s=classifier_timeout_s,
             run=run,
             simulated=simulated,
+            leave_thinking=leave_thinking,
         )
         ranked = sorted(policy.candidates, key=lambda candidate: -candidate.rank)
         self.candidates: tuple[RoutingCandidate, ...] = tuple(
