@@ -1,9 +1,22 @@
 from typing import Any
 
+from tests.messages.portability.support import (
+    GPT_5,
+    HAIKU_45,
+    NOVA,
+    SONNET_46,
+    SONNET_46_A,
+    assistant,
+    result,
+    signed,
+    talk,
+    use,
+    user,
+)
 from turnout.core.request import HardStay
 from turnout.messages.conversation import Conversation, conversation_of
 from turnout.messages.prefix import PrefixHasher
-from turnout.messages.request import has_bound_state, in_tool_loop, request_of
+from turnout.messages.request import hard_stay, has_bound_state, in_tool_loop, request_of
 
 HASHER = PrefixHasher(b"key of the test")
 
@@ -60,3 +73,28 @@ def test_a_tool_loop_is_seen_from_the_newest_message() -> None:
     assert in_tool_loop(of({"toolResult": {"content": []}}))
     assert not in_tool_loop(conversation_of("hi"))
     assert not in_tool_loop(Conversation(messages=[]))
+
+
+def test_a_stay_is_what_unsafe_switches_make() -> None:
+    plain = talk(user("a"), assistant("b"), user("c"))
+    assert hard_stay(plain, SONNET_46, [HAIKU_45, GPT_5]) is None
+    assert hard_stay(plain, SONNET_46, [HAIKU_45], turn_goes_on=True) == HardStay(SONNET_46.id, "tool_loop")
+    loop = talk(user("a"), assistant(use("1")), user(result("1")))
+    assert hard_stay(loop, SONNET_46, [HAIKU_45, GPT_5]) == HardStay(SONNET_46.id, "tool_loop")
+    assert hard_stay(loop, SONNET_46, []) == HardStay(SONNET_46.id, "tool_loop")
+
+
+def test_thinking_binds_where_it_would_be_lost() -> None:
+    thought = talk(user("a"), assistant(signed(), "b"), user("c"))
+    assert hard_stay(thought, SONNET_46, [HAIKU_45]) == HardStay(SONNET_46.id, "bound_state")
+    assert hard_stay(thought, SONNET_46, [SONNET_46_A]) is None
+    assert hard_stay(thought, SONNET_46, [SONNET_46_A, NOVA]) == HardStay(SONNET_46.id, "bound_state")
+    assert hard_stay(thought, HAIKU_45, [SONNET_46]) is None
+    assert hard_stay(thought, SONNET_46, [HAIKU_45], leave_thinking=True) is None
+    loop = talk(user("a"), assistant(signed(), use("1")), user(result("1")))
+    assert hard_stay(loop, SONNET_46, [HAIKU_45], leave_thinking=True) == HardStay(SONNET_46.id, "bound_state")
+
+
+def test_what_one_candidate_cannot_be_sent_binds_nobody() -> None:
+    seen = talk(user("see", {"video": {}}), assistant("b"), user("c"))
+    assert hard_stay(seen, NOVA, [GPT_5]) is None

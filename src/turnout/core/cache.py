@@ -68,11 +68,12 @@ class CachePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where a request's cache points stand, and whose they are.
 
     ``origin`` is ``user`` for markers that the request brought, ``fill`` for markers that were placed because it had
-    none, ``none`` where there are no markers.
+    none, ``manage`` for a plan that takes the place of whatever the request brought (also if it has no markers),
+    ``none`` where there are no markers.
     """
 
     markers: tuple[Marker, ...] = ()
-    origin: Literal["user", "fill", "none"] = "none"
+    origin: Literal["user", "fill", "manage", "none"] = "none"
 
 
 NO_PLAN = CachePlan()

@@ -11,12 +11,16 @@ from collections.abc import Sequence
 
 import msgspec
 
-from turnout.core.cache import NO_PLAN, CachePlan, CacheRules, Marker, Prompt
+from turnout.core.cache import NO_PLAN, CachePlan, CacheRules, Marker, Prompt, after_call
+from turnout.core.catalog import Model
 from turnout.core.decision import Decision, DecisionInput, Estimate
 from turnout.core.eligible import ineligible_reasons, marker_reasons
-from turnout.core.expect import expected_turn
+from turnout.core.expect import ExpectedTurn, expected_turn
+from turnout.core.horizon import expected_saving_pico
+from turnout.core.managed import managed_plans
 from turnout.core.policy import Policy, Reason
 from turnout.core.request import Request
+from turnout.core.statistics import ModelStatistics
 from turnout.core.verdict import Verdict
 
 _FAILURE_REASONS = {
@@ -60,9 +64,11 @@ def cache_plan(request: Request, policy: Policy) -> CachePlan:
     """Where cache points stand in a request: its own, or with ``fill`` one at the end of its head.
 
     The head is tools and system; tools come first in every cache, so one point after the system covers both. Without a
-    system the point stands after the tools.
+    system the point stands after the tools. With ``manage`` there is no such plan: each candidate has one of its own.
     """
     plan = request.user_plan
+    if policy.markers == "manage":
+        return NO_PLAN
     if plan.markers or policy.markers == "user":
         return plan
     ends = {segment.kind: index for index, segment in enumerate(request.segments)}
@@ -88,21 +94,39 @@ def _estimates(given: DecisionInput) -> tuple[Estimate, ...]:
         reasons += marker_reasons(plan, model.cache)
         if model.id in failed:
             reasons = (*reasons, "failed:" + failed[model.id])
-        expected = None
+        estimate = Estimate(model=model.id, rank=candidate.rank, ineligible=reasons, edits=edits)
         if not reasons:
-            expected = expected_turn(
-                model,
-                prompt,
-                _plan_on(plan, model.cache),
-                given.cache_of(model.id),
-                statistics,
-                given.now_ms,
-                uses_tools=request.needs.tools,
-            )
-        estimates.append(
-            Estimate(model=model.id, rank=candidate.rank, ineligible=reasons, expected=expected, edits=edits)
-        )
+            expected, ahead_pico, placed = _priced(given, model, prompt, plan, statistics)
+            estimate = msgspec.structs.replace(estimate, expected=expected, ahead_pico=ahead_pico, cache_plan=placed)
+        estimates.append(estimate)
     return tuple(estimates)
+
+
+def _priced(
+    given: DecisionInput, model: Model, prompt: Prompt, plan: CachePlan, statistics: ModelStatistics
+) -> tuple[ExpectedTurn, int, CachePlan]:
+    """What the turn is expected to cost on a model, what that saves ahead, and the cheapest plan of those it may have.
+
+    Only the change in what is warm on this very model counts as saved: what the other models' caches are worth is the
+    same whichever model serves, but for the one that does.
+    """
+    state, now_ms = given.cache_of(model.id), given.now_ms
+    looks_ahead = given.policy.horizon == "session"
+    plans: tuple[CachePlan, ...] = (_plan_on(plan, model.cache),)
+    if given.policy.markers == "manage":
+        plans = managed_plans(prompt, model.cache, state, given.horizon, now_ms)
+    before = expected_saving_pico(model, prompt, state, given.horizon, now_ms) if looks_ahead else 0
+    best: tuple[ExpectedTurn, int, CachePlan] | None = None
+    for placed in plans:
+        expected = expected_turn(model, prompt, placed, state, statistics, now_ms, uses_tools=given.request.needs.tools)
+        ahead_pico = 0
+        if looks_ahead:
+            after = after_call(prompt, placed, model.cache, state, now_ms)
+            ahead_pico = expected_saving_pico(model, prompt, after, given.horizon, now_ms) - before
+        if best is None or expected.cost_pico - ahead_pico < best[0].cost_pico - best[1]:
+            best = expected, ahead_pico, placed
+    assert best is not None, "there is always a plan, if only the one without markers"
+    return best
 
 
 def _plan_on(plan: CachePlan, rules: CacheRules) -> CachePlan:
@@ -170,8 +194,7 @@ def _cheapest(given: DecisionInput, estimates: Sequence[Estimate]) -> Estimate:
     current = given.session.current_model
 
     def order(estimate: Estimate) -> tuple[int, bool, int]:
-        assert estimate.expected is not None
-        return estimate.expected.cost_pico, estimate.model != current, -estimate.rank
+        return estimate.priced_pico, estimate.model != current, -estimate.rank
 
     return min(estimates, key=order)
 
@@ -190,7 +213,7 @@ def _chosen(
         reason=Reason.FAILOVER if given.failed and not kept else reason,
         estimates=tuple(estimates),
         runner_up=_runner_up(given, estimates, chosen, reason),
-        cache_plan=_plan_on(cache_plan(given.request, given.policy), given.catalog[chosen.model].cache),
+        cache_plan=chosen.cache_plan,
         bar=bar,
         edits=chosen.edits,
     )

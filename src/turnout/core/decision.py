@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from turnout.core.cache import COLD, CachePlan, CacheState
+from turnout.core.cache import COLD, NO_PLAN, CachePlan, CacheState
 from turnout.core.catalog import Catalog
 from turnout.core.expect import ExpectedTurn
+from turnout.core.horizon import NO_HORIZON, Horizon
 from turnout.core.policy import Policy, Reason
 from turnout.core.request import Request
 from turnout.core.statistics import Statistics
@@ -39,6 +40,7 @@ class DecisionInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         caches: For each candidate by model id, its warm prefixes; a missing one is cold.
         session: What is known of the session.
         statistics: What was learned of the models.
+        horizon: What is expected to come after the call; counts only where the policy's horizon is ``session``.
         failed: Models that failed this request, in order.
     """
 
@@ -50,6 +52,7 @@ class DecisionInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     caches: dict[str, CacheState] = {}
     session: SessionView = SessionView()
     statistics: Statistics = Statistics()
+    horizon: Horizon = NO_HORIZON
     failed: tuple[FailedAttempt, ...] = ()
 
     def cache_of(self, model_id: str) -> CacheState:
@@ -67,6 +70,8 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         clears_bar: Whether the verdict clears it; none where no verdict counted.
         p: The probability that was held against the bar; none for the most capable and without a verdict.
         expected: What the turn is expected to cost on it; none if it is ineligible.
+        ahead_pico: What the calls ahead are expected to save more, in pico-USD, if it serves this one.
+        cache_plan: Where cache points stand in the request to it, as it was priced.
         edits: What must be changed in the request for it.
     """
 
@@ -76,7 +81,20 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     clears_bar: bool | None = None
     p: float | None = None
     expected: ExpectedTurn | None = None
+    ahead_pico: int = 0
+    cache_plan: CachePlan = NO_PLAN
     edits: tuple[str, ...] = ()
+
+    @property
+    def priced_pico(self) -> int:
+        """What candidates are compared by: the turn's expected cost less what it is expected to save ahead.
+
+        Raises:
+            ValueError: It is ineligible and has no price.
+        """
+        if self.expected is None:
+            raise ValueError(f"{self.model} is not eligible and has no price")
+        return self.expected.cost_pico - self.ahead_pico
 
     @property
     def eligible(self) -> bool:

@@ -70,9 +70,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             most capable.
         simple_share: The share of simple queries that is expected: the prior that verdicts on labels are corrected to.
         markers: ``user``: the request's cache points are never touched. ``fill``: one is placed at
-            the end of tools and system where the request has none.
+            the end of tools and system where the request has none. ``manage``: they are placed, moved and dropped
+            by what they are expected to be worth; needs the horizon ``session``.
         fill_ttl: The TTL of a filled cache point.
         horizon: Over what a decision is priced. ``call``: the call at hand and those that its turn is expected to add.
+            ``session``: those, less what the calls ahead are expected to save because of what is then warm.
         adapt: Whether parameters that a model rejects may be dropped, and output limits clamped, to make it eligible.
         budget: A limit on spending, or none.
     """
@@ -81,9 +83,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     simple_bar: float = 0.5
     quality_bar: float = 0.9
     simple_share: float = 0.65
-    markers: Literal["user", "fill"] = "user"
+    markers: Literal["user", "fill", "manage"] = "user"
     fill_ttl: Literal["5m", "1h"] = "5m"
-    horizon: Literal["call"] = "call"
+    horizon: Literal["call", "session"] = "call"
     adapt: bool = False
     budget: Budget | None = None
 
@@ -99,6 +101,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         for name in ("simple_bar", "quality_bar"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must be between 0 and 1, got {getattr(self, name)}")
+        if self.markers == "manage" and self.horizon != "session":
+            raise ValueError("markers 'manage' weighs writes against calls ahead: it needs horizon 'session'")
         if not 0.0 < self.simple_share < 1.0:
             raise ValueError(f"simple_share must be above 0 and below 1, got {self.simple_share}")
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from turnout.core.catalog import Model
 from turnout.core.request import HardStay, Needs, Request
 from turnout.messages.conversation import Conversation
+from turnout.messages.portability.safety import bound_reasoning, safe_to_switch
+from turnout.messages.portability.turns import open_turn
 from turnout.messages.prefix import PrefixHasher
 
 
@@ -59,15 +62,40 @@ def request_of(
 
 
 def has_bound_state(conversation: Conversation) -> bool:
-    """Whether the history holds signed or encrypted thinking, which only the model that wrote it accepts."""
-    for message in conversation.messages:
-        for block in message["content"]:
-            reasoning = block.get("reasoningContent")
-            if reasoning and ("redactedContent" in reasoning or reasoning.get("reasoningText", {}).get("signature")):
-                return True
-    return False
+    """Whether the history holds signed or encrypted thinking, which not every model accepts.
+
+    Whether that forbids a certain switch is for `turnout.messages.portability.safe_to_switch` to say.
+    """
+    return bool(bound_reasoning(conversation))
 
 
 def in_tool_loop(conversation: Conversation) -> bool:
     """Whether the newest message brings tool results: the turn goes on."""
-    return bool(conversation.messages) and any("toolResult" in block for block in conversation.messages[-1]["content"])
+    return open_turn(conversation.messages) is not None
+
+
+def hard_stay(
+    conversation: Conversation,
+    current: Model,
+    others: Iterable[Model],
+    *,
+    turn_goes_on: bool = False,
+    leave_thinking: bool = False,
+) -> HardStay | None:
+    """The stay that a history imposes: every switch that `safe_to_switch` finds unsafe makes one.
+
+    A stay names one cause for all other candidates. It is ``bound_state``, which nothing but the current model may
+    serve, as soon as one of them could not take the history: where there are more than two candidates, that may keep a
+    conversation from one that could.
+
+    Args:
+        conversation: What is asked.
+        current: The model that wrote the history.
+        others: The models that it might go to.
+        turn_goes_on: Whether the turn goes on although the newest message brings no tool results.
+        leave_thinking: As of `safe_to_switch`.
+    """
+    causes = {safe_to_switch(conversation, current, other, leave_thinking=leave_thinking).cause for other in others}
+    if "bound_state" in causes:
+        return HardStay(current.id, "bound_state")
+    return HardStay(current.id, "tool_loop") if turn_goes_on or in_tool_loop(conversation) else None

@@ -74,3 +74,26 @@ def test_an_option_that_is_missing_or_unknown_is_named(double: BedrockDouble, ma
         made(pair(double), catalog=CATALOG)
     with pytest.raises(TypeError, match="unexpected keyword argument 'recorders'"):
         made(pair(double), policy=POLICY, catalog=CATALOG, recorders=Events())
+
+
+async def test_who_wrote_the_newest_answer_is_known_before_the_route_is(double: BedrockDouble) -> None:
+    made = routing(double)
+    call = made.read(HELLO, None, None, {"invocation_state": {"turnout": {"session_id": "s"}}})
+    routed = await made.route(call)
+    assert call.written_by is None
+    made.turns.wrote(routed.turn, CAPABLE)
+    again = made.read(HELLO, None, None, {"invocation_state": {"turnout": {"session_id": "s"}}})
+    await made.route(again)
+    assert again.written_by == CAPABLE
+
+
+async def test_where_nothing_is_routed_nothing_is_carried(double: BedrockDouble) -> None:
+    alone = msgspec.structs.replace(POLICY, candidates=POLICY.candidates[1:])
+    made = StrandsRouting({CAPABLE: bedrock(double, CAPABLE)}, policy=alone, catalog=CATALOG)
+    blank: list[Any] = [{"role": "user", "content": [{"text": "hello"}, {"text": ""}]}]
+    call = made.read(blank, None, None, {})
+    carried = made.carried(call, CAPABLE)
+    assert carried.history is not None
+    assert carried.history.messages is blank
+    both = routing(double).carried(call, CAPABLE)
+    assert both.edits == ("drop_blank_text:messages.0.content.1",)

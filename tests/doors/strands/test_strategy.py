@@ -117,3 +117,20 @@ async def test_a_failure_of_a_turn_that_is_not_known_ends_routing(double: Bedroc
         attempts=(attempt,),
     )
     assert await made.select(asked) is None
+
+
+def test_what_may_be_left_behind_is_passed_on(double: BedrockDouble, events: Events) -> None:
+    history: Any = [
+        {"role": "user", "content": [{"text": "compare this"}]},
+        {
+            "role": "assistant",
+            "content": [{"reasoningContent": {"reasoningText": {"text": "hm", "signature": "s"}}}, {"text": "done"}],
+        },
+        {"role": "user", "content": [{"text": "thanks"}]},
+    ]
+    for leaves, stays in ((False, True), (True, False)):
+        routing = strategy(double, events, leave_thinking=leaves).routing
+        call = routing.read(history, None, None, {})
+        turn = routing.turns.of(call)
+        routing.turns.wrote(turn, CAPABLE)
+        assert (routing.turns.stay(call, turn) is not None) is stays

@@ -1,6 +1,6 @@
 from typing import Any
 
-from tests.doors.strands.support import CAPABLE, CATALOG, POLICY
+from tests.doors.strands.support import CAPABLE, CATALOG, CHEAP, POLICY
 from turnout.core.request import HardStay
 from turnout.doors.strands.conversation import Call
 from turnout.doors.strands.turns import Turns
@@ -70,3 +70,36 @@ def test_signed_thinking_stays_on_the_sessions_model() -> None:
     assert made.stay(bound, turn) is None  # nothing is known of who signed it
     router.memory.served(turn.session_id, CAPABLE)
     assert made.stay(bound, turn) == HardStay(CAPABLE, "bound_state")
+
+
+def test_thinking_that_the_other_model_reads_or_that_nobody_does_keeps_nothing() -> None:
+    made, router = turns()
+    thought = call([*HELLO, SIGNED, *HELLO])
+    turn = made.of(thought)
+    # Haiku 4.5 reads no thinking of its own finished turns: a switch loses none.
+    router.memory.served(turn.session_id, CHEAP)
+    assert made.stay(thought, turn) is None
+    lenient = Turns(router, PrefixHasher(b"key of the test"), leave_thinking=True)
+    made.wrote(turn, CAPABLE)
+    assert made.stay(thought, turn) == HardStay(CAPABLE, "bound_state")
+    router.memory.served(turn.session_id, CAPABLE)
+    assert lenient.stay(thought, lenient.of(thought)) is None
+
+
+def test_the_last_writer_counts_and_else_who_was_chosen_last() -> None:
+    made, router = turns()
+    turn = made.of(call(HELLO))
+    assert made.writer(turn) is None
+    router.memory.served(turn.session_id, CHEAP)
+    assert made.writer(turn) == CHEAP
+    made.wrote(turn, CAPABLE)
+    turn.model = CHEAP
+    assert made.writer(turn) == CAPABLE
+
+
+def test_a_model_that_is_no_candidate_is_stayed_with_by_name() -> None:
+    made, router = turns()
+    bound = call([*HELLO, SIGNED, *HELLO])
+    turn = made.of(bound)
+    router.memory.served(turn.session_id, "somewhere/else")
+    assert made.stay(bound, turn) == HardStay("somewhere/else", "bound_state")

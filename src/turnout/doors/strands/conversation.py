@@ -26,6 +26,10 @@ class OverrideError(ValueError):
 class Call:
     """What one call of `Model.stream` asks for, read once.
 
+    Attributes:
+        messages: As given by Strands.
+        written_by: The catalog id of the model that gave the newest answer in them, once that is known.
+
     Args:
         messages: As given by Strands.
         tool_specs: As given by Strands.
@@ -43,6 +47,8 @@ class Call:
         *,
         sent_by: Model | None = None,
     ) -> None:
+        self.messages = messages
+        self.written_by: str | None = None
         self.system = _system_blocks(system_prompt, kwargs.get("system_prompt_content"))
         self.conversation = _conversation(messages, tool_specs, self.system, kwargs, sent_by)
         self.tool_loop = in_tool_loop(self.conversation)

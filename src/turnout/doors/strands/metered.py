@@ -90,6 +90,12 @@ class MeteredModel(Model):
         """As the wrapped model; the call is recorded with the decision that led to it."""
         call = self._routing.read(messages, tool_specs, system_prompt, kwargs)
         opened = await self._begin(call)
+        history = self._routing.carried(call, self.model_id).history
+        if history is not None:
+            # What the model cannot be sent is left for it to refuse: Strands has chosen, and asks for the next itself.
+            messages = history.messages
+            if history.system is not call.system:
+                kwargs = {**kwargs, "system_prompt_content": list(history.system)}
         events = self.wrapped.stream(messages, tool_specs, system_prompt, **kwargs)
         stream = metered(events, opened, cached_tokens_of(self.wrapped))
         try:

@@ -4,6 +4,10 @@ It goes wherever Strands takes a `Model`: agents, graphs, swarms, structured out
 once a turn and kept through its tool loop. Before its first content a failed call goes to the next candidate; after it
 the error is the caller's, so that no text is ever repeated. Keywords that Strands adds to `Model.stream` are passed on.
 
+A candidate is sent the conversation as it takes it (`turnout.messages.portability.carry`): what other models left in it
+is carried over, and the agent's own messages stay as they are. A candidate that cannot be sent some block of it gives
+way to the next one, as a failed one does, under the name of what stood against it.
+
 Known limitations: the candidates' own ``max_tokens`` limits are those of the model with the largest; candidates that
 keep the conversation on the server (`Model.stateful`) are refused; where a candidate places cache points by its own
 `CacheConfig`, prices assume that all candidates place them alike.
@@ -21,6 +25,7 @@ from strands.models import Model
 
 from turnout.doors.strands.meter import metered, metered_structured
 from turnout.doors.strands.routing import RoutingOptions, StrandsRouting
+from turnout.messages.portability import Carried
 from turnout.router import OpenCall, RefusedError, Routed
 from turnout.upstream.errors import error_name, is_retryable
 from turnout.upstream.strands_usage import cached_tokens_of
@@ -104,15 +109,21 @@ class RoutedModel(Model):
         call = self.routing.read(messages, tool_specs, system_prompt, kwargs)
         routed = await self.routing.route(call)
         while True:
+            carried = self.routing.carried(call, routed.model.id)
+            if carried.history is None:
+                routed = self._instead(routed, carried)
+                continue
             model = self.routing.models[routed.model.id]
-            sent_system, sent_kwargs = self.routing.with_plan(call, routed, system_prompt, kwargs)
+            sent_system, sent_kwargs = self.routing.with_plan(call, routed, system_prompt, kwargs, carried)
             sent_specs, sent_kwargs = _structured_for(model, tool_specs, sent_kwargs)
             open_call = self.routing.begin_call(routed, model)
+            sent: Any = carried.history.messages
             try:
-                events = model.stream(messages, sent_specs, sent_system, **sent_kwargs)
+                events = model.stream(sent, sent_specs, sent_system, **sent_kwargs)
                 async with aclosing(metered(events, open_call, cached_tokens_of(model))) as stream:
                     async for event in stream:
                         yield event
+                self.routing.turns.wrote(routed.turn, routed.model.id)
                 return
             except Exception as error:
                 routed = self._next(routed, open_call, error)
@@ -129,16 +140,34 @@ class RoutedModel(Model):
         call = self.routing.read(prompt, None, system_prompt, seen)
         routed = await self.routing.route(call)
         while True:
+            carried = self.routing.carried(call, routed.model.id)
+            if carried.history is None:
+                routed = self._instead(routed, carried)
+                continue
             model = self.routing.models[routed.model.id]
             open_call = self.routing.begin_call(routed, model)
+            sent: Any = carried.history.messages
             try:
-                events = model.structured_output(output_model, prompt, system_prompt, **kwargs)
+                events = model.structured_output(output_model, sent, system_prompt, **kwargs)
                 async with aclosing(metered_structured(events, open_call, cached_tokens_of(model))) as stream:
                     async for event in stream:
                         yield event
                 return
             except Exception as error:
                 routed = self._next(routed, open_call, error)
+
+    def _instead(self, routed: Routed, carried: Carried) -> Routed:
+        """The next route where the chosen model cannot be sent the history.
+
+        Raises:
+            RefusedError: There is none; it names what stood against each candidate.
+        """
+        logger.warning(
+            "model=<%s>, refusal=<%s> | cannot be sent the conversation, trying the next candidate",
+            routed.model.id,
+            carried.refusal,
+        )
+        return self.routing.router.failover(routed, str(carried.refusal))
 
     def _next(self, routed: Routed, open_call: OpenCall, error: Exception) -> Routed:
         """The next route after an error, or that error where there is none."""

@@ -15,6 +15,8 @@ from turnout.core.policy import Policy
 from turnout.doors.strands.conversation import Call, adds_cache_points, sampling_parameters
 from turnout.doors.strands.telemetry import name_served_model
 from turnout.doors.strands.turns import Turns
+from turnout.messages.conversation import Conversation
+from turnout.messages.portability import Carried, carry
 from turnout.messages.prefix import PrefixHasher
 from turnout.router import OpenCall, Routed, Router, Turn
 from turnout.sessions.memory import SessionMemory
@@ -36,6 +38,9 @@ class RoutingOptions(TypedDict, total=False):
         classifier_timeout_s: Seconds until the most capable serves without a verdict; 10 by default.
         run: The run that events belong to; ``default`` by default.
         simulated: Whether the models are simulated; not so by default.
+        leave_thinking: Whether a conversation may go to a candidate that cannot read the signed thinking of turns that
+            are finished. Without it, as by default, such a conversation stays with the model that thought; with it the
+            thinking is left behind for as long as another model answers. Thinking inside a tool loop always stays.
     """
 
     policy: Required[Policy]
@@ -47,6 +52,7 @@ class RoutingOptions(TypedDict, total=False):
     classifier_timeout_s: float
     run: str
     simulated: bool
+    leave_thinking: bool
 
 
 class StrandsRouting:
@@ -65,6 +71,7 @@ class StrandsRouting:
         classifier_timeout_s: float = 10.0,
         run: str = "default",
         simulated: bool = False,
+        leave_thinking: bool = False,
     ) -> None:
         wanted = {candidate.model for candidate in policy.candidates}
         if wanted != set(models):
@@ -86,7 +93,7 @@ class StrandsRouting:
         ranked = sorted(policy.candidates, key=lambda candidate: candidate.rank)
         self.most_capable = self.models[ranked[-1].model]
         self._hasher = PrefixHasher(hash_key)
-        self.turns = Turns(self.router, self._hasher)
+        self.turns = Turns(self.router, self._hasher, leave_thinking=leave_thinking)
         self._without_fill = msgspec.structs.replace(policy, markers="user")
         self._sent_by = self._cache_point_model()
         self._check_parameters(catalog)
@@ -102,6 +109,7 @@ class StrandsRouting:
             RefusedError: No candidate may serve it.
         """
         turn = turn or self.turns.of(call)
+        call.written_by = self.turns.writer(turn)
         request = call.request(self._hasher, turn.session_id, self.turns.stay(call, turn), self.most_capable)
         # Strands lets a door add cache points to the system alone: without a system nothing is filled in.
         policy = self.router.policy if call.system else self._without_fill
@@ -120,17 +128,52 @@ class StrandsRouting:
         name_served_model(routed, call)
         return call
 
+    def carried(self, call: Call, model_id: str) -> Carried:
+        """The history of a call as a candidate takes it; where nothing has to change, the very objects of the call.
+
+        It is looked through on every call, as messages of any earlier model may stand in it. What the model that
+        gave the newest answer cannot be sent is left for that model to refuse, and so it is where nothing is routed.
+        """
+        history = Conversation(messages=call.messages, system=call.system)
+        if len(self.models) == 1:
+            return Carried(history=history)
+        catalog = self.router.catalog
+        source = catalog[call.written_by] if call.written_by is not None and call.written_by in catalog else None
+        carried = carry(history, source, catalog[model_id])
+        if carried.history is None and call.written_by == model_id:
+            return Carried(history=history)
+        if carried.edits:
+            logger.debug(
+                "from_model=<%s>, to_model=<%s>, edits=<%s> | history changed for the model",
+                call.written_by,
+                model_id,
+                ", ".join(carried.edits),
+            )
+        return carried
+
     def with_plan(
-        self, call: Call, routed: Routed, system_prompt: str | None, kwargs: Mapping[str, Any]
+        self,
+        call: Call,
+        routed: Routed,
+        system_prompt: str | None,
+        kwargs: Mapping[str, Any],
+        carried: Carried | None = None,
     ) -> tuple[str | None, dict[str, Any]]:
-        """System prompt and keywords with the plan's cache point filled in, where the model caches by markers."""
+        """System prompt and keywords with the plan's cache point filled in, where the model caches by markers.
+
+        ``carried`` holds the system as the model takes it, if that is not as the call brought it.
+        """
+        system: list[Any] = call.system
+        if carried is not None and carried.history is not None and carried.history.system is not call.system:
+            system = list(carried.history.system)
+            kwargs = {**kwargs, "system_prompt_content": system}
         if routed.decision.cache_plan.origin != "fill" or routed.model.cache.mode != "explicit":
             return system_prompt, dict(kwargs)
         point: dict[str, Any] = {"type": "default"}
         ttl = routed.decision.cache_plan.markers[0].ttl
         if ttl != routed.model.cache.ttls[0]:
             point["ttl"] = ttl
-        return system_prompt, {**kwargs, "system_prompt_content": [*call.system, {"cachePoint": point}]}
+        return system_prompt, {**kwargs, "system_prompt_content": [*system, {"cachePoint": point}]}
 
     def may_fail_over(self, routed: Routed) -> bool:
         """Whether another model may take over: not where the history is bound to the one that failed."""

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from turnout.core.request import HardStay
 from turnout.doors.strands.conversation import Call
 from turnout.messages.prefix import PrefixHasher
+from turnout.messages.request import hard_stay
 from turnout.router import Router, Turn
 
 _STATE_KEY = "turnout:turn"
@@ -20,10 +21,18 @@ _MAX_TURNS = 10_000
 
 
 class Turns:
-    """The open turns of one door."""
+    """The open turns of one door.
 
-    def __init__(self, router: Router, hasher: PrefixHasher) -> None:
+    Args:
+        router: Opens turns, and knows sessions and candidates.
+        hasher: Tells turns apart by their history.
+        leave_thinking: As of `turnout.messages.portability.safe_to_switch`.
+    """
+
+    def __init__(self, router: Router, hasher: PrefixHasher, *, leave_thinking: bool = False) -> None:
         self._router = router
+        self._leave_thinking = leave_thinking
+        self._writers: OrderedDict[str, str] = OrderedDict()
         self._hasher = hasher
         self._open: OrderedDict[str, Turn] = OrderedDict()
         self._lock = threading.Lock()
@@ -63,15 +72,39 @@ class Turns:
         """The session: the id that was given, or the hash of the conversation's opening."""
         return call.session_id or self._hasher.opening(call.conversation)
 
+    def wrote(self, turn: Turn, model_id: str) -> None:
+        """Note which model gave the newest answer of a session."""
+        with self._lock:
+            self._writers[turn.session_id] = model_id
+            self._writers.move_to_end(turn.session_id)
+            while len(self._writers) > _MAX_TURNS:
+                self._writers.popitem(last=False)
+
+    def writer(self, turn: Turn) -> str | None:
+        """The model that gave the newest answer of a session, or was chosen to; none where that is not known."""
+        with self._lock:
+            written = self._writers.get(turn.session_id)
+        return written or turn.model or self._router.memory.session(turn.session_id).current_model
+
     def stay(self, call: Call, turn: Turn) -> HardStay | None:
         """The model that must go on serving: that of the tool loop, or the one that the history is bound to."""
-        goes_on = call.tool_loop or (call.forced_tool_choice and turn.calls > 0)
-        if goes_on and turn.model is not None:
-            return HardStay(turn.model, "bound_state" if call.bound else "tool_loop")
-        if call.bound:
-            current = turn.model or self._router.memory.session(turn.session_id).current_model
-            return HardStay(current, "bound_state") if current is not None else None
-        return None
+        goes_on = turn.model is not None and (call.tool_loop or (call.forced_tool_choice and turn.calls > 0))
+        current = self.writer(turn)
+        if current is None or not (goes_on or call.bound):
+            return None
+        catalog = self._router.catalog
+        if current not in catalog:
+            return HardStay(current, "bound_state" if call.bound else "tool_loop")
+        others = [model for model in catalog.models if model.id != current]
+        stay = hard_stay(
+            call.conversation,
+            catalog[current],
+            others,
+            turn_goes_on=goes_on,
+            leave_thinking=self._leave_thinking,
+        )
+        # Direct calls may bring a loop that no turn of ours began: then nothing is known of who began it.
+        return None if stay is not None and stay.cause == "tool_loop" and not goes_on else stay
 
     def _key_of(self, call: Call) -> str:
         return f"{self.session_of(call)}:{self._hasher.turn(call.conversation)}"
