@@ -97,3 +97,9 @@ async def test_where_nothing_is_routed_nothing_is_carried(double: BedrockDouble)
     assert carried.history.messages is blank
     both = routing(double).carried(call, CAPABLE)
     assert both.edits == ("drop_blank_text:messages.0.content.1",)
+
+
+def test_cache_points_that_would_be_priced_and_not_placed_are_refused(double: BedrockDouble) -> None:
+    managed = msgspec.structs.replace(POLICY, markers="manage", horizon="session")
+    with pytest.raises(ValueError, match="managed cache points"):
+        routing(double, managed)

@@ -76,6 +76,8 @@ class StrandsRouting:
         wanted = {candidate.model for candidate in policy.candidates}
         if wanted != set(models):
             raise ValueError(f"the policy's candidates are {sorted(wanted)}, but models are given for {sorted(models)}")
+        if policy.markers == "manage":
+            raise ValueError("this door does not place managed cache points yet: use markers 'fill' or 'user'")
         for model_id, model in models.items():
             if model.stateful:
                 raise ValueError(f"{model_id} keeps conversations on its server and cannot be routed")
