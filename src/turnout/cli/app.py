@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import turnout
-from turnout.cli import chat, classify, compare, demo, doctor, explain, ledger, metrics, models, report
+from turnout.cli import chat, classify, compare, demo, doctor, explain, ledger, metrics, models, replay, report
 from turnout.cli.running import EXIT_USER_ERROR, run_commands
 
 app = typer.Typer(
@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (doctor, classify, chat, demo, metrics, compare, explain, report, models):
+for command in (doctor, classify, chat, demo, metrics, compare, explain, report, replay, models):
     app.command(name=command.NAME, **getattr(command, "SETTINGS", {}))(command.run)
 app.add_typer(ledger.app, name=ledger.NAME)
 
