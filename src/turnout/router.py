@@ -25,6 +25,7 @@ from turnout.core.catalog import Catalog, Model, unknown
 from turnout.core.cost import NO_COST, cost_of
 from turnout.core.decide import decide, needs_verdict
 from turnout.core.decision import Decision, DecisionInput, FailedAttempt
+from turnout.core.horizon import NO_HORIZON
 from turnout.core.policy import Policy
 from turnout.core.request import Request
 from turnout.core.usage import Usage
@@ -232,15 +233,17 @@ class Router:
         hashes = [segment.prefix_hash for segment in request.segments]
         models = [candidate.model for candidate in policy.candidates]
         caches = {model_id: self.memory.cache(self.scope_of(model_id), hashes) for model_id in models}
+        now_ms = self._now_ms()
         return DecisionInput(
             request=request,
             policy=policy,
             catalog=self.catalog,
-            now_ms=self._now_ms(),
+            now_ms=now_ms,
             verdict=verdict,
             caches={model_id: state for model_id, state in caches.items() if state.entries},
             session=self.memory.session(request.session_id),
             statistics=self.memory.statistics(models),
+            horizon=self.memory.horizon(request, models, now_ms) if policy.horizon == "session" else NO_HORIZON,
         )
 
     async def _classify(

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 from turnout.core.cache import COLD, CachePlan, CacheRules, Marker
 from turnout.core.catalog import Model
 from turnout.core.decision import SessionView
@@ -5,6 +7,7 @@ from turnout.core.price import flat_price
 from turnout.core.request import Request, Segment
 from turnout.core.usage import Usage
 from turnout.sessions.memory import CacheScope, SessionMemory
+from turnout.sessions.returns import PRIOR
 
 MODEL = Model(
     id="bedrock/m",
@@ -115,3 +118,40 @@ def test_a_model_that_was_never_called_is_expected_to_be_like_the_others() -> No
     # A tokenizer is a model's own.
     assert statistics.of("bedrock/m").tokenizer_ratio == 1.0
     assert statistics.of("other").tokenizer_ratio is None
+
+
+def test_before_anything_was_learned_a_horizon_has_the_stated_priors() -> None:
+    horizon = SessionMemory().horizon(REQUEST, ["bedrock/m", "bedrock/n"], 0)
+    assert [prefix.segment for prefix in horizon.prefixes] == [0, 1]
+    assert horizon.prefixes[1].returns == PRIOR
+    assert horizon.next_on == {"bedrock/m": 0.5, "bedrock/n": 0.5}
+
+
+def test_finished_calls_teach_the_horizon() -> None:
+    memory = SessionMemory()
+    grown = (*REQUEST.segments, Segment(kind="message", tokens=50, prefix_hash="answer and query"))
+    called(memory, WROTE)
+    before = memory.horizon(REQUEST, ["bedrock/m", "bedrock/n"], 10_000)
+    for number in range(40):
+        called(memory, READ, now_ms=10_000 * (number + 1), request=Request(session_id="s", segments=grown))
+    after = memory.horizon(REQUEST, ["bedrock/m", "bedrock/n"], 410_000)
+    assert after.prefixes[0].returns.within(15) > before.prefixes[0].returns.within(15)
+    assert after.next_on["bedrock/m"] > 0.9
+
+
+def test_many_threads_may_teach_and_ask() -> None:
+    memory = SessionMemory(max_sent=50)
+
+    def work(number: int) -> int:
+        request = Request(
+            session_id=str(number),
+            segments=tuple(
+                Segment(kind="message", tokens=10, prefix_hash=f"{number % 7} {index}") for index in range(number % 9)
+            ),
+        )
+        called(memory, None, now_ms=number * 1_000, request=request)
+        return len(memory.horizon(request, ["bedrock/m"], number * 1_000).prefixes)
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(work, range(400)))
+    assert set(found) <= {0, 1, 2}

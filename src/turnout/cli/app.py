@@ -29,6 +29,7 @@ class Commands(LazyCommands):
         "explain": "Explain a decision: what it saw, what each model would have cost, why this one, "
         "what would have changed it.",
         "report": "Write a page with charts and tables of runs: no network, readable on a phone and on paper.",
+        "replay": "Replay a trace through the decision core, policy beside policy, with a simulated provider cache.",
         "models": "List the models that Turnout knows, with prices, cache floors and sources.",
         "agentcore": "Serve an agent as an AgentCore Runtime service, here or deployed.",
         "score": "Score a call, a decision or a turn in Langfuse: feedback beside its trace.",

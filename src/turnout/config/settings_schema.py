@@ -67,7 +67,7 @@ class PolicyTable(_Table):
     simple_share: Annotated[Number, Field(gt=0, lt=1)] = 0.65
     markers: Literal["user", "fill"] = "user"
     fill_ttl: Literal["5m", "1h"] = "5m"
-    horizon: Literal["call"] = "call"
+    horizon: Literal["call", "session"] = "call"
     adapt: bool = False
     budget: BudgetTable | None = None
 

@@ -1,4 +1,4 @@
-"""What one process remembers between calls: sessions, warm prefixes, learned means.
+"""What one process remembers between calls: sessions, warm prefixes, learned means, and what comes back.
 
 Bounded: the sessions used longest ago are forgotten first, and so are the prefixes that expire first. Everything
 here is a losable hint: without it decisions are made from priors and cold caches, never wrongly.
@@ -17,9 +17,11 @@ import msgspec
 from turnout.core.cache import COLD, CacheEntry, CachePlan, CacheState, Prompt, after_call, after_report
 from turnout.core.catalog import Model
 from turnout.core.decision import SessionView
+from turnout.core.horizon import Horizon
 from turnout.core.request import Request
 from turnout.core.statistics import Statistics
 from turnout.core.usage import Usage
+from turnout.sessions.horizon import HorizonLearner, Prefixes
 from turnout.sessions.learning import ModelLearner
 
 _NOTHING = ModelLearner()
@@ -40,15 +42,17 @@ class SessionMemory:
     Args:
         max_sessions: How many sessions are remembered.
         max_prefixes: How many warm prefixes are remembered for each cache.
+        max_sent: How many prefixes are remembered as sent, to see which come back.
     """
 
-    def __init__(self, *, max_sessions: int = 10_000, max_prefixes: int = 10_000) -> None:
+    def __init__(self, *, max_sessions: int = 10_000, max_prefixes: int = 10_000, max_sent: int = 100_000) -> None:
         self._max_sessions = max_sessions
         self._max_prefixes = max_prefixes
         self._sessions: OrderedDict[str, SessionView] = OrderedDict()
         self._caches: dict[CacheScope, dict[str, CacheEntry]] = {}
         self._learners: dict[str, ModelLearner] = {}
         self._all_models = ModelLearner()
+        self._horizons = HorizonLearner(max_prefixes=max_sent)
         self._lock = threading.Lock()
 
     def session(self, session_id: str) -> SessionView:
@@ -75,6 +79,14 @@ class SessionMemory:
             prior = self._all_models.snapshot()
             return Statistics({key: self._learners.get(key, _NOTHING).snapshot(prior) for key in model_ids})
 
+    def horizon(self, request: Request, model_ids: Iterable[str], now_ms: int) -> Horizon:
+        """What is expected to come after a call with that request, served by one of these models.
+
+        Before anything was learned, the stated priors of `turnout.sessions.returns` hold.
+        """
+        with self._lock:
+            return self._horizons.horizon(Prefixes.of(request), model_ids, now_ms)
+
     def spent(self, session_id: str, cost_pico: int) -> None:
         """Add to what a session spent, in pico-USD."""
         with self._lock:
@@ -99,7 +111,7 @@ class SessionMemory:
         opens_turn: bool,
         growth_tokens: int | None = None,
     ) -> None:
-        """Learn from a finished call: what it left warm, and its means.
+        """Learn from a finished call: what it left warm, its means, and which prefixes come back.
 
         Args:
             scope: The cache that served it.
@@ -112,6 +124,7 @@ class SessionMemory:
             growth_tokens: By how much the prompt grew since the turn's call before, for later calls.
         """
         with self._lock:
+            self._horizons.called(Prefixes.of(request), model.id, now_ms)
             learner = self._learners.setdefault(model.id, ModelLearner())
             for one in (learner, self._all_models):
                 if usage is not None:
