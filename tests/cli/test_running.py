@@ -16,6 +16,14 @@ def test_a_function_runs_as_a_command_line_of_its_own(capfd: pytest.CaptureFixtu
     assert capfd.readouterr().err == "turnout: b must not be negative\n"
 
 
+def test_a_command_that_was_given_too_little_names_its_help(capfd: pytest.CaptureFixture[str]) -> None:
+    def double(a: int) -> None:
+        print(2 * a)
+
+    assert run_function(double, "double", []) == 2
+    assert capfd.readouterr().err == "turnout: Missing argument 'a'. See: double --help\n"
+
+
 def test_ctrl_c_stops_without_a_traceback(capfd: pytest.CaptureFixture[str]) -> None:
     def stop() -> None:
         raise KeyboardInterrupt

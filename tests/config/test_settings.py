@@ -188,7 +188,7 @@ def test_the_ledger_lies_in_the_users_data_directory() -> None:
         ("[policy]\nsimple_share = 0", "policy.simple_share: must be above 0"),
         ("[policy]\nmarkers = 'manage'", "policy.markers: must be 'user' or 'fill'"),
         ("[policy]\nfill_ttl = '2h'", "policy.fill_ttl: must be '5m' or '1h'"),
-        ("[policy]\nhorizon = 'session'", "policy.horizon: must be 'call'"),
+        ("[policy]\nhorizon = 'week'", "policy.horizon: must be 'call' or 'session'"),
         ("[policy]\nadapt = 'perhaps'", "policy.adapt: must be true or false"),
         ("[policy.budget]\nusd = 'lots'", "policy.budget.usd: must be a number"),
         ("[policy.budget]\nusd = 0", "policy.budget.usd: must be above 0"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
@@ -22,9 +25,25 @@ def show(report: Report, out: Console, chart: str | None) -> None:
     out.print(held_out_table(report.assessments))
     for arms in report.arms:
         out.print(*_arms(arms, report), sep="\n")
-    out.print(f"Runs are in {report.ledger}; read them again with: turnout metrics --list", highlight=False)
+    out.print(f"Runs are in {report.ledger}; read them again with, for instance:", highlight=False)
+    for arguments in _again(report):
+        out.print(f"  {_command()} {arguments}", highlight=False, soft_wrap=True)
     if chart is not None:
         out.print(f"Chart: {chart}", highlight=False)
+
+
+def _command() -> str:
+    """How the reader's shell finds Turnout: the set-up's environment need not be active there."""
+    beside = Path(sys.executable).with_name("turnout")
+    if not beside.is_file():
+        return "turnout"
+    return str(beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside)
+
+
+def _again(report: Report) -> list[str]:
+    """The arguments that show the first pair of runs once more, and why the last decision went as it did."""
+    pair = [f"compare {arms.v3.run} {arms.v4.run}" for arms in report.arms[:1]]
+    return ["metrics --list", *pair, "explain last"]
 
 
 def _arms(arms: Arms, report: Report) -> list[RenderableType]:

@@ -18,7 +18,7 @@ def in_clone(module: str, attribute: str) -> Any:
         UserError: This is no clone, or what the module needs is not installed.
     """
     if not Path("examples", "customer_support").is_dir():
-        raise UserError("this command needs the reference agent: run it in a clone of the project, or use `make demo`")
+        raise UserError("this command needs the reference agent: run it in a clone of the project, in its folder")
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:

@@ -51,7 +51,7 @@ def run_commands(commands: typer.Typer, arguments: list[str], name: str) -> int:
     except (Abort, KeyboardInterrupt):
         return _complain("stopped", code=EXIT_STOPPED)
     except TyperException as error:
-        return _complain(error.format_message())
+        return _complain(error.format_message() + _help_of(error))
     except user_errors() as error:
         return _complain(str(error))
     except BrokenPipeError:
@@ -61,6 +61,12 @@ def run_commands(commands: typer.Typer, arguments: list[str], name: str) -> int:
     if result == EXIT_STOPPED:
         return _complain("stopped", code=EXIT_STOPPED)
     return result if isinstance(result, int) else 0
+
+
+def _help_of(error: TyperException) -> str:
+    """Where the command says what it takes; nothing if the error does not know its command."""
+    context = getattr(error, "ctx", None)
+    return "" if context is None else f" See: {context.command_path} --help"
 
 
 def _complain(message: str, *, code: int = EXIT_USER_ERROR) -> int:

@@ -4,17 +4,16 @@ A session's next turn sends the same prompt again, grown; another session sends 
 come while a cached prefix is still warm decides whether writing it paid, and what leaving a warm model costs. For one
 model k with the cache state S that a choice leaves behind::
 
-    saving_k(S) = next_on_k · saved_k · Σ over stretches of the prompt of length · chance
-    saved_k = min(further · (input_k − read_k), write_k − read_k)
+    saving_k(S) = next_on_k · further · Σ over stretches of the prompt of length · (input_k − read_k) · chance
 
     chance = the highest, over the warm prefixes that cover the stretch, of
              P(a prompt with that prefix comes within the prefix's remaining time) · P(it really is warm)
 
 The highest and not the union: prefixes are nested, so one that comes back nearly always brings those inside it.
 
-A call that finds its prefix cold pays plain input for it, again and again while calls come back (``further``), or writes
-it once and reads it from then on: what warmth saves is the cheaper of the two. The figure orders choices; it is no
-forecast of a bill.
+A saving counts against plain input, not against a write: whether the next call would write is decided then. So the
+figure orders choices and is no forecast of a bill. Known limitation: where nearly every prompt comes back, ``further``
+counts what one write would have ended, and warmth is valued too high.
 """
 
 from __future__ import annotations
@@ -124,8 +123,7 @@ def expected_saving_pico(model: Model, prompt: Prompt, state: CacheState, horizo
         return 0
     warm = state.warm_entries(now_ms)
     tier = model.price.tier_for(prompt.tokens)
-    write_pico = tier.cache_write_5m_pico - tier.cache_read_pico
-    saved = min(horizon.further * (tier.input_pico - tier.cache_read_pico), write_pico)
+    saved = tier.input_pico - tier.cache_read_pico
     total = best = 0.0
     end = 0
     # From the longest prefix inwards: a stretch has the best chance of all prefixes that cover it.
@@ -138,4 +136,4 @@ def expected_saving_pico(model: Model, prompt: Prompt, state: CacheState, horizo
         best = max(best, entry.chance * horizon.comes_back(index, (entry.expires_ms - now_ms) / 1000))
         end = tokens
     total += best * end
-    return round(chance_on * saved * total)
+    return round(chance_on * horizon.further * saved * total)

@@ -58,4 +58,5 @@ def test_what_the_agent_refuses_is_told(turnout: Run, server: Server) -> None:
 def test_mistakes_are_one_line(turnout: Run) -> None:
     assert "33 to 256 characters, got 1" in turnout("agentcore", "invoke", "hi", "--session", "s")[2]
     assert "there is no AgentCore Runtime shop" in turnout("agentcore", "invoke", "hi", "--name", "shop")[2]
-    assert "nothing answers" in turnout("agentcore", "invoke", "hi", "--local", "http://127.0.0.1:9")[2]
+    nobody = turnout("agentcore", "invoke", "hi", "--local", "http://127.0.0.1:9")[2]
+    assert "nothing answers at its address, http://127.0.0.1:9: is the service running?" in nobody

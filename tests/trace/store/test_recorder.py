@@ -245,8 +245,12 @@ def test_a_signal_handler_may_record_and_flush_while_its_thread_records(ledger: 
             # The next signal may come before this one is done.
             signal.setitimer(signal.ITIMER_REAL, 0.002)
         recorder.record(_call(f"signal-{next(numbers)}"))
-        recorder.flush()
-        flushed += 1
+        try:
+            recorder.flush()
+            flushed += 1
+        except LedgerError as error:
+            # It interrupted the very thread that writes: the event waits, and nothing is lost.
+            assert "just being written" in str(error)  # noqa: PT017  # raised or not: the moment decides
         depth -= 1
         signal.setitimer(signal.ITIMER_REAL, 0.002)
 

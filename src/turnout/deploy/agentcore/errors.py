@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 THROTTLED = frozenset(
     {
@@ -120,10 +121,18 @@ def explained(error: Exception, service: str, operation: str, redact: tuple[str,
     if isinstance(error, boto.ParamValidationError):
         return failed(f"{what}: {_line(str(error), redact)}")
     if isinstance(error, boto.EndpointConnectionError):
-        return failed(f"{what}: nothing answers at its address: check --region and the network")
+        return failed(f"{what}: nothing answers at its address{_where(error)}")
     if isinstance(error, boto.BotoCoreError):
         return failed(f"{what}: {_line(str(error), redact)}")
     raise error
+
+
+def _where(error: Any) -> str:
+    """The address that nothing answers at, and what to do: a service on this machine has to be started."""
+    address = urlsplit(str(error.kwargs.get("endpoint_url", "")))
+    if address.hostname in ("localhost", "127.0.0.1", "::1"):
+        return f", {address.scheme}://{address.netloc}: is the service running? `turnout agentcore app` starts it"
+    return ": check --region and the network"
 
 
 def _answered(response: Any, what: str, failed: Any, redact: tuple[str, ...]) -> CallError:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from turnout.config.extras import require
 from turnout.core.cost import pico_to_usd
 from turnout.evaluate.replay.compared import FORESIGHT_POLICIES, TURNOUT_POLICIES
 from turnout.evaluate.replay.comparison import SIMULATED, Comparison
-from turnout.config.extras import require
 
 _SIMPLE, _TURNOUT, _FORESIGHT = "#8a9099", "#0b5fa5", "#c4500c"
 

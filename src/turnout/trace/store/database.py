@@ -120,7 +120,9 @@ class Database:
             )
         if not self.path.exists():
             if not self._create:
-                raise LedgerError(f"there is no ledger {self.path}: name one that exists, or record a run first")
+                raise LedgerError(
+                    f"there is no ledger {self.path}: name one that exists, or record a run first, as `make demo` does"
+                )
             self.path.parent.mkdir(parents=True, exist_ok=True)
         elif not self.path.is_file():
             raise LedgerError(f"the ledger {self.path} is no regular file: name another file")

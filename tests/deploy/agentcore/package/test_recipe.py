@@ -8,6 +8,7 @@ import pytest
 
 from tests.deploy.agentcore.package import packing
 from turnout.deploy.agentcore.errors import PackageError
+from turnout.deploy.agentcore.package import recipe
 from turnout.deploy.agentcore.package.recipe import (
     Recipe,
     find_uv,
@@ -100,6 +101,12 @@ def test_where_uv_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("PATH", str(tmp_path))
     assert find_uv() == given
     monkeypatch.setenv("PATH", "")
+    # In a clone, the one that `make` set everything up with.
+    monkeypatch.setattr(recipe, "_SOURCE", tmp_path / "clone" / "src")
+    (of_clone := tmp_path / "clone" / ".tools" / "uv-1.2.3" / "bin" / "uv").parent.mkdir(parents=True)
+    of_clone.write_bytes(given.read_bytes())
+    assert find_uv() == of_clone
+    monkeypatch.setattr(recipe, "_SOURCE", tmp_path / "clone" / "site-packages")
     with pytest.raises(PackageError, match=r"pip install 'turnout\[deploy\]'"):
         find_uv()
 

@@ -92,6 +92,12 @@ def test_people_get_tables_with_the_label(tmp_path: Path) -> None:
         title = out.rfind("\nsimulated models ·", 0, percentage.start())
         assert 0 < title < percentage.start()
         assert "┡" in out[title : percentage.start()]
+    # The commands below the report can be pasted as they are, whatever is on the reader's PATH.
+    again = [line.split() for line in out[out.index("Runs are in ") :].splitlines() if line.startswith("  ")]
+    assert [command[1] for command in again] == ["metrics", "compare", "explain"]
+    command = [str(CLONE / again[1][0]), *again[1][1:], "--ledger", str(tmp_path / "ledger.sqlite3")]
+    done = subprocess.run(command, cwd=CLONE, capture_output=True, text=True, timeout=60, check=True)
+    assert "-v3 -> " in done.stdout
 
 
 def test_places_that_cannot_be_written_are_one_line() -> None:

@@ -37,6 +37,9 @@ solution. Sources: the AgentCore developer guide, "Direct code deployment for Py
 AWS's own starter toolkit goes on to aarch64-manylinux_2_28 (utils/runtime/package.py). Wheels of the second need glibc
 2.28 or newer, which Amazon Linux 2023 and the image of `dockerfile` have."""
 
+_SOURCE = Path(__file__).resolve().parents[4]
+"""The folder that holds the package ``turnout``: ``src`` in a clone."""
+
 _LONGEST_S = 900
 _LAST_LINES = 12
 
@@ -87,7 +90,7 @@ def this_machine() -> str:
 
 
 def find_uv(given: Path | None = None) -> Path:
-    """uv: the given one, that of the package ``uv``, or the one on PATH.
+    """uv: the given one, that of the package ``uv``, the one on PATH, or the one that set up the clone we run from.
 
     Raises:
         PackageError: There is none.
@@ -99,9 +102,12 @@ def find_uv(given: Path | None = None) -> Path:
     with contextlib.suppress(ImportError, FileNotFoundError):
         return Path(importlib.import_module("uv").find_uv_bin())  # the package brings its executable
     found = shutil.which("uv")
-    if found is None:
-        raise PackageError("uv is not installed, which packs the agent; run: pip install 'turnout[deploy]'")
-    return Path(found)
+    if found is not None:
+        return Path(found)
+    of_clone = sorted(_SOURCE.parent.glob(".tools/uv-*/bin/uv"))
+    if _SOURCE.name == "src" and of_clone:
+        return of_clone[-1]
+    raise PackageError("uv is not installed, which packs the agent; run: pip install 'turnout[deploy]'")
 
 
 def install(recipe: Recipe, target: Path, scratch: Path, uv: Path) -> str:
