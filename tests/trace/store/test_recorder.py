@@ -293,6 +293,35 @@ def test_a_signal_while_the_thread_starts_starts_no_second_one(ledger: Ledger, m
     assert _ids(ledger) == {"of the handler", "of the thread"}
 
 
+def test_a_signal_while_the_started_thread_writes_waits_for_nothing_that_its_thread_holds(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder(ledger, interval_s=0.001)
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        time.sleep(0.1)  # the new thread is at work by now
+        signal.raise_signal(signal.SIGUSR1)
+
+    def handle() -> None:
+        recorder.record(_call("of the handler"))
+        recorder.flush()
+
+    def stuck() -> None:
+        raise AssertionError("the handler waits for the thread, and the thread for what the handler interrupted")
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with _handling(signal.SIGUSR1, handle), _handling(signal.SIGALRM, stuck):
+        signal.setitimer(signal.ITIMER_REAL, 20)
+        try:
+            recorder.record(_call("of the thread"))
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    recorder.close()
+    assert _ids(ledger) == {"of the handler", "of the thread"}
+
+
 def test_a_signal_in_the_middle_of_a_transaction_loses_nothing(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(thread: threading.Thread) -> None:
         raise RuntimeError("can't create new thread at interpreter shutdown")

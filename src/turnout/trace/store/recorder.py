@@ -143,16 +143,19 @@ class Recorder(Closing):
         self._thread: threading.Thread | None = None
         self._starting = False
         self._in_transaction = False
-        # Reentrant, both: a signal handler may interrupt the thread that holds one.
-        self._lock = threading.RLock()
+        # Reentrant, all: a signal handler may interrupt the thread that holds one. A lock for each job, since that
+        # handler may flush, and so wait for the recorder's thread: what it holds must be nothing that thread takes.
+        self._moving = threading.RLock()
         self._writing = threading.RLock()
+        self._begin = threading.RLock()
+        self._counting = threading.RLock()
         self._dropped = 0
         self._rejected = 0
         self._rejected_told = 0
         self._failing = False
 
     def _drop(self) -> None:
-        with self._lock:
+        with self._counting:
             self._dropped += 1
             first = self._dropped == 1
         if first:
@@ -160,7 +163,7 @@ class Recorder(Closing):
             logger.warning("why=<%s>, capacity=<%d> | events are dropped", why, self._capacity)
 
     def _start(self) -> None:
-        with self._lock:
+        with self._begin:
             # A signal handler may interrupt the start and record: there must be no second thread.
             if self._thread is not None or self._starting:
                 return
@@ -220,7 +223,7 @@ class Recorder(Closing):
     def _write_batches(self) -> LedgerError | None:
         left = self.waiting
         while left > 0:
-            with self._lock:
+            with self._moving:
                 while self._queue and len(self._batch) < _BATCH:
                     self._batch.append(self._queue.popleft())
             left -= len(self._batch)
@@ -266,7 +269,7 @@ class Recorder(Closing):
 
     def _spill(self) -> Path:
         # The thread may still be trying; an event that is then both written and kept is counted once.
-        with self._lock:
+        with self._moving:
             events = list(self._batch)
             while self._queue:
                 events.append(self._queue.popleft())
