@@ -112,8 +112,8 @@ def from_environment() -> Iterator[Service]:
     models = Models(catalog, region=settings.region)
     with closing(models), Ledger(settings.ledger) as ledger, Recorder(ledger) as recorder:
         decisions = DecisionLog(recorder)
-        timeout_s = settings.classifier.timeout_seconds
-        model = build_model(models, policy, classifier, recorder=decisions, classifier_timeout_s=timeout_s, run=NAME)
+        options = {"classifier_timeout_s": settings.classifier.timeout_seconds, "calls": settings.calls, "run": NAME}
+        model = build_model(models, policy, classifier, recorder=decisions, **options)
         yield Service(Conversations(lambda: new_agent(model, tools)), decisions, settings.max_prompt_chars)
 
 

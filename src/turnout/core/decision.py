@@ -27,6 +27,20 @@ class FailedAttempt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     error: str
 
 
+BREAKER_OPEN = "breaker_open"
+"""Why a model is unavailable whose calls failed lately: it is left out only where that leaves somebody to serve."""
+
+FAILOVER_UNSAFE = "failover_unsafe"
+"""Why a model is unavailable that the conversation cannot move to; what follows a colon says what is in the way."""
+
+
+class Unavailable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A candidate that is not to serve now, for a reason that lies outside the request, and that reason."""
+
+    model: str
+    why: str
+
+
 class DecisionInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that a decision depends on, as one value without text.
 
@@ -40,6 +54,7 @@ class DecisionInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         session: What is known of the session.
         statistics: What was learned of the models.
         failed: Models that failed this request, in order.
+        unavailable: Candidates that are not to serve now, such as those whose breaker is open.
     """
 
     request: Request
@@ -51,6 +66,7 @@ class DecisionInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     session: SessionView = SessionView()
     statistics: Statistics = Statistics()
     failed: tuple[FailedAttempt, ...] = ()
+    unavailable: tuple[Unavailable, ...] = ()
 
     def cache_of(self, model_id: str) -> CacheState:
         """The cache state of that candidate."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Mapping
 from typing import Any, Required, TypedDict
 
@@ -10,15 +11,20 @@ import msgspec
 from strands.models import Model
 
 from turnout.classify.protocol import Classifier
+from turnout.core.calls import CallRules
 from turnout.core.catalog import Catalog
 from turnout.core.policy import Policy
+from turnout.core.request import Request
+from turnout.doors.strands.clients import prepare, region_of, streams
 from turnout.doors.strands.conversation import Call, adds_cache_points, sampling_parameters
 from turnout.doors.strands.telemetry import name_served_model
 from turnout.doors.strands.turns import Turns
 from turnout.messages.prefix import PrefixHasher
-from turnout.router import OpenCall, Routed, Router, Turn
-from turnout.sessions.memory import SessionMemory
+from turnout.messages.request import request_of
+from turnout.router import MayMove, OpenCall, Routed, Router, Turn
+from turnout.sessions.memory import CacheScope, SessionMemory
 from turnout.trace.events import Records
+from turnout.upstream.breaker import Breakers
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +42,11 @@ class RoutingOptions(TypedDict, total=False):
         classifier_timeout_s: Seconds until the most capable serves without a verdict; 10 by default.
         run: The run that events belong to; ``default`` by default.
         simulated: Whether the models are simulated; not so by default.
+        calls: How long and how often a request is tried; the defaults of `CallRules` by default.
+        breakers: Which models are out of service; none, the default: new ones. Several doors may share them.
+        may_move: Asked whether a conversation may leave the model that had to go on serving, once that has failed;
+            none, the default: it may not.
+        chance: Draws the waits before retries; none, the default: anew in every process.
     """
 
     policy: Required[Policy]
@@ -47,6 +58,10 @@ class RoutingOptions(TypedDict, total=False):
     classifier_timeout_s: float
     run: str
     simulated: bool
+    calls: CallRules | None
+    breakers: Breakers | None
+    may_move: MayMove | None
+    chance: random.Random | None
 
 
 class StrandsRouting:
@@ -65,6 +80,10 @@ class StrandsRouting:
         classifier_timeout_s: float = 10.0,
         run: str = "default",
         simulated: bool = False,
+        calls: CallRules | None = None,
+        breakers: Breakers | None = None,
+        may_move: MayMove | None = None,
+        chance: random.Random | None = None,
     ) -> None:
         wanted = {candidate.model for candidate in policy.candidates}
         if wanted != set(models):
@@ -79,10 +98,17 @@ class StrandsRouting:
             classifier=classifier,
             records=recorder,
             memory=memory,
+            scopes={model_id: CacheScope(model_id, region=region_of(model)) for model_id, model in models.items()},
             classifier_timeout_s=classifier_timeout_s,
             run=run,
             simulated=simulated,
+            calls=calls,
+            breakers=breakers,
+            may_move=may_move,
+            chance=chance,
         )
+        for model_id, model in models.items():
+            prepare(model_id, model)
         ranked = sorted(policy.candidates, key=lambda candidate: candidate.rank)
         self.most_capable = self.models[ranked[-1].model]
         self._hasher = PrefixHasher(hash_key)
@@ -113,7 +139,7 @@ class StrandsRouting:
         limit = config.get("max_tokens")
         call = self.router.begin_call(
             routed,
-            streamed=config.get("streaming", True) is not False,
+            streamed=streams(model),
             # Its own: the request's is that of the most capable candidate.
             max_output_tokens=limit if isinstance(limit, int) else routed.model.max_output_tokens,
         )
@@ -132,10 +158,11 @@ class StrandsRouting:
             point["ttl"] = ttl
         return system_prompt, {**kwargs, "system_prompt_content": [*call.system, {"cachePoint": point}]}
 
-    def may_fail_over(self, routed: Routed) -> bool:
-        """Whether another model may take over: not where the history is bound to the one that failed."""
-        stay = routed.given.request.hard_stay
-        return stay is None or stay.cause != "bound_state"
+    def request_with(self, call: Call, routed: Routed, said: Any) -> Request:
+        """The request of a decision, with an assistant message after its history that the model goes on from."""
+        conversation = msgspec.structs.replace(call.conversation, messages=[*call.conversation.messages, said])
+        longer = request_of(conversation, self._hasher, session_id=routed.given.request.session_id)
+        return msgspec.structs.replace(routed.given.request, segments=longer.segments)
 
     def _cache_point_model(self) -> Model | None:
         placing = [model_id for model_id, model in self.models.items() if adds_cache_points(model)]
