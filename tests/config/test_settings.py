@@ -134,6 +134,16 @@ def test_variables_win_over_the_file_key_by_key(write: Write, monkeypatch: pytes
     assert settings.region is None
 
 
+def test_rules_of_calls_are_read_from_file_and_variables(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TURNOUT_CALLS__ATTEMPTS_PER_MODEL", "5")
+    monkeypatch.setenv("TURNOUT_CALLS__BREAKER__OPEN_SECONDS", "2.5")
+    calls = load_settings(
+        write("[calls]\ndeadline_seconds = 30\nattempts_per_model = 2\n[calls.breaker]\nprobes = 3")
+    ).calls
+    assert (calls.deadline_s, calls.attempts_per_model) == (30.0, 5)
+    assert (calls.breaker.open_s, calls.breaker.probes) == (2.5, 3)
+
+
 def test_candidates_can_be_given_as_json_in_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(
         "TURNOUT_POLICY__CANDIDATES",
@@ -238,6 +248,10 @@ def test_the_ledger_lies_in_the_users_data_directory() -> None:
             "classifier.kind: must be 'llm', 'keyword', 'embedding', 'cascade' or 'none'",
         ),
         ("[classifier]\ntimeout_seconds = 0", "classifier.timeout_seconds: must be above 0"),
+        ("[calls]\nstall_seconds = 0", "calls.stall_seconds: must be above 0"),
+        ("[calls]\nattempts_per_model = true", "calls.attempts_per_model: must be a number, not true or false"),
+        ("[calls.breaker]\nerror_rate = 2", "calls.breaker.error_rate: must be at most 1"),
+        ("[calls]\ndeadline = 3", "calls: unknown key 'deadline'; the nearest known one is 'deadline_seconds'"),
         ("[classifier]\nmodel = ''", "classifier.model: must not be empty"),
         (
             "[classifier]\nmodel = 'local/smollm'",

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import msgspec
 
-from turnout.config.settings_schema import PATHS, PolicyTable, SettingsTable
+from turnout.config import load_settings
+from turnout.config.settings_schema import PATHS, BreakerTable, CallsTable, PolicyTable, SettingsTable
+from turnout.core.calls import BreakerRules, CallRules
 from turnout.core.policy import Budget, Policy
 
 
@@ -18,6 +20,14 @@ def test_a_spent_budget_is_handled_as_in_the_core() -> None:
     table = PolicyTable.model_validate({"budget": {"usd": "1"}})
     assert table.budget is not None
     assert table.budget.when_spent == Budget(limit_pico=1).when_spent
+
+
+def test_every_rule_of_calls_can_be_set_and_has_the_cores_default() -> None:
+    for table, rules in ((CallsTable, CallRules), (BreakerTable, BreakerRules)):
+        core = {field.name: field.default for field in msgspec.structs.fields(rules) if field.name != "breaker"}
+        ours = {name: field.default for name, field in table.model_fields.items() if name != "breaker"}
+        assert {name.replace("_seconds", "_s"): default for name, default in ours.items()} == core
+    assert load_settings().calls == CallRules()
 
 
 def test_paths_are_keys_that_there_are() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from turnout.core.cache import CacheEntry, CacheRules, CacheState, Ttl
 from turnout.core.catalog import Capabilities, Catalog, Model
-from turnout.core.decision import DecisionInput, FailedAttempt, SessionView
+from turnout.core.decision import BREAKER_OPEN, FAILOVER_UNSAFE, DecisionInput, FailedAttempt, SessionView, Unavailable
 from turnout.core.policy import Budget, Candidate, Policy
 from turnout.core.price import Price, PriceTier
 from turnout.core.request import HardStay, Needs, Request, Segment
@@ -201,6 +201,12 @@ def _listed(model: Model) -> Decimal:
     return model.price.tiers[0].input + model.price.tiers[0].output
 
 
+def unavailabilities(ids: list[str]) -> st.SearchStrategy[tuple[Unavailable, ...]]:
+    """Mostly none; else candidates whose breaker is open, or that a conversation cannot move to."""
+    one = st.builds(Unavailable, st.sampled_from(ids), st.sampled_from([BREAKER_OPEN, FAILOVER_UNSAFE, "no_prefill"]))
+    return st.one_of(st.just(()), st.just(()), st.lists(one, max_size=3).map(tuple))
+
+
 @st.composite
 def decision_inputs(draw: st.DrawFn, *, sane: bool = False) -> DecisionInput:
     """Everything that a decision depends on. ``sane``: see `price_tiers`."""
@@ -223,6 +229,7 @@ def decision_inputs(draw: st.DrawFn, *, sane: bool = False) -> DecisionInput:
         ),
         statistics=Statistics(draw(st.dictionaries(st.sampled_from(ids), statistics_of_a_model, max_size=2))),
         failed=draw(st.sampled_from(failures)),
+        unavailable=draw(unavailabilities(ids)),
     )
 
 

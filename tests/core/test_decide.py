@@ -10,7 +10,15 @@ import pytest
 from turnout.core.cache import NO_PLAN, CacheEntry, CachePlan, CacheRules, CacheState, Marker, Ttl
 from turnout.core.catalog import Capabilities, Catalog, Model, UnknownModelError
 from turnout.core.decide import cache_plan, decide, needs_verdict
-from turnout.core.decision import Decision, DecisionInput, FailedAttempt, SessionView
+from turnout.core.decision import (
+    BREAKER_OPEN,
+    FAILOVER_UNSAFE,
+    Decision,
+    DecisionInput,
+    FailedAttempt,
+    SessionView,
+    Unavailable,
+)
 from turnout.core.policy import Budget, Candidate, Policy, Reason
 from turnout.core.price import flat_price
 from turnout.core.request import HardStay, Needs, Request, Segment
@@ -519,6 +527,56 @@ def test_means_given_as_whole_numbers_are_stored_as_floats() -> None:
     assert msgspec.json.encode(decide(made_from)) == msgspec.json.encode(decide(replayed))
 
 
+def opened(*models: str) -> tuple[Unavailable, ...]:
+    return tuple(Unavailable(name, BREAKER_OPEN) for name in models)
+
+
+class TestUnavailable:
+    def test_an_open_breaker_leaves_a_candidate_out(self) -> None:
+        decision = decided(*TRIO, verdict=SIMPLE, unavailable=opened("cheap"))
+        assert outline(decision) == ("middle", Reason.CHEAPEST_CLEARS_BAR, "capable")
+        assert decision.estimate("cheap").ineligible == ("unavailable:breaker_open",)
+        assert decision.estimate("cheap").expected is None
+
+    def test_the_next_capable_clears_the_bar_then(self) -> None:
+        decision = decided(*TRIO, verdict=COMPLEX, unavailable=opened("capable"))
+        assert outline(decision) == ("middle", Reason.CHEAPEST_BELOW_BAR, "cheap")
+
+    @pytest.mark.parametrize("verdict", [SIMPLE, COMPLEX, None])
+    def test_where_all_are_open_none_counts(self, verdict: Verdict | None) -> None:
+        decision = decided(*PAIR, verdict=verdict, unavailable=opened("cheap", "capable"))
+        assert decision == decided(*PAIR, verdict=verdict)
+
+    def test_where_the_others_failed_or_cannot_serve_it_does_not_count(self) -> None:
+        small = model("small", "1", context_window=10)
+        decision = decided(small, *PAIR, failed=failed("cheap"), unavailable=opened("capable"))
+        assert outline(decision) == ("capable", Reason.FAILOVER, None)
+
+    def test_a_pin_and_a_stay_are_tried_all_the_same(self) -> None:
+        assert decided(*PAIR, request={"pin": "cheap"}, unavailable=opened("cheap")).model == "cheap"
+        for cause in ("tool_loop", "bound_state"):
+            stay = {"hard_stay": HardStay("cheap", cause)}
+            assert decided(*PAIR, request=stay, unavailable=opened("cheap")).reason is Reason.HARD_STAY
+
+    def test_a_move_that_is_not_safe_is_never_made(self) -> None:
+        stay = {"hard_stay": HardStay("cheap", "tool_loop")}
+        unsafe = tuple(Unavailable(name, f"{FAILOVER_UNSAFE}:tool_ids") for name in ("middle", "capable"))
+        decision = decided(*TRIO, request=stay, failed=failed("cheap"), unavailable=unsafe)
+        assert outline(decision) == (None, Reason.FAILOVER_UNSAFE, None)
+        assert decision.estimate("middle").ineligible == ("unavailable:failover_unsafe:tool_ids",)
+        decision = decided(*TRIO, request=stay, failed=failed("cheap"), unavailable=unsafe[:1])
+        assert outline(decision) == ("capable", Reason.FAILOVER, None)
+
+    def test_what_cannot_be_used_counts_also_where_all_are_open(self) -> None:
+        unavailable = (Unavailable("cheap", "no_prefill"), *opened("capable", "cheap"))
+        assert outline(decided(*PAIR, unavailable=unavailable)) == ("capable", Reason.VERDICT_NOT_NEEDED, None)
+
+    def test_a_candidate_that_cannot_serve_anyway_keeps_its_own_reason(self) -> None:
+        small = model("small", "1", context_window=10)
+        decision = decided(small, CAPABLE, unavailable=opened("small"))
+        assert decision.estimate("small").ineligible == ("context_window:1000>10",)
+
+
 def test_every_reason_is_reached_by_a_test_of_its_step() -> None:
     small = model("small", "9", context_window=10)
     spent = SessionView(spent_pico=1)
@@ -540,6 +598,7 @@ def test_every_reason_is_reached_by_a_test_of_its_step() -> None:
         decided(small),
         decided(*PAIR, request={"pin": "lost"}),
         decided(*PAIR, request=lost),
+        decided(*PAIR, failed=failed("cheap"), unavailable=(Unavailable("capable", FAILOVER_UNSAFE),)),
         decided(*PAIR, session=spent, policy={"budget": Budget(limit_pico=1)}),
     ]
     assert [decision.reason for decision in decisions] == list(Reason)

@@ -29,6 +29,7 @@ REFUSALS = {
     Reason.NO_ELIGIBLE_CANDIDATE,
     Reason.PIN_INELIGIBLE,
     Reason.HARD_STAY_INELIGIBLE,
+    Reason.FAILOVER_UNSAFE,
     Reason.BUDGET_SPENT,
 }
 # The reasons under which a candidate below the bar may serve although another clears it.

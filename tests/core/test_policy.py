@@ -70,5 +70,6 @@ def test_reasons_are_a_closed_list() -> None:
         "no_eligible_candidate",
         "pin_ineligible",
         "hard_stay_ineligible",
+        "failover_unsafe",
         "budget_spent",
     ]

@@ -21,8 +21,17 @@ from turnout.config.facts import load_facts
 from turnout.config.model_names import ModelNames, model_names
 from turnout.config.pairs import DEFAULT_PAIR, Pair
 from turnout.config.settings_problems import check_variables, one_line, origin
-from turnout.config.settings_schema import PATHS, PREFIX, ClassifierKind, ClassifierTable, PolicyTable, SettingsTable
+from turnout.config.settings_schema import (
+    PATHS,
+    PREFIX,
+    CallsTable,
+    ClassifierKind,
+    ClassifierTable,
+    PolicyTable,
+    SettingsTable,
+)
 from turnout.config.toml_file import read_toml
+from turnout.core.calls import BreakerRules, CallRules
 from turnout.core.catalog import Catalog, UnknownModelError, unknown
 from turnout.core.cost import usd_to_pico
 from turnout.core.policy import Budget, Candidate, Policy
@@ -55,6 +64,7 @@ class Settings:
     Attributes:
         rules: The policy; `policy` gives it for a catalog.
         classifier: Which classifier routes, and how.
+        calls: How long and how often a request is tried, and when a model counts as out of service.
         ledger: The SQLite file of events.
         overrides: The user's file of facts and prices of models, or none.
         default_profile: The Bedrock inference profile of incoming requests that name none; none: they are refused.
@@ -68,6 +78,7 @@ class Settings:
     rules: Policy
     classifier: ClassifierSettings
     ledger: Path
+    calls: CallRules = field(default_factory=CallRules)
     overrides: Path | None = None
     default_profile: str | None = None
     region: str | None = None
@@ -155,6 +166,7 @@ class _Loader:
         return Settings(
             rules=rules,
             classifier=self._classifier(names, table.classifier, rules),
+            calls=_calls(table.calls),
             ledger=_expanded(table.ledger) or default_ledger(self._environment),
             overrides=_expanded(table.overrides),
             default_profile=table.default_profile,
@@ -220,6 +232,26 @@ class _Loader:
     def _error(self, message: str, *location: int | str) -> ConfigError:
         dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)[1:]
         return ConfigError(f"{origin(location, self._file, self._environment)}: {dotted}: {message}")
+
+
+def _calls(table: CallsTable) -> CallRules:
+    breaker = table.breaker
+    return CallRules(
+        deadline_s=table.deadline_seconds,
+        stall_s=table.stall_seconds,
+        attempts_per_model=table.attempts_per_model,
+        base_backoff_s=table.base_backoff_seconds,
+        max_backoff_s=table.max_backoff_seconds,
+        failover_after_s=table.failover_after_seconds,
+        breaker=BreakerRules(
+            consecutive_failures=breaker.consecutive_failures,
+            error_rate=breaker.error_rate,
+            minimum_calls=breaker.minimum_calls,
+            window_s=breaker.window_seconds,
+            open_s=breaker.open_seconds,
+            probes=breaker.probes,
+        ),
+    )
 
 
 def _file_in_use(environment: Mapping[str, str]) -> Path | None:

@@ -108,6 +108,29 @@ class ClassifierTable(_Table):
         return self
 
 
+class BreakerTable(_Table):
+    """``[calls.breaker]``: the keys of `turnout.core.calls.BreakerRules`, with times in seconds."""
+
+    consecutive_failures: Annotated[int, BeforeValidator(_not_bool), Field(gt=0)] = 5
+    error_rate: Annotated[Number, Field(gt=0, le=1)] = 0.5
+    minimum_calls: Annotated[int, BeforeValidator(_not_bool), Field(gt=0)] = 20
+    window_seconds: Annotated[Number, Field(gt=0)] = 60.0
+    open_seconds: Annotated[Number, Field(gt=0)] = 15.0
+    probes: Annotated[int, BeforeValidator(_not_bool), Field(gt=0)] = 1
+
+
+class CallsTable(_Table):
+    """``[calls]``: the keys of `turnout.core.calls.CallRules`, with times in seconds."""
+
+    deadline_seconds: Annotated[Number, Field(gt=0)] = 120.0
+    stall_seconds: Annotated[Number, Field(gt=0)] = 60.0
+    attempts_per_model: Annotated[int, BeforeValidator(_not_bool), Field(gt=0)] = 3
+    base_backoff_seconds: Annotated[Number, Field(ge=0)] = 0.1
+    max_backoff_seconds: Annotated[Number, Field(ge=0)] = 5.0
+    failover_after_seconds: Annotated[Number, Field(ge=0)] = 0.2
+    breaker: BreakerTable = BreakerTable()
+
+
 class SettingsTable(BaseSettings):
     """The whole of ``turnout.toml``; see `turnout.config.settings.Settings` for what each key means."""
 
@@ -117,6 +140,7 @@ class SettingsTable(BaseSettings):
 
     policy: PolicyTable = PolicyTable()
     classifier: ClassifierTable = ClassifierTable()
+    calls: CallsTable = CallsTable()
     ledger: Path | None = None
     overrides: Path | None = None
     default_profile: Text | None = None

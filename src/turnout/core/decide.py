@@ -13,7 +13,7 @@ import msgspec
 
 from turnout.core.cache import NO_PLAN, CachePlan, CacheRules, Marker, Prompt, after_call
 from turnout.core.catalog import Model
-from turnout.core.decision import Decision, DecisionInput, Estimate
+from turnout.core.decision import BREAKER_OPEN, FAILOVER_UNSAFE, Decision, DecisionInput, Estimate
 from turnout.core.eligible import ineligible_reasons, marker_reasons
 from turnout.core.expect import ExpectedTurn, expected_turn
 from turnout.core.horizon import expected_saving_pico
@@ -99,7 +99,34 @@ def _estimates(given: DecisionInput) -> tuple[Estimate, ...]:
             expected, ahead_pico, placed = _priced(given, model, prompt, plan, statistics)
             estimate = msgspec.structs.replace(estimate, expected=expected, ahead_pico=ahead_pico, cache_plan=placed)
         estimates.append(estimate)
-    return tuple(estimates)
+    return _available(given, tuple(estimates))
+
+
+def _available(given: DecisionInput, estimates: tuple[Estimate, ...]) -> tuple[Estimate, ...]:
+    """The estimates, with those of unavailable candidates marked as such.
+
+    An open breaker is a guess of ours about the provider. So it never stands in the way of the model that must serve (a
+    pin, a hard stay), and where no other eligible candidate is left it does not count at all.
+    """
+    if not given.unavailable:
+        return estimates
+    whys = {one.model: one.why for one in given.unavailable if one.why == BREAKER_OPEN}
+    if given.request.pin is not None:
+        whys.pop(given.request.pin, None)
+    elif given.request.hard_stay is not None:
+        whys.pop(given.request.hard_stay.model, None)
+    sure = {one.model: one.why for one in given.unavailable if one.why != BREAKER_OPEN}
+    if all(one.model in whys or one.model in sure for one in estimates if one.eligible):
+        whys.clear()
+    whys |= sure
+    return tuple(
+        msgspec.structs.replace(
+            one, ineligible=(f"unavailable:{whys[one.model]}",), expected=None, ahead_pico=0, cache_plan=NO_PLAN
+        )
+        if one.eligible and one.model in whys
+        else one
+        for one in estimates
+    )
 
 
 def _priced(
@@ -153,7 +180,9 @@ def _settled(given: DecisionInput, estimates: tuple[Estimate, ...]) -> Decision 
             return Decision(model=None, reason=Reason.PIN_INELIGIBLE, estimates=estimates)
         return _chosen(given, estimates, by_model[request.pin], Reason.PINNED)
     if not eligible:
-        return Decision(model=None, reason=Reason.NO_ELIGIBLE_CANDIDATE, estimates=estimates)
+        unsafe = any(why.startswith(f"unavailable:{FAILOVER_UNSAFE}") for one in estimates for why in one.ineligible)
+        reason = Reason.FAILOVER_UNSAFE if unsafe else Reason.NO_ELIGIBLE_CANDIDATE
+        return Decision(model=None, reason=reason, estimates=estimates)
     stay = request.hard_stay
     if stay is not None:
         if stay.model in by_model:

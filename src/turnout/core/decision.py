@@ -28,6 +28,20 @@ class FailedAttempt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     error: str
 
 
+BREAKER_OPEN = "breaker_open"
+"""Why a model is unavailable whose calls failed lately: it is left out only where that leaves somebody to serve."""
+
+FAILOVER_UNSAFE = "failover_unsafe"
+"""Why a model is unavailable that the conversation cannot move to; what follows a colon says what is in the way."""
+
+
+class Unavailable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A candidate that is not to serve now, for a reason that lies outside the request, and that reason."""
+
+    model: str
+    why: str
+
+
 class DecisionInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that a decision depends on, as one value without text.
 
@@ -42,6 +56,7 @@ class DecisionInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         statistics: What was learned of the models.
         horizon: What is expected to come after the call; counts only where the policy's horizon is ``session``.
         failed: Models that failed this request, in order.
+        unavailable: Candidates that are not to serve now, such as those whose breaker is open.
     """
 
     request: Request
@@ -54,6 +69,7 @@ class DecisionInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     statistics: Statistics = Statistics()
     horizon: Horizon = NO_HORIZON
     failed: tuple[FailedAttempt, ...] = ()
+    unavailable: tuple[Unavailable, ...] = ()
 
     def cache_of(self, model_id: str) -> CacheState:
         """The cache state of that candidate."""

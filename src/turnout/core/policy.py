@@ -41,6 +41,8 @@ class Reason(StrEnum):
     """Refused: the model that the caller insisted on cannot serve this request."""
     HARD_STAY_INELIGIBLE = "hard_stay_ineligible"
     """Refused: the model that must go on serving cannot serve this request."""
+    FAILOVER_UNSAFE = "failover_unsafe"
+    """Refused: the model failed, and the conversation cannot safely move to another one."""
     BUDGET_SPENT = "budget_spent"
     """Refused: the budget is spent."""
 

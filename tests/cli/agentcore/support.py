@@ -20,6 +20,7 @@ SESSION = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"
 
 OWN = """
 import time
+from botocore.config import Config
 from strands import Agent, tool
 from strands.models import BedrockModel
 from turnout.classify.keyword import KeywordClassifier
@@ -28,8 +29,12 @@ from turnout.core.policy import Policy
 from turnout.doors.strands import RoutedModel
 from turnout.upstream.local.strands_model import LocalModel
 
+once = Config(retries={"total_max_attempts": 1})
 model = RoutedModel(
-    {model_id: BedrockModel(model_id=model_id.removeprefix("bedrock/")) for model_id in DEFAULT_PAIR},
+    {
+        model_id: BedrockModel(model_id=model_id.removeprefix("bedrock/"), boto_client_config=once)
+        for model_id in DEFAULT_PAIR
+    },
     policy=Policy(candidates=DEFAULT_PAIR.candidates),
     catalog=load_catalog(),
     classifier=KeywordClassifier(),

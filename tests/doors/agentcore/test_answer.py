@@ -7,7 +7,7 @@ from tests.doors.strands.support import CAPABLE, CHEAP, Events, agent
 from turnout.core.cost import pico_to_usd
 from turnout.doors.agentcore.answer import answer_of
 from turnout.doors.agentcore.log import TurnLog, collected, listen_to
-from turnout.testing.bedrock import BedrockDouble, internal_error
+from turnout.testing.bedrock import BedrockDouble, throttling
 
 
 async def test_an_answer_names_model_reason_cost_and_ids(double: BedrockDouble, events: Events) -> None:
@@ -40,7 +40,7 @@ async def test_an_answer_names_model_reason_cost_and_ids(double: BedrockDouble, 
 async def test_an_answer_after_a_failover_names_both_models(double: BedrockDouble, events: Events) -> None:
     model = routed(double, events)
     listen_to(model, TurnLog())
-    double.faults.add(internal_error())
+    double.faults.add(throttling())
     with collected() as heard:
         result = await agent(model).invoke_async("What is the price of tea?")
     close(model)

@@ -45,7 +45,7 @@ from tests.doors.agentcore.support import (
 from tests.doors.strands.support import CAPABLE, CHEAP, POLICY, Events, agent
 from turnout.core.policy import Budget
 from turnout.doors.agentcore import AgentService, FromFactory, Limits, SharedAgent, create_app
-from turnout.testing.bedrock import BedrockDouble, Fault, internal_error, mid_stream, stall, validation
+from turnout.testing.bedrock import BedrockDouble, Fault, mid_stream, stall, throttling, validation
 
 LABEL = "simulated models: answers by rule"
 ARN = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/shop-1"
@@ -158,13 +158,13 @@ def test_a_stream_that_breaks_ends_with_an_error_and_repeats_nothing(url: str, d
     double.faults.add(mid_stream(4))
     parts = stream(url, "hello", ONE)
     assert [part["type"] for part in parts[:2]] == ["decision", "text"]
-    assert (parts[-1]["type"], parts[-1]["error"]["code"]) == ("error", "not_answered")
-    assert "broke off" not in str(parts)
+    assert (parts[-1]["type"], parts[-1]["error"]["code"]) == ("error", "broke_off")
+    assert "The stream broke off" not in str(parts), "what the provider said is not passed on"
     gc.collect()
 
 
 def test_a_failing_model_hands_over_to_the_other(url: str, double: BedrockDouble) -> None:
-    double.faults.add(internal_error())
+    double.faults.add(throttling())
     answer = ask(url, "hello").json()
     assert answer["model_used"] == CAPABLE
     assert answer["decision"]["failed_over_from"] == [CHEAP]

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from strands.types.exceptions import EventLoopException
 
 from turnout.doors.agentcore.errors import (
     SessionBusyError,
@@ -9,6 +12,10 @@ from turnout.doors.agentcore.errors import (
     problem_of,
 )
 from turnout.doors.agentcore.payload import PayloadError
+from turnout.upstream.errors import CallFailedError
+
+LAST: Any = {"model": "secret", "error": "ThrottlingException", "partial": False, "event_id": "e", "attempts": 3}
+FAILED = CallFailedError(why="exhausted", **LAST)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +26,10 @@ from turnout.doors.agentcore.payload import PayloadError
         (SessionBusyError(), 409, "session_busy"),
         (TooManySessionsError(), 503, "too_many_sessions"),
         (StoppingError(), 503, "stopping"),
+        (FAILED, 503, "call_failed"),
+        (EventLoopException(FAILED), 503, "call_failed"),
+        (CallFailedError(why="broke_off", **{**LAST, "partial": True}), 503, "broke_off"),
+        (CallFailedError(why="failover_unsafe", **LAST), 500, "not_answered"),
         (RuntimeError("secret at /srv/agent.py"), 500, "not_answered"),
         (TypeError("secret"), 500, "not_answered"),
     ],

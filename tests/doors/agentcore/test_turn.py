@@ -21,7 +21,7 @@ from turnout.doors.agentcore.errors import StoppingError
 from turnout.doors.agentcore.payload import Question
 from turnout.doors.agentcore.turn import Turn
 from turnout.doors.strands import RoutedModel
-from turnout.testing.bedrock import BedrockDouble, internal_error, mid_stream, stall, validation
+from turnout.testing.bedrock import BedrockDouble, mid_stream, stall, throttling, validation
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ async def test_where_nothing_is_streamed_the_answer_is_the_only_part(service: Ag
 
 
 async def test_a_failover_is_told_as_a_second_decision(service: AgentService, double: BedrockDouble) -> None:
-    double.faults.add(internal_error())
+    double.faults.add(throttling())
     found = await parts(service.begin(question("hello")))
     told = [(part["model_used"], part["reason"]) for part in found if part["type"] == "decision"]
     assert told[-1] == (CAPABLE, "failover")

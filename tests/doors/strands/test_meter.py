@@ -10,6 +10,7 @@ from turnout.messages.conversation import conversation_of
 from turnout.messages.prefix import PrefixHasher
 from turnout.messages.request import request_of
 from turnout.router import OpenCall, Router
+from turnout.upstream.errors import TruncatedStreamError
 
 USAGE = {"inputTokens": 5, "outputTokens": 7, "cacheReadInputTokens": 11, "cacheWriteInputTokens": 13}
 STREAM: list[dict[str, Any]] = [
@@ -58,6 +59,25 @@ async def test_a_stream_that_is_left_closes_what_it_reads(events: Events) -> Non
     await stream.aclose()
     assert events.calls[0].status == "cancelled"
     assert [event async for event in source] == []
+
+
+async def test_a_stream_that_ends_before_its_answer_is_an_error(events: Events) -> None:
+    with pytest.raises(TruncatedStreamError):
+        async for _ in metered(of(STREAM[:2]), await opened(events)):
+            pass
+    (call,) = events.calls
+    assert (call.status, call.error, call.usage_source) == ("error", "TruncatedStreamError", "estimated")
+
+
+async def test_what_breaks_after_the_answer_is_logged(events: Events, caplog: pytest.LogCaptureFixture) -> None:
+    passed = [event async for event in metered(of(STREAM[:3], ConnectionResetError("secret")), await opened(events))]
+    assert passed == STREAM[:3]
+    (call,) = events.calls
+    # It was answered, so it is billed; only its tokens are not known.
+    assert (call.status, call.error, call.usage_source) == ("ok", "", "estimated")
+    assert 0 < call.cost.total_pico < call.cost_high_pico
+    assert "ConnectionResetError" in caplog.text
+    assert "secret" not in caplog.text
 
 
 @pytest.mark.parametrize("usage", [None, "many", [], {}, {"inputTokens": -1}])

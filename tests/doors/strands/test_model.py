@@ -35,6 +35,7 @@ from turnout.testing.bedrock import (
     throttling,
     validation,
 )
+from turnout.upstream.errors import CallFailedError
 
 # botocore leaves the connection of a stream that broke or was left to the garbage collector. Each test that breaks one
 # collects it itself, so that the warning does not come up in a test that did not.
@@ -110,18 +111,34 @@ def test_the_second_turn_knows_what_the_first_left_warm(double: BedrockDouble, e
 
 @pytest.mark.parametrize("fault", [throttling, service_unavailable, dropped])
 def test_before_the_first_content_another_model_takes_over(double: BedrockDouble, events: Events, fault: Any) -> None:
-    double.faults.add(fault(model=CHEAP_ID))
+    double.faults.add(fault(model=CHEAP_ID), times=3)
     assert text_of(ask_without_retries(routed(double, events))("hello"))
     assert events.reasons == ["cheapest_clears_bar", "failover"]
-    assert [(call.model, call.status) for call in events.calls] == [(CHEAP, "error"), (CAPABLE, "ok")]
-    assert events.calls[0].cost.total_pico == 0
+    assert [call.model for call in events.calls if call.status == "ok"] == [CAPABLE]
+    assert {call.model for call in events.calls if call.status == "error"} == {CHEAP}
+    assert [call.attempt for call in events.calls] == list(range(1, len(events.calls) + 1))
+    assert all(call.cost.total_pico == 0 for call in events.calls[:-1])
 
 
-def test_when_all_fail_the_last_error_is_the_callers(double: BedrockDouble, events: Events) -> None:
-    double.faults.add(throttling(), times=2)
-    with pytest.raises(ModelThrottledException):
-        ask_without_retries(routed(double, events))("hello")
-    assert [call.status for call in events.calls] == ["error", "error"]
+def test_a_model_that_failed_for_a_moment_serves_all_the_same(double: BedrockDouble, events: Events) -> None:
+    double.faults.add(service_unavailable(model=CHEAP_ID))
+    assert text_of(ask_without_retries(routed(double, events))("hello"))
+    assert events.reasons == ["cheapest_clears_bar"]
+    assert [(call.model, call.status) for call in events.calls] == [(CHEAP, "error"), (CHEAP, "ok")]
+
+
+def test_when_all_fail_the_error_says_so_and_strands_does_not_try_again(double: BedrockDouble, events: Events) -> None:
+    double.faults.add(throttling(), times=None)
+    # The agent has Strands' own retries, which would take two minutes.
+    with pytest.raises(CallFailedError) as caught:
+        agent(routed(double, events))("hello")
+    failed = caught.value
+    assert (failed.model, failed.error, failed.why) == (CAPABLE, "ModelThrottledException", "exhausted")
+    assert (failed.partial, failed.attempts, failed.event_id) == (False, 4, events.calls[-1].event_id)
+    assert isinstance(failed.__cause__, ModelThrottledException)
+    # Throttled, the first model is left at once; the last one gets all its attempts.
+    assert [(call.model, call.status) for call in events.calls] == [(CHEAP, "error")] + 3 * [(CAPABLE, "error")]
+    assert events.reasons == ["cheapest_clears_bar", "failover", "no_eligible_candidate"]
 
 
 @pytest.mark.parametrize("fault", [validation, access_denied])
@@ -136,9 +153,11 @@ def test_the_callers_errors_are_not_tried_elsewhere(double: BedrockDouble, event
 @leaves_a_connection
 def test_after_the_first_content_nothing_is_repeated(double: BedrockDouble, events: Events) -> None:
     double.faults.add(mid_stream(3, model=CHEAP_ID))
-    with pytest.raises(EventStreamError):
-        ask_without_retries(routed(double, events))("hello")
+    with pytest.raises(CallFailedError) as caught:
+        agent(routed(double, events))("hello")
     (call,) = events.calls
+    assert (caught.value.partial, caught.value.why, caught.value.event_id) == (True, "broke_off", call.event_id)
+    assert isinstance(caught.value.__cause__, EventStreamError)
     assert (call.status, call.error, call.usage_source) == ("error", "ModelStreamErrorException", "estimated")
     # Whether the provider bills for what broke is not known.
     assert 0 == call.cost.total_pico < call.cost_high_pico
@@ -316,13 +335,14 @@ async def test_signed_thinking_binds_the_session_to_its_model(double: BedrockDou
         {"role": "user", "content": [{"text": "thanks"}]},
     ]
     options = {"invocation_state": {"turnout": {"session_id": "s"}}}
-    double.faults.add(throttling())
-    with pytest.raises(ModelThrottledException):
+    double.faults.add(throttling(), times=3)
+    with pytest.raises(CallFailedError) as caught:
         async for _ in model.stream(messages, None, HEAD, **options):
             pass
     # The verdict "simple" would have allowed the cheap model; bound state does not, not even to fail over.
-    assert events.reasons == ["cheapest_below_bar", "hard_stay"]
-    assert events.calls[-1].model == CAPABLE
+    assert events.reasons == ["cheapest_below_bar", "hard_stay", "failover_unsafe"]
+    assert caught.value.why == "failover_unsafe"
+    assert {call.model for call in events.calls} == {CAPABLE}
 
 
 def test_configuration(double: BedrockDouble, events: Events) -> None:

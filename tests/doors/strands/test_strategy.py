@@ -1,18 +1,21 @@
+import contextlib
 import logging
 from typing import Any
 
 import msgspec
 import pytest
 from strands import Agent
+from strands.agent.conversation_manager import NullConversationManager
 from strands.models import ModelRouter, RoutingCandidate
 from strands.models.routing import RoutingAttempt, RoutingContext, RoutingStrategy
-from strands.types.exceptions import ModelThrottledException
+from strands.types.exceptions import ContextWindowOverflowException, EventLoopException, ModelThrottledException
 
 from tests.doors.strands.support import (
     CAPABLE,
     CATALOG,
     CHEAP,
     POLICY,
+    RULES,
     Compare,
     Events,
     agent,
@@ -22,9 +25,11 @@ from tests.doors.strands.support import (
     text_of,
     usages,
 )
+from turnout.core.catalog import Catalog
 from turnout.core.policy import Budget
 from turnout.doors.strands import TurnoutStrategy
-from turnout.testing.bedrock import BedrockDouble, throttling, validation
+from turnout.testing.bedrock import BedrockDouble, mid_stream, throttling, validation
+from turnout.upstream.errors import CallFailedError
 
 CHEAP_ID = CHEAP.removeprefix("bedrock/")
 
@@ -134,3 +139,75 @@ def test_what_may_be_left_behind_is_passed_on(double: BedrockDouble, events: Eve
         turn = routing.turns.of(call)
         routing.turns.wrote(turn, CAPABLE)
         assert (routing.turns.stay(call, turn) is not None) is stays
+
+
+def test_what_broke_off_is_not_answered_again(double: BedrockDouble, events: Events) -> None:
+    # Strands' own retries are on: it would call again after a throttled stream, and show its beginning twice.
+    double.faults.add(mid_stream(3, "ThrottlingException"))
+    made = strategy(double, events)
+    shown: list[str] = []
+
+    def show(**event: Any) -> None:
+        shown.append(event.get("data", ""))
+
+    asking = agent(ModelRouter(made.candidates, strategy=made))
+    asking.callback_handler = show
+    with pytest.raises(CallFailedError, match="broke off") as caught:
+        asking("hello")
+    assert caught.value.partial
+    assert len(double.calls) == len(events.calls) == 1
+    assert "".join(shown).count("Hello") == 1
+
+
+def test_in_a_tool_loop_a_failover_has_to_be_safe(double: BedrockDouble, events: Events) -> None:
+    for thinks, outcome in ((True, "failover_unsafe"), (False, "failover")):
+        events.events.clear()
+        ask = asks(strategy(double, events))
+        double.responder = _FailsInTheLoop(double, thinks=thinks)
+        # Strands wraps the errors of a tool loop.
+        with contextlib.suppress(EventLoopException) if thinks else contextlib.nullcontext():
+            ask("What is the price of tea?")
+        assert events.reasons == ["cheapest_clears_bar", "hard_stay", outcome]
+        double.faults.clear()
+
+
+class _FailsInTheLoop:
+    """Answers by rule, thinking first if it is to; once a tool was asked for, the cheap model is throttled."""
+
+    def __init__(self, double: BedrockDouble, *, thinks: bool) -> None:
+        self._double = double
+        self._thinks = thinks
+
+    def __call__(self, model_id: str, request: Any) -> Any:
+        answer = RULES(model_id, request)
+        if "toolResult" in str(request["messages"][-1]):
+            return answer
+        self._double.faults.add(throttling(model=CHEAP_ID))
+        return (
+            [{"reasoningContent": {"reasoningText": {"text": "hm", "signature": "s"}}}, *answer]
+            if self._thinks
+            else answer
+        )
+
+
+def test_a_prompt_too_long_goes_to_a_larger_window(double: BedrockDouble, events: Events) -> None:
+    too_long = validation("Input is too long for requested model.", model=CHEAP_ID)
+    larger = [msgspec.structs.replace(CATALOG[CAPABLE], context_window=1_000_000), CATALOG[CHEAP]]
+    for entries, reasons in (
+        (larger, ["cheapest_clears_bar", "failover"]),
+        (CATALOG.models, ["cheapest_clears_bar", "no_eligible_candidate"]),
+    ):
+        double.faults.add(too_long)
+        made = TurnoutStrategy(
+            pair(double), policy=POLICY, catalog=Catalog.of(entries), classifier=Compare(), recorder=events
+        )
+        ask = agent(ModelRouter(made.candidates, strategy=made), retry_strategy=None, conversation_manager=_Never())
+        events.events.clear()
+        with contextlib.suppress(ContextWindowOverflowException):
+            ask("hello")
+        assert events.reasons == reasons
+        double.faults.clear()
+
+
+class _Never(NullConversationManager):
+    """Lets a conversation that is too long be."""

@@ -9,7 +9,6 @@ import pytest
 from pydantic import BaseModel
 from strands.models import Model, ModelRouter
 from strands.models.openai import OpenAIModel
-from strands.types.exceptions import ModelThrottledException
 
 from tests.doors.strands.support import (
     CAPABLE,
@@ -35,6 +34,7 @@ from turnout.doors.strands import RoutedModel, TurnoutStrategy
 from turnout.router import RefusedError
 from turnout.testing.bedrock import BedrockDouble, throttling
 from turnout.testing.bedrock.models import SimulatedModel
+from turnout.upstream.errors import CallFailedError
 
 THINKS = "bedrock/global.anthropic.claude-sonnet-5-5"
 THINKS_CHEAPLY = "bedrock/global.anthropic.claude-haiku-5-5"
@@ -295,10 +295,10 @@ async def test_a_model_that_failed_wrote_nothing(double: BedrockDouble, events: 
     messages: list[Any] = [user({"text": "hello"})]
     await drain(model, messages, invocation_state=state)
     messages += [assistant({"text": "hi"}), user({"text": "thanks"})]
-    double.faults.add(throttling(), times=2)
-    with pytest.raises(ModelThrottledException):
+    double.faults.add(throttling(), times=None)
+    with pytest.raises(CallFailedError):
         await drain(model, messages, invocation_state=state)
-    assert served(double) == [CHEAP, CHEAP, CAPABLE]
+    assert served(double) == [CHEAP, CHEAP, CAPABLE, CAPABLE, CAPABLE]
     assert model.routing.router.memory.session("s").current_model == CAPABLE
     call = model.routing.read(messages, None, HEAD, {"invocation_state": state})
     assert model.routing.turns.writer(model.routing.turns.of(call)) == CHEAP

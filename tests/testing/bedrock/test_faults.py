@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.config import Config
+from botocore.eventstream import ChecksumMismatch
 from botocore.exceptions import (
     ClientError,
     ConnectionClosedError,
@@ -22,6 +23,7 @@ from turnout.testing.bedrock import (
     Fault,
     access_denied,
     dropped,
+    garbage,
     internal_error,
     mid_stream,
     model_error,
@@ -30,6 +32,7 @@ from turnout.testing.bedrock import (
     service_unavailable,
     stall,
     throttling,
+    truncated,
     validation,
 )
 
@@ -129,6 +132,35 @@ def test_a_connection_that_drops_before_the_first_byte(client: Any, double: Bedr
     assert [(call.error, call.usage) for call in double.calls] == [("dropped", None)]
 
 
+def test_a_stream_that_is_cut_looks_as_if_it_had_ended(client: Any, double: BedrockDouble) -> None:
+    for cut in (2, 4):
+        double.faults.add(truncated(cut))
+        received: list[str] = []
+        _read(client, received)
+        assert received == ["messageStart", *["contentBlockDelta"] * (cut - 1)]
+        assert double.calls[-1].error == "truncated"
+
+
+def test_bytes_that_are_no_event(client: Any, double: BedrockDouble) -> None:
+    double.faults.add(garbage(2))
+    received: list[str] = []
+    with pytest.raises(ChecksumMismatch):
+        _read(client, received)
+    assert received == ["messageStart", "contentBlockDelta"]
+    assert (double.calls[-1].error, double.calls[-1].usage) == ("garbage", None)
+
+
+def test_a_damaged_answer_that_is_not_streamed(client: Any, double: BedrockDouble) -> None:
+    double.faults.add(truncated())
+    # botocore takes half a document for an answer without content.
+    assert "output" not in client.converse(modelId=SONNET, messages=HELLO)
+    double.faults.add(garbage())
+    with pytest.raises(UnicodeDecodeError):
+        client.converse(modelId=SONNET, messages=HELLO)
+    assert [call.error for call in double.calls] == ["truncated", "garbage"]
+    _read(client, [])
+
+
 def test_a_fault_in_mid_stream_waits_for_a_stream(client: Any, double: BedrockDouble) -> None:
     double.faults.add(mid_stream(1))
     client.converse(modelId=SONNET, messages=HELLO)
@@ -222,7 +254,7 @@ def test_times_and_order(client: Any, double: BedrockDouble) -> None:
     [
         ({"error": "ThrottleException"}, "'ThrottleException' before the first byte; the nearest one is 'ThrottlingE"),
         ({"error": "AccessDeniedException", "after_events": 1}, "'AccessDeniedException' in mid-stream"),
-        ({"error": "ThrottlingException", "drop": True}, "either an error or a dropped connection"),
+        ({"error": "ThrottlingException", "drop": True}, "either an error, a dropped connection or damage"),
         ({"operation": "InvokeModel"}, "unknown operation 'InvokeModel'; there are Converse"),
         ({"delay_s": -1}, "not negative"),
         ({"after_events": -1}, "not negative"),

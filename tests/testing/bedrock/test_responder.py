@@ -177,3 +177,16 @@ def test_the_model_makes_no_difference() -> None:
 def test_a_bad_pattern_is_said_at_once() -> None:
     with pytest.raises(ValueError, match=r"the rule for lookup has a bad pattern '\('"):
         Rule("(", "lookup", {})
+
+
+def test_it_goes_on_from_the_beginning_of_its_own_answer() -> None:
+    responder = RuleResponder()
+    request = {"messages": [{"role": "user", "content": [{"text": "Hi"}]}]}
+    (whole,) = responder(MODEL, request)
+    for length in (1, 9, len(whole["text"]) - 1):
+        said = {"role": "assistant", "content": [{"text": whole["text"][:length]}]}
+        assert responder(MODEL, {"messages": [*request["messages"], said]}) == [{"text": whole["text"][length:]}]
+    said = {"role": "assistant", "content": [whole]}
+    assert responder(MODEL, {"messages": [*request["messages"], said]}) == []
+    said = {"role": "assistant", "content": [{"text": "Of another kind"}]}
+    assert responder(MODEL, {"messages": [*request["messages"], said]}) == [whole]

@@ -126,6 +126,8 @@ def test_a_conversation_with_tools_is_fine() -> None:
 def test_a_tool_call_at_the_end_waits_for_its_result() -> None:
     prefilling = SimulatedModel(id="prefilling", prefill=True)
     check_conversation(prefilling, {"messages": [user("a"), assistant("b")]})
+    with pytest.raises(BedrockError, match="cannot end with trailing whitespace"):
+        check_conversation(prefilling, {"messages": [user("a"), assistant("b ")]})
     with pytest.raises(BedrockError, match=r"messages\.2\.content for the following Ids: t1"):
         check_conversation(prefilling, {"messages": [user("a"), assistant(call("t1"))], "toolConfig": TOOLS})
 

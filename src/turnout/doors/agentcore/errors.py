@@ -7,9 +7,11 @@ from typing import Any
 
 import msgspec
 
+from turnout.core.decision import FAILOVER_UNSAFE
 from turnout.core.policy import Reason
 from turnout.doors.agentcore.payload import PayloadError
 from turnout.router import RefusedError
+from turnout.upstream.errors import CallFailedError
 
 NOT_ANSWERED = "The question could not be answered. Please try again."
 
@@ -52,12 +54,17 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 def problem_of(error: BaseException) -> Problem:
     """What to tell of an error; no message of a provider, a library or the agent's own code is among it."""
-    match error:
-        case PayloadError():
+    # Strands wraps what fails inside a tool loop.
+    match getattr(error, "original_exception", error):
+        case PayloadError() as error:
             return Problem(status=400, code=error.code, message=str(error))
-        case RefusedError():
+        case RefusedError() as error:
             status = 429 if error.decision.reason is Reason.BUDGET_SPENT else 400
             return Problem(status=status, code=str(error.decision.reason), message=str(error))
+        case CallFailedError() as error if error.partial:
+            return Problem(status=503, code="broke_off", message="The answer broke off. Please try again.")
+        case CallFailedError() as error if error.why != FAILOVER_UNSAFE:
+            return Problem(status=503, code="call_failed", message="No model could answer just now. Please try again.")
         case SessionBusyError():
             message = "Earlier questions of this session are still being answered."
             return Problem(status=409, code="session_busy", message=message)

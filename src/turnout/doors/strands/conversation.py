@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -58,8 +59,21 @@ class Call:
         state = kwargs.get("invocation_state")
         self.state: dict[str, Any] | None = state if isinstance(state, dict) else None
         self.overrides = _overrides(self.state)
+        signal = kwargs.get("cancel_signal")
+        self.cancel_signal: threading.Event | None = signal if isinstance(signal, threading.Event) else None
         metadata = kwargs.get("agent_metadata")
         self.session_id: str | None = self.overrides.get("session_id") or getattr(metadata, "session_id", None)
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether Strands has cancelled the agent that asks."""
+        return self.cancel_signal is not None and self.cancel_signal.is_set()
+
+    @property
+    def ends_with_user(self) -> bool:
+        """Whether the newest message is the user's, so that the answer is a message of its own."""
+        messages = self.conversation.messages
+        return bool(messages) and messages[-1]["role"] == "user"
 
     def request(self, hasher: PrefixHasher, session_id: str, stay: HardStay | None, model: Model) -> Request:
         """The request of this call; limits and sampling parameters are those that ``model`` is configured with."""

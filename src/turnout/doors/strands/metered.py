@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -13,8 +14,10 @@ from turnout.core.policy import Candidate, Policy
 from turnout.doors.strands.conversation import Call
 from turnout.doors.strands.meter import metered, metered_structured
 from turnout.doors.strands.routing import StrandsRouting
+from turnout.doors.strands.watch import Watch
 from turnout.router import OpenCall
 from turnout.trace.events import Records
+from turnout.upstream.errors import BROKE_OFF, CallFailedError, error_name
 from turnout.upstream.strands_usage import cached_tokens_of
 
 T = TypeVar("T", bound=BaseModel)
@@ -87,7 +90,12 @@ class MeteredModel(Model):
     async def stream(
         self, messages: Any, tool_specs: Any = None, system_prompt: str | None = None, **kwargs: Any
     ) -> AsyncGenerator[Any, None]:
-        """As the wrapped model; the call is recorded with the decision that led to it."""
+        """As the wrapped model; the call is recorded with the decision that led to it.
+
+        Raises:
+            CallFailedError: The answer broke off after its first content; from the model's own error.
+            Exception: The model's own error, where it failed before that.
+        """
         call = self._routing.read(messages, tool_specs, system_prompt, kwargs)
         opened = await self._begin(call)
         history = self._routing.carried(call, self.model_id).history
@@ -97,12 +105,23 @@ class MeteredModel(Model):
             if history.system is not call.system:
                 kwargs = {**kwargs, "system_prompt_content": list(history.system)}
         events = self.wrapped.stream(messages, tool_specs, system_prompt, **kwargs)
-        stream = metered(events, opened, cached_tokens_of(self.wrapped))
+        stream = metered(events, opened, cached_tokens_of(self.wrapped), Watch(cancel_signal=call.cancel_signal))
         try:
-            async for event in stream:
-                yield event
-        finally:
-            await stream.aclose()
+            async with aclosing(stream):
+                async for event in stream:
+                    yield event
+        except Exception as error:
+            if not opened.has_content:
+                raise
+            # Strands would call again after some errors, and its consumer would see the beginning twice.
+            raise CallFailedError(
+                model=self.model_id,
+                error=error_name(error),
+                why=BROKE_OFF,
+                partial=True,
+                event_id=opened.event.event_id if opened.event else "",
+                attempts=1,
+            ) from error
 
     async def structured_output(
         self, output_model: type[T], prompt: Any, system_prompt: str | None = None, **kwargs: Any
@@ -111,21 +130,19 @@ class MeteredModel(Model):
         call = self._routing.read(prompt, None, system_prompt, {**kwargs, "structured_output_model": output_model})
         opened = await self._begin(call)
         events = self.wrapped.structured_output(output_model, prompt, system_prompt, **kwargs)
-        stream = metered_structured(events, opened, cached_tokens_of(self.wrapped))
-        try:
+        stream = metered_structured(events, opened, cached_tokens_of(self.wrapped), Watch())
+        async with aclosing(stream):
             async for event in stream:
                 yield event
-        finally:
-            await stream.aclose()
 
     async def _begin(self, call: Call) -> OpenCall:
         """The record of a call that Strands decided to make on this model.
 
-        The turn's first call has the strategy's decision. For any other that this model serves, the decision is made
-        again with what Strands settled: it is a stay, or a pin where the strategy was not asked.
+        A call that the strategy was asked about has its decision. For any other that this model serves, the decision is
+        made again with what Strands settled: it is a stay, or a pin where the strategy was not asked.
         """
         turn = self._routing.turns.find(call)
-        if turn is not None and turn.routed is not None and turn.calls == len(turn.routed.given.failed):
+        if turn is not None and turn.routed is not None and turn.routed is not turn.called:
             return self._routing.begin_call(turn.routed, self.wrapped)
         call.overrides = {**call.overrides, "pin": self.model_id}
         if turn is not None and turn.model == self.model_id and call.tool_loop:

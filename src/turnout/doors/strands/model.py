@@ -1,8 +1,9 @@
 """`RoutedModel`: a Strands model that routes each turn to the cheapest candidate that can carry it.
 
 It goes wherever Strands takes a `Model`: agents, graphs, swarms, structured output, direct calls. The route is decided
-once a turn and kept through its tool loop. Before its first content a failed call goes to the next candidate; after it
-the error is the caller's, so that no text is ever repeated. Keywords that Strands adds to `Model.stream` are passed on.
+once a turn and kept through its tool loop. A call that fails before its first content is made again or goes to the next
+candidate; one that breaks off later is continued where a candidate can, and else ends in a `CallFailedError` that says
+so: no text is ever repeated (docs/failures.md). Keywords that Strands adds to `Model.stream` are passed on.
 
 A candidate is sent the conversation as it takes it (`turnout.messages.portability.carry`): what other models left in it
 is carried over, and the agent's own messages stay as they are. A candidate that cannot be sent some block of it gives
@@ -15,7 +16,7 @@ keep the conversation on the server (`Model.stateful`) are refused; where a cand
 
 from __future__ import annotations
 
-import logging
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any, TypeVar, Unpack, cast
@@ -23,14 +24,10 @@ from typing import Any, TypeVar, Unpack, cast
 from pydantic import BaseModel
 from strands.models import Model
 
+from turnout.doors.strands.attempts import Attempts
 from turnout.doors.strands.meter import metered, metered_structured
 from turnout.doors.strands.routing import RoutingOptions, StrandsRouting
-from turnout.messages.portability import Carried
-from turnout.router import OpenCall, RefusedError, Routed
-from turnout.upstream.errors import error_name, is_retryable
 from turnout.upstream.strands_usage import cached_tokens_of
-
-logger = logging.getLogger(__name__)
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -103,30 +100,30 @@ class RoutedModel(Model):
         """Stream the answer of the chosen candidate; arguments as of `Model.stream`.
 
         Raises:
+            CallFailedError: No candidate answered, or not to the end.
             RefusedError: No candidate may serve the request, or the budget is spent.
             OverrideError: ``invocation_state["turnout"]`` cannot be read.
         """
+        began_s = time.monotonic()
         call = self.routing.read(messages, tool_specs, system_prompt, kwargs)
-        routed = await self.routing.route(call)
-        while True:
-            carried = self.routing.carried(call, routed.model.id)
-            if carried.history is None:
-                routed = self._instead(routed, carried)
-                continue
-            model = self.routing.models[routed.model.id]
-            sent_system, sent_kwargs = self.routing.with_plan(call, routed, system_prompt, kwargs, carried)
+        attempts = Attempts(self.routing, call, await self.routing.route(call), began_s)
+        while not call.is_cancelled:
+            history = attempts.carried()
+            model, routed = attempts.model, attempts.routed
+            sent_system, sent_kwargs = self.routing.with_plan(call, routed, system_prompt, kwargs, history)
             sent_specs, sent_kwargs = _structured_for(model, tool_specs, sent_kwargs)
             open_call = self.routing.begin_call(routed, model)
-            sent: Any = carried.history.messages
             try:
-                events = model.stream(sent, sent_specs, sent_system, **sent_kwargs)
-                async with aclosing(metered(events, open_call, cached_tokens_of(model))) as stream:
+                events = model.stream(attempts.messages(history), sent_specs, sent_system, **sent_kwargs)
+                stream = metered(events, open_call, cached_tokens_of(model), attempts.watch())
+                async with aclosing(stream):
                     async for event in stream:
-                        yield event
+                        for passed in attempts.given_out.take(event):
+                            yield passed
                 self.routing.turns.wrote(routed.turn, routed.model.id)
                 return
             except Exception as error:
-                routed = self._next(routed, open_call, error)
+                await attempts.after(error, open_call)
 
     async def structured_output(
         self, output_model: type[T], prompt: Any, system_prompt: str | None = None, **kwargs: Any
@@ -134,56 +131,27 @@ class RoutedModel(Model):
         """Structured output of the chosen candidate; arguments as of `Model.structured_output`.
 
         Raises:
+            CallFailedError: No candidate answered, or not to the end.
             RefusedError: No candidate may serve the request, or the budget is spent.
         """
+        began_s = time.monotonic()
         seen = {**kwargs, "structured_output_model": output_model}
         call = self.routing.read(prompt, None, system_prompt, seen)
-        routed = await self.routing.route(call)
+        attempts = Attempts(self.routing, call, await self.routing.route(call), began_s)
         while True:
-            carried = self.routing.carried(call, routed.model.id)
-            if carried.history is None:
-                routed = self._instead(routed, carried)
-                continue
-            model = self.routing.models[routed.model.id]
-            open_call = self.routing.begin_call(routed, model)
-            sent: Any = carried.history.messages
+            sent = attempts.messages(attempts.carried())
+            model = attempts.model
+            open_call = self.routing.begin_call(attempts.routed, model)
             try:
                 events = model.structured_output(output_model, sent, system_prompt, **kwargs)
-                async with aclosing(metered_structured(events, open_call, cached_tokens_of(model))) as stream:
+                stream = metered_structured(events, open_call, cached_tokens_of(model), attempts.watch())
+                async with aclosing(stream):
                     async for event in stream:
+                        attempts.given_out.begun |= open_call.has_content
                         yield event
                 return
             except Exception as error:
-                routed = self._next(routed, open_call, error)
-
-    def _instead(self, routed: Routed, carried: Carried) -> Routed:
-        """The next route where the chosen model cannot be sent the history.
-
-        Raises:
-            RefusedError: There is none; it names what stood against each candidate.
-        """
-        logger.warning(
-            "model=<%s>, refusal=<%s> | cannot be sent the conversation, trying the next candidate",
-            routed.model.id,
-            carried.refusal,
-        )
-        return self.routing.router.failover(routed, str(carried.refusal))
-
-    def _next(self, routed: Routed, open_call: OpenCall, error: Exception) -> Routed:
-        """The next route after an error, or that error where there is none."""
-        if open_call.has_content or not is_retryable(error) or not self.routing.may_fail_over(routed):
-            raise error
-        try:
-            following = self.routing.router.failover(routed, error_name(error))
-        except RefusedError:
-            raise error from None
-        logger.warning(
-            "from_model=<%s>, to_model=<%s>, error=<%s> | failed before its first content, failing over",
-            routed.model.id,
-            following.model.id,
-            error_name(error),
-        )
-        return following
+                await attempts.after(error, open_call)
 
 
 def _structured_for(model: Model, tool_specs: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Mapping
 from typing import Any, Required, TypedDict
 
@@ -10,17 +11,23 @@ import msgspec
 from strands.models import Model
 
 from turnout.classify.protocol import Classifier
+from turnout.core.calls import CallRules
 from turnout.core.catalog import Catalog
+from turnout.core.catalog import Model as Entry
 from turnout.core.policy import Policy
+from turnout.core.request import Request
+from turnout.doors.strands.clients import prepare, region_of, streams
 from turnout.doors.strands.conversation import Call, adds_cache_points, sampling_parameters
 from turnout.doors.strands.telemetry import name_served_model
 from turnout.doors.strands.turns import Turns
 from turnout.messages.conversation import Conversation
-from turnout.messages.portability import Carried, carry
+from turnout.messages.portability import Carried, carry, safe_to_switch
 from turnout.messages.prefix import PrefixHasher
+from turnout.messages.request import request_of
 from turnout.router import OpenCall, Routed, Router, Turn
-from turnout.sessions.memory import SessionMemory
+from turnout.sessions.memory import CacheScope, SessionMemory
 from turnout.trace.events import Records
+from turnout.upstream.breaker import Breakers
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +48,9 @@ class RoutingOptions(TypedDict, total=False):
         leave_thinking: Whether a conversation may go to a candidate that cannot read the signed thinking of turns that
             are finished. Without it, as by default, such a conversation stays with the model that thought; with it the
             thinking is left behind for as long as another model answers. Thinking inside a tool loop always stays.
+        calls: How long and how often a request is tried; the defaults of `CallRules` by default.
+        breakers: Which models are out of service; none, the default: new ones. Several doors may share them.
+        chance: Draws the waits before retries; none, the default: anew in every process.
     """
 
     policy: Required[Policy]
@@ -53,6 +63,9 @@ class RoutingOptions(TypedDict, total=False):
     run: str
     simulated: bool
     leave_thinking: bool
+    calls: CallRules | None
+    breakers: Breakers | None
+    chance: random.Random | None
 
 
 class StrandsRouting:
@@ -72,6 +85,9 @@ class StrandsRouting:
         run: str = "default",
         simulated: bool = False,
         leave_thinking: bool = False,
+        calls: CallRules | None = None,
+        breakers: Breakers | None = None,
+        chance: random.Random | None = None,
     ) -> None:
         wanted = {candidate.model for candidate in policy.candidates}
         if wanted != set(models):
@@ -82,16 +98,24 @@ class StrandsRouting:
             if model.stateful:
                 raise ValueError(f"{model_id} keeps conversations on its server and cannot be routed")
         self.models = dict(models)
+        self._leave_thinking = leave_thinking
         self.router = Router(
             policy,
             catalog,
             classifier=classifier,
             records=recorder,
             memory=memory,
+            scopes={model_id: CacheScope(model_id, region=region_of(model)) for model_id, model in models.items()},
             classifier_timeout_s=classifier_timeout_s,
             run=run,
             simulated=simulated,
+            calls=calls,
+            breakers=breakers,
+            may_move=self._may_move,
+            chance=chance,
         )
+        for model_id, model in models.items():
+            prepare(model_id, model)
         ranked = sorted(policy.candidates, key=lambda candidate: candidate.rank)
         self.most_capable = self.models[ranked[-1].model]
         self._hasher = PrefixHasher(hash_key)
@@ -123,7 +147,7 @@ class StrandsRouting:
         limit = config.get("max_tokens")
         call = self.router.begin_call(
             routed,
-            streamed=config.get("streaming", True) is not False,
+            streamed=streams(model),
             # Its own: the request's is that of the most capable candidate.
             max_output_tokens=limit if isinstance(limit, int) else routed.model.max_output_tokens,
         )
@@ -159,15 +183,15 @@ class StrandsRouting:
         routed: Routed,
         system_prompt: str | None,
         kwargs: Mapping[str, Any],
-        carried: Carried | None = None,
+        history: Conversation | None = None,
     ) -> tuple[str | None, dict[str, Any]]:
         """System prompt and keywords with the plan's cache point filled in, where the model caches by markers.
 
-        ``carried`` holds the system as the model takes it, if that is not as the call brought it.
+        ``history`` holds the system as the model takes it, if that is not as the call brought it.
         """
         system: list[Any] = call.system
-        if carried is not None and carried.history is not None and carried.history.system is not call.system:
-            system = list(carried.history.system)
+        if history is not None and history.system is not call.system:
+            system = list(history.system)
             kwargs = {**kwargs, "system_prompt_content": system}
         if routed.decision.cache_plan.origin != "fill" or routed.model.cache.mode != "explicit":
             return system_prompt, dict(kwargs)
@@ -177,10 +201,15 @@ class StrandsRouting:
             point["ttl"] = ttl
         return system_prompt, {**kwargs, "system_prompt_content": [*system, {"cachePoint": point}]}
 
-    def may_fail_over(self, routed: Routed) -> bool:
-        """Whether another model may take over: not where the history is bound to the one that failed."""
-        stay = routed.given.request.hard_stay
-        return stay is None or stay.cause != "bound_state"
+    def request_with(self, call: Call, routed: Routed, said: Any) -> Request:
+        """The request of a decision, with an assistant message after its history that the model goes on from."""
+        conversation = msgspec.structs.replace(call.conversation, messages=[*call.conversation.messages, said])
+        longer = request_of(conversation, self._hasher, session_id=routed.given.request.session_id)
+        return msgspec.structs.replace(routed.given.request, segments=longer.segments)
+
+    def _may_move(self, conversation: Conversation, source: Entry, target: Entry) -> str | None:
+        safety = safe_to_switch(conversation, source, target, leave_thinking=self._leave_thinking)
+        return None if safety.survives else safety.reason.value
 
     def _cache_point_model(self) -> Model | None:
         placing = [model_id for model_id, model in self.models.items() if adds_cache_points(model)]

@@ -23,11 +23,12 @@ import msgspec
 from strands.models import Model, RoutingCandidate
 from strands.models.routing import RoutingContext
 
+from turnout.doors.strands.attempts import larger_windows_only
 from turnout.doors.strands.conversation import Call
 from turnout.doors.strands.metered import MeteredModel
 from turnout.doors.strands.routing import RoutingOptions, StrandsRouting
 from turnout.router import RefusedError
-from turnout.upstream.errors import error_name, is_retryable
+from turnout.upstream.errors import failure_of
 
 logger = logging.getLogger(__name__)
 
@@ -83,17 +84,26 @@ class TurnoutStrategy:
         self, context: RoutingContext, offered: Mapping[str | None, RoutingCandidate]
     ) -> RoutingCandidate | None:
         error = context.attempts[-1].exception
-        turn = self.routing.turns.find(self._read(context))
-        if error is None or turn is None or turn.routed is None or not is_retryable(error):
+        call = self._read(context)
+        turn = self.routing.turns.find(call)
+        # What broke off after its first content must not begin again: Strands' consumers would see it twice.
+        if error is None or turn is None or turn.routed is None or turn.broke_off:
             return None
-        if not self.routing.may_fail_over(turn.routed):
+        failure = failure_of(error)
+        unavailable = larger_windows_only(self.routing.router, turn.routed) if failure.kind == "overflow" else ()
+        if failure.kind not in ("retryable", "overflow"):
             return None
         try:
-            error_is = error_name(error)
-            following = self.routing.router.failover(turn.routed, error_is, same_request=False)
-            return offered.get(following.model.id)
+            following = self.routing.router.failover(
+                turn.routed,
+                failure.name,
+                same_request=False,
+                conversation=call.conversation,
+                unavailable=unavailable,
+            )
         except RefusedError:
             return None
+        return offered.get(following.model.id)
 
     def _read(self, context: RoutingContext) -> Call:
         system = context.system_prompt

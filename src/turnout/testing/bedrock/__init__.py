@@ -23,6 +23,7 @@ from turnout.testing.bedrock.faults import (
     FaultScript,
     access_denied,
     dropped,
+    garbage,
     internal_error,
     mid_stream,
     model_error,
@@ -31,6 +32,7 @@ from turnout.testing.bedrock.faults import (
     service_unavailable,
     stall,
     throttling,
+    truncated,
     validation,
 )
 from turnout.testing.bedrock.instance import UnbuildableSchemaError, minimal_instance
@@ -58,6 +60,7 @@ __all__ = [
     "access_denied",
     "block_tokens",
     "dropped",
+    "garbage",
     "internal_error",
     "mid_stream",
     "minimal_instance",
@@ -68,5 +71,6 @@ __all__ = [
     "stall",
     "text_tokens",
     "throttling",
+    "truncated",
     "validation",
 ]

@@ -35,7 +35,8 @@ class Call:
         at_s: When it came, in seconds of the double's clock.
         usage: The usage that was reported, or none where none was.
         stop_reason: Why the answer ended, or none where there was none.
-        error: The name of the error, ``dropped`` for a dropped connection, or none.
+        error: The name of the error, ``dropped`` for a dropped connection, ``truncated`` or ``garbage`` for a damaged
+            answer, or none.
     """
 
     operation: str
@@ -107,8 +108,9 @@ class Engine:
             reply = self._serve(operation, model_id, request, wait, now)
             if isinstance(reply, Exchange):
                 stop_reason, usage = reply.answer.stop_reason, reply.usage
-                if reply.fault is not None and (reply.fault.error or reply.fault.drop):
-                    error, usage, stop_reason = reply.fault.error or "dropped", None, None
+                if reply.fault is not None and (reply.fault.error or reply.fault.drop or reply.fault.damage):
+                    error = reply.fault.error or reply.fault.damage or "dropped"
+                    usage = stop_reason = None
             return reply
         except BedrockError as refused:
             error = refused.code
@@ -147,7 +149,7 @@ class Engine:
         exchange = Exchange(
             answer=answer,
             usage=cache_use.as_usage(answer.output_tokens),
-            fault=fault if fault is not None and fault.after_events is not None else None,
+            fault=fault if fault is not None and (fault.after_events is not None or fault.damage) else None,
             first_byte=lambda: self.caches.commit(found, prompt, now),
             latency_ms=round((time.perf_counter() - started) * 1000),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from typing import Literal
 
 from turnout.testing import fault_script
 from turnout.testing.bedrock.models import FoundModel
@@ -21,6 +22,8 @@ class Fault:
         message: The error's message.
         delay_s: Seconds to wait first.
         drop: Close the connection instead of answering.
+        damage: Spoil the answer's bytes: ``truncated``, it ends in the middle as if that were its end, or ``garbage``,
+            bytes that mean nothing take the place of the rest.
         after_events: Do this only after that many events of a ConverseStream call (at its end if it has fewer), or
             none for before the first byte. Such a fault waits for a ConverseStream call and leaves others alone.
         model: The model that it is meant for, with or without profile; none for all.
@@ -31,6 +34,7 @@ class Fault:
     message: str = "scripted fault"
     delay_s: float = 0.0
     drop: bool = False
+    damage: Literal["truncated", "garbage"] | None = None
     after_events: int | None = None
     model: str | None = None
     operation: str | None = None
@@ -39,15 +43,15 @@ class Fault:
         """Check that Bedrock could fail like that.
 
         Raises:
-            ValueError: An unknown error or operation, both an error and a drop, or a negative number.
+            ValueError: An unknown error or operation, two of error, drop and damage, or a negative number.
         """
         possible = stream_errors() if self.after_events is not None else error_statuses()
         if self.error is not None and self.error not in possible:
             place = "in mid-stream" if self.after_events is not None else "before the first byte"
             nearest = difflib.get_close_matches(self.error, possible, n=1, cutoff=0.0)[0]
             raise ValueError(f"Bedrock has no error {self.error!r} {place}; the nearest one is {nearest!r}")
-        if self.error is not None and self.drop:
-            raise ValueError("a fault is either an error or a dropped connection")
+        if (self.error is not None) + self.drop + (self.damage is not None) > 1:
+            raise ValueError("a fault is either an error, a dropped connection or damage")
         if self.operation is not None and self.operation not in OPERATIONS:
             raise ValueError(f"unknown operation {self.operation!r}; there are {', '.join(OPERATIONS)}")
         if self.delay_s < 0 or (self.after_events or 0) < 0:
@@ -118,6 +122,16 @@ def mid_stream(after_events: int, error: str = "ModelStreamErrorException", *, m
 def dropped(after_events: int | None = None, *, model: str | None = None) -> Fault:
     """The connection closes: before the first byte, or after so many events of a stream."""
     return Fault(drop=True, after_events=after_events, model=model)
+
+
+def truncated(after_events: int | None = None, *, model: str | None = None) -> Fault:
+    """The answer ends in its middle as if that were its end: a stream in the middle of the event after so many."""
+    return Fault(damage="truncated", after_events=after_events, model=model)
+
+
+def garbage(after_events: int | None = None, *, model: str | None = None) -> Fault:
+    """Bytes that mean nothing: instead of the answer, or after so many events of a stream."""
+    return Fault(damage="garbage", after_events=after_events, model=model)
 
 
 class FaultScript(fault_script.FaultScript[Fault]):

@@ -78,6 +78,7 @@ class RuleResponder:
       query, in the order in which they stand.
     - Otherwise every rule that matches the query calls its tool, all of them in one message.
     - When no rule matches, it greets and says what the tools that were offered can do.
+    - Where the conversation ends with the beginning of an answer, it goes on from there with the rest of its own.
 
     Attributes:
         rules: Tried in that order; the first of several equal calls counts.
@@ -91,6 +92,9 @@ class RuleResponder:
 
     def __call__(self, model_id: str, request: Request) -> Blocks:
         """The content blocks of the answer; ``model_id`` makes no difference."""
+        *before, newest = request["messages"]
+        if newest["role"] == "assistant":
+            return _rest(self(model_id, {**request, "messages": before}), newest["content"])
         tools = _offered(request)
         query = _query(request)
         if (forced := _forced(request, tools)) is not None:
@@ -140,6 +144,16 @@ class RuleResponder:
         if len(chosen) <= self.characters:
             return chosen
         return f"{chosen[: self.characters].rsplit(' ', 1)[0]}..."
+
+
+def _rest(answer: Blocks, said: Sequence[Mapping[str, Any]]) -> Blocks:
+    """What is left of an answer whose beginning stands there already; all of it where that is not its beginning."""
+    begun = "".join(block.get("text", "") for block in said)
+    first, *others = answer
+    text = first.get("text", "")
+    if not text.startswith(begun):
+        return answer
+    return [{"text": text[len(begun) :]}, *others] if len(text) > len(begun) else others
 
 
 def _offered(request: Request) -> dict[str, Mapping[str, Any]]:

@@ -117,10 +117,14 @@ def _check_roles(model: SimulatedModel, messages: Sequence[Mapping[str, Any]]) -
             "A conversation must alternate between user and assistant roles. Make sure the conversation alternates "
             "between user and assistant roles and try again."
         )
-    if messages[-1]["role"] == "assistant" and not model.prefill:
-        raise refused_by_model(
-            "This model does not support assistant message prefill. The conversation must end with a user message."
-        )
+    if messages[-1]["role"] == "assistant":
+        if not model.prefill:
+            raise refused_by_model(
+                "This model does not support assistant message prefill. The conversation must end with a user message."
+            )
+        texts = [block["text"] for block in messages[-1]["content"] if "text" in block]
+        if texts and texts[-1] != texts[-1].rstrip():
+            raise refused_by_model("messages: final assistant content cannot end with trailing whitespace")
 
 
 def _check_contents(messages: Sequence[Mapping[str, Any]]) -> None:

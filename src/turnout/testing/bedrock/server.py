@@ -21,6 +21,7 @@ from turnout.testing.loopback import BodyError, ConnectionDropError, LoopbackHan
 
 _ROUTE = re.compile(r"/model/(?P<model>.+)/(?P<operation>converse|converse-stream|count-tokens)")
 _OPERATIONS = {"converse": "Converse", "converse-stream": "ConverseStream", "count-tokens": "CountTokens"}
+_GARBAGE = bytes(range(200, 256)) * 4
 _BODY_ERRORS = {411: "ValidationException", 413: "RequestEntityTooLargeException"}
 
 
@@ -56,7 +57,7 @@ class Handler(LoopbackHandler):
                 self.write_json(200, reply)
             elif operation == "Converse":
                 reply.first_byte()
-                self.write_json(200, reply.body())
+                self._write_answer(reply)
             else:
                 self._write_stream(reply)
 
@@ -93,6 +94,16 @@ class Handler(LoopbackHandler):
         status = error.status or error_statuses()[error.code]
         self.write_json(status, {"message": error.message}, {"x-amzn-errortype": error.code} | (headers or {}))
 
+    def _write_answer(self, exchange: Exchange) -> None:
+        if exchange.fault is None:
+            self.write_json(200, exchange.body())
+            return
+        whole = json.dumps(exchange.body()).encode()
+        body = _GARBAGE if exchange.fault.damage == "garbage" else whole[: len(whole) // 2]
+        self.write_head(200, {"Content-Type": "application/json", "Content-Length": str(len(body))})
+        self.wfile.write(body)
+        self.wfile.flush()
+
     def _write_stream(self, exchange: Exchange) -> None:
         chunked = self.request_version != "HTTP/1.0"
         self.close_connection |= not chunked
@@ -117,7 +128,12 @@ class Handler(LoopbackHandler):
             send(frame)
         if fault is None:
             return True
-        self.server.closing.wait(fault.delay_s)
+        if fault.after_events is not None:
+            self.server.closing.wait(fault.delay_s)
+        if fault.damage is not None:
+            following = b"".join(frames[breaks_at : breaks_at + 1])
+            send(_GARBAGE if fault.damage == "garbage" or not following else following[: len(following) // 2])
+            return True
         if fault.drop:
             self.drop()
             return False

@@ -45,6 +45,7 @@ _WHY = {
     Reason.FAILOVER: "the model chosen before failed before its first content; this is the next choice",
     Reason.NO_ELIGIBLE_CANDIDATE: "refused: no candidate accepts every part of the request",
     Reason.PIN_INELIGIBLE: "refused: the model that the caller insisted on cannot serve this request",
+    Reason.FAILOVER_UNSAFE: "refused: the model failed, and the conversation cannot safely move to another one",
     Reason.HARD_STAY_INELIGIBLE: "refused: the model that must go on serving cannot serve this request",
     Reason.BUDGET_SPENT: "refused: the budget is spent",
 }

@@ -6,10 +6,12 @@ import msgspec
 import pytest
 
 from turnout.core.cache import CacheRules
+from turnout.core.calls import BreakerRules, CallRules
 from turnout.core.catalog import Catalog, Model, UnknownModelError
 from turnout.core.decide import decide
 from turnout.core.policy import Budget, Candidate, Policy, Reason
 from turnout.core.price import FREE, flat_price
+from turnout.core.request import HardStay
 from turnout.core.usage import Usage
 from turnout.core.verdict import ClassifierCall, Failure, Verdict
 from turnout.messages.conversation import Conversation, conversation_of
@@ -19,6 +21,7 @@ from turnout.router import RefusedError, Router
 from turnout.trace.events import CallEvent, DecisionEvent, Event
 from turnout.trace.spans.context import OpenSpan, SpanNote
 from turnout.trace.spans.ids import SpanIds
+from turnout.upstream.breaker import Breakers
 
 HASHER = PrefixHasher(b"key of the test")
 CHEAP = Model(
@@ -479,6 +482,115 @@ async def test_writes_whose_ttl_is_not_reported_are_what_the_request_asked_for()
         call.end()
         (event,) = events.calls
         assert (event.usage_source, event.cost.total_pico, event.cost_high_pico) == (source, 200 * low, 200 * high)
+
+
+async def test_a_retry_is_an_attempt_and_no_decision() -> None:
+    made, events = router()
+    routed = await route(made)
+    made.begin_call(routed).end("error", error="InternalServerException")
+    again = made.retry(routed)
+    assert again.turn.routed is again
+    made.begin_call(again).end()
+    assert [event.attempt for event in events.calls] == [1, 2]
+    assert len(events.decisions) == 1
+
+
+def staying(cause: Any) -> dict[str, Any]:
+    return {"hard_stay": HardStay("p/cheap", cause)}
+
+
+@pytest.mark.parametrize("cause", ["tool_loop", "bound_state"])
+async def test_a_hard_stay_ends_only_where_the_move_is_safe(cause: Any) -> None:
+    conversation = conversation_of("hello")
+    for says, why in ((None, None), ("signed_thinking", "unavailable:failover_unsafe:signed_thinking")):
+        asked: list[tuple[str, str]] = []
+
+        def may_move(given: Conversation, source: Model, target: Model, says: Any = says, asked: Any = asked) -> Any:
+            assert given is conversation
+            asked.append((source.id, target.id))
+            return says
+
+        made, events = router(may_move=may_move)
+        routed = await route(made, **staying(cause))
+        assert made.can_fail_over(routed, "E", conversation=conversation) is (why is None)
+        if why is None:
+            following = made.failover(routed, "E", conversation=conversation)
+            assert (following.model.id, following.decision.reason) == ("p/capable", Reason.FAILOVER)
+        else:
+            with pytest.raises(RefusedError, match="failover_unsafe"):
+                made.failover(routed, "E", conversation=conversation)
+            assert events.decisions[-1].decision.estimate("p/capable").ineligible == (why,)
+        assert set(asked) == {("p/cheap", "p/capable")}
+        assert decide(events.decisions[-1].given) == events.decisions[-1].decision
+
+
+@pytest.mark.parametrize("cause", ["tool_loop", "bound_state"])
+async def test_without_somebody_to_ask_a_hard_stay_never_ends(cause: Any) -> None:
+    made, events = router()
+    routed = await route(made, **staying(cause))
+    assert not made.can_fail_over(routed, "E", conversation=conversation_of("hello"))
+    assert len(events.decisions) == 1
+    with pytest.raises(RefusedError, match="failover_unsafe"):
+        made.failover(routed, "E")
+
+
+async def test_what_is_unsafe_stays_so_through_further_failovers() -> None:
+    policy = msgspec.structs.replace(POLICY, candidates=(*POLICY.candidates, Candidate("local/tiny", 0)))
+    made, _ = router(policy=policy, may_move=lambda _, __, target: "no_tools" if target.id == "local/tiny" else None)
+    routed = await route(made, **staying("tool_loop"))
+    following = made.failover(routed, "E", conversation=conversation_of("hello"))
+    assert following.model.id == "p/capable"
+    with pytest.raises(RefusedError, match=r"local/tiny: unavailable:failover_unsafe:no_tools"):
+        made.failover(following, "E", conversation=conversation_of("hello"))
+
+
+OPENS_AT_ONCE = CallRules(breaker=BreakerRules(consecutive_failures=1, open_s=10.0))
+
+
+class Clock:
+    """Seconds that pass when told to."""
+
+    now_s = 1_760_000_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+async def test_a_model_whose_breaker_is_open_is_left_out_and_probed_later() -> None:
+    clock = Clock()
+    made, events = router(calls=OPENS_AT_ONCE, clock=clock)
+    made.begin_call(await route(made)).end("error", error="E", of_upstream=True)
+    routed = await route(made)
+    assert routed.model.id == "p/capable"
+    assert routed.decision.estimate("p/cheap").ineligible == ("unavailable:breaker_open",)
+    assert decide(routed.given) == routed.decision
+    clock.now_s += 10.0
+    probe = await route(made)
+    assert probe.model.id == "p/cheap"
+    # One probe at a time: another request of the same moment goes elsewhere.
+    assert (await route(made)).model.id == "p/capable"
+    made.begin_call(probe).end()
+    assert (await route(made)).model.id == "p/cheap"
+    assert len(events.decisions) == 5
+
+
+async def test_of_two_requests_that_saw_room_for_one_probe_the_slower_decides_again() -> None:
+    clock = Clock()
+    made, _ = router(calls=OPENS_AT_ONCE, clock=clock, delay_s=0.05)
+    made.begin_call(await route(made)).end("error", error="E", of_upstream=True)
+    clock.now_s += 10.0
+    both = await asyncio.gather(route(made), route(made))
+    assert sorted(routed.model.id for routed in both) == ["p/capable", "p/cheap"]
+    for routed in both:
+        assert decide(routed.given) == routed.decision
+
+
+async def test_breakers_can_be_shared() -> None:
+    breakers = Breakers(OPENS_AT_ONCE.breaker)
+    one, _ = router(breakers=breakers)
+    other, _ = router(breakers=breakers)
+    one.begin_call(await route(one)).end("error", error="E", of_upstream=True)
+    assert (await route(other)).model.id == "p/capable"
 
 
 async def test_failovers_count_attempts() -> None:
