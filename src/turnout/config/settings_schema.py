@@ -65,7 +65,7 @@ class PolicyTable(_Table):
     simple_bar: Probability = 0.5
     quality_bar: Probability = 0.9
     simple_share: Annotated[Number, Field(gt=0, lt=1)] = 0.65
-    markers: Literal["user", "fill"] = "user"
+    markers: Literal["user", "fill", "manage"] = "user"
     fill_ttl: Literal["5m", "1h"] = "5m"
     horizon: Literal["call", "session"] = "call"
     adapt: bool = False

@@ -120,12 +120,12 @@ def _available(given: DecisionInput, estimates: tuple[Estimate, ...]) -> tuple[E
         whys.clear()
     whys |= sure
     return tuple(
-        msgspec.structs.replace(
-            one, ineligible=(f"unavailable:{whys[one.model]}",), expected=None, ahead_pico=0, cache_plan=NO_PLAN
-        )
-        if one.eligible and one.model in whys
-        else one
-        for one in estimates
+        [
+            Estimate(model=one.model, rank=one.rank, ineligible=(f"unavailable:{whys[one.model]}",), edits=one.edits)
+            if one.eligible and one.model in whys
+            else one
+            for one in estimates
+        ]
     )
 
 
@@ -180,7 +180,7 @@ def _settled(given: DecisionInput, estimates: tuple[Estimate, ...]) -> Decision 
             return Decision(model=None, reason=Reason.PIN_INELIGIBLE, estimates=estimates)
         return _chosen(given, estimates, by_model[request.pin], Reason.PINNED)
     if not eligible:
-        unsafe = any(why.startswith(f"unavailable:{FAILOVER_UNSAFE}") for one in estimates for why in one.ineligible)
+        unsafe = any(one.why.startswith(FAILOVER_UNSAFE) for one in given.unavailable)
         reason = Reason.FAILOVER_UNSAFE if unsafe else Reason.NO_ELIGIBLE_CANDIDATE
         return Decision(model=None, reason=reason, estimates=estimates)
     stay = request.hard_stay

@@ -125,7 +125,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         model: The chosen model's catalog id; none where the request is refused.
         reason: Why.
         estimates: What was found for each candidate, most capable first.
-        runner_up: The eligible candidate that would be next; none if there is no other.
+        runner_up: The eligible candidate that would be next; none if there is no other (one whose breaker is open may
+            then be tried).
         cache_plan: Where cache points stand in the request to the chosen model.
         bar: The probability that a candidate had to reach; none where no verdict counted.
         edits: What is changed in the request, each from the closed list of the catalog.

@@ -29,6 +29,10 @@ def ineligible_reasons(
     stay = request.hard_stay
     if stay is not None and stay.cause == "bound_state" and stay.model != model.id:
         reasons.append("history_bound:" + stay.model)
+    for fit in request.history:
+        if fit.model == model.id:
+            edits += ["history:" + edit for edit in fit.edits]
+            reasons += ["history:" + refusal for refusal in fit.refusals]
     reasons += [
         "lacks:" + need
         for need in Needs.__struct_fields__

@@ -48,6 +48,20 @@ class HardStay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cause: Literal["tool_loop", "bound_state"]
 
 
+class HistoryFit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the history of a conversation reaches a candidate that did not write its newest answer.
+
+    Attributes:
+        model: The candidate's catalog id.
+        edits: The kinds of changes that carry it over, as of `turnout.messages.portability.Carried.edit_names`.
+        refusals: What keeps it from that candidate, each ``name:detail``; empty where nothing does.
+    """
+
+    model: str
+    edits: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One call for a completion, without its text.
 
@@ -60,6 +74,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         pin: The model that the caller insists on.
         allowed_models: The models that the caller's key may use; none: all.
         hard_stay: Set where leaving the current model is not allowed.
+        history: The candidates that the history has to be changed for, or that cannot be sent it.
     """
 
     session_id: str
@@ -70,6 +85,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     pin: str | None = None
     allowed_models: tuple[str, ...] | None = None
     hard_stay: HardStay | None = None
+    history: tuple[HistoryFit, ...] = ()
 
     @property
     def tokens(self) -> int:

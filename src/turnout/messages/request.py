@@ -84,9 +84,8 @@ def hard_stay(
 ) -> HardStay | None:
     """The stay that a history imposes: every switch that `safe_to_switch` finds unsafe makes one.
 
-    A stay names one cause for all other candidates. It is ``bound_state``, which nothing but the current model may
-    serve, as soon as one of them could not take the history: where there are more than two candidates, that may keep a
-    conversation from one that could.
+    It is ``bound_state``, which nothing but the current model may serve, where no other candidate could take the
+    history. Where only some of them could not, those alone are kept from it (`turnout.core.request.HistoryFit`).
 
     Args:
         conversation: What is asked.
@@ -96,6 +95,6 @@ def hard_stay(
         leave_thinking: As of `safe_to_switch`.
     """
     causes = {safe_to_switch(conversation, current, other, leave_thinking=leave_thinking).cause for other in others}
-    if "bound_state" in causes:
+    if causes == {"bound_state"}:
         return HardStay(current.id, "bound_state")
     return HardStay(current.id, "tool_loop") if turn_goes_on or in_tool_loop(conversation) else None

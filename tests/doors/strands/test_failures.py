@@ -348,9 +348,7 @@ THOUGHT: Any = {"reasoningContent": {"redactedContent": b"sealed"}}
 """Thinking that its author needs back unchanged until the loop ends."""
 
 
-@pytest.mark.parametrize(
-    ("thought", "why"), [((), None), ((THOUGHT,), "unavailable:failover_unsafe:tool_loop_thinking")]
-)
+@pytest.mark.parametrize(("thought", "why"), [((), None), ((THOUGHT,), "history:untranslatable:messages.1.content.0")])
 async def test_in_a_tool_loop_a_failover_is_made_only_where_it_is_safe(
     shop: Shop, events: Events, thought: tuple[Any, ...], why: str | None
 ) -> None:

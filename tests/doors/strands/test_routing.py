@@ -92,14 +92,16 @@ async def test_where_nothing_is_routed_nothing_is_carried(double: BedrockDouble)
     made = StrandsRouting({CAPABLE: bedrock(double, CAPABLE)}, policy=alone, catalog=CATALOG)
     blank: list[Any] = [{"role": "user", "content": [{"text": "hello"}, {"text": ""}]}]
     call = made.read(blank, None, None, {})
-    carried = made.carried(call, CAPABLE)
-    assert carried.history is not None
-    assert carried.history.messages is blank
-    both = routing(double).carried(call, CAPABLE)
-    assert both.edits == ("drop_blank_text:messages.0.content.1",)
+    routed = await made.route(call)
+    assert made.histories.sent(call, routed).messages is blank
+    both = routing(double)
+    call = both.read(blank, None, None, {})
+    assert both.histories.sent(call, await both.route(call)).messages == [
+        {"role": "user", "content": [{"text": "hello"}]}
+    ]
 
 
-def test_cache_points_that_would_be_priced_and_not_placed_are_refused(double: BedrockDouble) -> None:
+def test_a_candidate_that_places_cache_points_of_its_own_cannot_be_managed(double: BedrockDouble) -> None:
     managed = msgspec.structs.replace(POLICY, markers="manage", horizon="session")
-    with pytest.raises(ValueError, match="managed cache points"):
-        routing(double, managed)
+    with pytest.raises(ValueError, match=f"{CHEAP} places cache points of its own"):
+        routing(double, managed, cache_config=CacheConfig())

@@ -1,6 +1,5 @@
 """Conversations that change their model at the Strands door, over the double of Bedrock."""
 
-import logging
 from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
@@ -176,17 +175,22 @@ WORD = {"document": {"format": "docx", "name": "notes", "source": {"bytes": b"PK
 VIDEO = {"video": {"format": "mp4", "source": {"bytes": b"x"}}}
 
 
-async def test_a_candidate_that_cannot_be_sent_the_history_gives_way_before_it_is_called(
-    double: BedrockDouble, events: Events, caplog: pytest.LogCaptureFixture
+async def test_a_candidate_that_cannot_be_sent_the_history_is_not_eligible(
+    double: BedrockDouble, events: Events
 ) -> None:
-    with caplog.at_level(logging.WARNING):
-        await drain(with_openai(double, events), [user({"text": "read this"}, WORD)])
+    await drain(with_openai(double, events), [user({"text": "read this"}, WORD)])
     assert served(double) == [CAPABLE]
-    assert events.reasons == ["cheapest_clears_bar", "failover"]
+    assert events.reasons == ["verdict_not_needed"]
     refused = events.decisions[-1].decision.estimate(GPT)
-    assert refused.ineligible == ("failed:untranslatable:messages.0.content.1",)
+    assert refused.ineligible == ("history:untranslatable:messages.0.content.1",)
     assert [call.model for call in events.calls] == [CAPABLE]
-    assert "refusal=<untranslatable:messages.0.content.1> | cannot be sent the conversation" in caplog.text
+
+
+async def test_what_is_changed_for_a_candidate_stands_in_the_decision(double: BedrockDouble, events: Events) -> None:
+    await drain(routed(double, events), written_by_openai())
+    decision = events.decisions[-1].decision
+    assert decision.edits == ("history:drop_unsigned_reasoning", "history:merge_messages", "history:tool_id")
+    assert decision.estimate(CAPABLE).edits == decision.edits
 
 
 async def test_where_no_candidate_can_be_sent_it_each_says_why(double: BedrockDouble, events: Events) -> None:

@@ -63,7 +63,6 @@ class Attempts:
         self._rules = routing.router.calls
         self._call = call
         self._ends_s = began_s + self._rules.deadline_s
-        self._unavailable: Sequence[Unavailable] = ()
         self._failures = 0
         self._waited_s = 0.0
 
@@ -72,27 +71,9 @@ class Attempts:
         """The Strands model of the next call."""
         return self._routing.models[self.routed.model.id]
 
-    def carried(self) -> Conversation:
-        """The history as the next call's model takes it; a model that cannot be sent it gives way to the next one.
-
-        Raises:
-            RefusedError: There is none; it names what stood against each candidate.
-        """
-        while True:
-            carried = self._routing.carried(self._call, self.routed.model.id)
-            if carried.history is not None:
-                return carried.history
-            logger.warning(
-                "model=<%s>, refusal=<%s> | cannot be sent the conversation, trying the next candidate",
-                self.routed.model.id,
-                carried.refusal,
-            )
-            self.routed = self._router.failover(
-                self.routed,
-                str(carried.refusal),
-                conversation=self._call.conversation,
-                unavailable=self._unavailable,
-            )
+    def history(self) -> Conversation:
+        """The history of the next call as its model takes it."""
+        return self._routing.histories.sent(self._call, self.routed)
 
     def messages(self, history: Conversation) -> Any:
         """The messages of the next call."""
@@ -124,7 +105,7 @@ class Attempts:
             raise self._failed(failure, open_call, BROKE_OFF) from error
         if partial and open_call.has_content:
             self._ends_s = time.monotonic() + self._rules.deadline_s
-        unavailable = self._unavailable = self._unsuited(failure, partial=partial)
+        unavailable = self._unsuited(failure, partial=partial)
         request = self._resumed() if partial else None
         router, conversation = self._router, self._call.conversation
         same = not any(one.model == self.routed.model.id for one in unavailable)

@@ -10,6 +10,7 @@ from strands.models import Model
 
 from turnout.core.request import HardStay, Request
 from turnout.messages.conversation import Conversation
+from turnout.messages.portability import Carried
 from turnout.messages.prefix import PrefixHasher
 from turnout.messages.request import has_bound_state, in_tool_loop, request_of
 
@@ -30,6 +31,7 @@ class Call:
     Attributes:
         messages: As given by Strands.
         written_by: The catalog id of the model that gave the newest answer in them, once that is known.
+        carried: The history as candidates take it, by catalog id, as far as it was asked for (`Histories`).
 
     Args:
         messages: As given by Strands.
@@ -50,6 +52,7 @@ class Call:
     ) -> None:
         self.messages = messages
         self.written_by: str | None = None
+        self.carried: dict[str, Carried] = {}
         self.system = _system_blocks(system_prompt, kwargs.get("system_prompt_content"))
         self.conversation = _conversation(messages, tool_specs, self.system, kwargs, sent_by)
         self.tool_loop = in_tool_loop(self.conversation)

@@ -15,7 +15,7 @@ from turnout.doors.strands.conversation import Call
 from turnout.doors.strands.meter import metered, metered_structured
 from turnout.doors.strands.routing import StrandsRouting
 from turnout.doors.strands.watch import Watch
-from turnout.router import OpenCall
+from turnout.router import Routed
 from turnout.trace.events import Records
 from turnout.upstream.errors import BROKE_OFF, CallFailedError, error_name
 from turnout.upstream.strands_usage import cached_tokens_of
@@ -97,13 +97,13 @@ class MeteredModel(Model):
             Exception: The model's own error, where it failed before that.
         """
         call = self._routing.read(messages, tool_specs, system_prompt, kwargs)
-        opened = await self._begin(call)
-        history = self._routing.carried(call, self.model_id).history
-        if history is not None:
-            # What the model cannot be sent is left for it to refuse: Strands has chosen, and asks for the next itself.
-            messages = history.messages
-            if history.system is not call.system:
-                kwargs = {**kwargs, "system_prompt_content": list(history.system)}
+        routed = await self._decided(call)
+        opened = self._routing.begin_call(routed, self.wrapped)
+        # What the model cannot be sent is left for it to refuse: Strands has chosen, and asks for the next itself.
+        history = self._routing.histories.sent(call, routed)
+        messages = history.messages
+        if history.system is not call.system:
+            kwargs = {**kwargs, "system_prompt_content": list(history.system)}
         events = self.wrapped.stream(messages, tool_specs, system_prompt, **kwargs)
         stream = metered(events, opened, cached_tokens_of(self.wrapped), Watch(cancel_signal=call.cancel_signal))
         try:
@@ -128,24 +128,23 @@ class MeteredModel(Model):
     ) -> AsyncGenerator[dict[str, T | Any], None]:
         """As the wrapped model; `ModelRouter` does not route these calls, so they are recorded as pinned."""
         call = self._routing.read(prompt, None, system_prompt, {**kwargs, "structured_output_model": output_model})
-        opened = await self._begin(call)
+        opened = self._routing.begin_call(await self._decided(call), self.wrapped)
         events = self.wrapped.structured_output(output_model, prompt, system_prompt, **kwargs)
         stream = metered_structured(events, opened, cached_tokens_of(self.wrapped), Watch())
         async with aclosing(stream):
             async for event in stream:
                 yield event
 
-    async def _begin(self, call: Call) -> OpenCall:
-        """The record of a call that Strands decided to make on this model.
+    async def _decided(self, call: Call) -> Routed:
+        """The decision behind a call that Strands decided to make on this model.
 
         A call that the strategy was asked about has its decision. For any other that this model serves, the decision is
         made again with what Strands settled: it is a stay, or a pin where the strategy was not asked.
         """
         turn = self._routing.turns.find(call)
         if turn is not None and turn.routed is not None and turn.routed is not turn.called:
-            return self._routing.begin_call(turn.routed, self.wrapped)
+            return turn.routed
         call.overrides = {**call.overrides, "pin": self.model_id}
         if turn is not None and turn.model == self.model_id and call.tool_loop:
             del call.overrides["pin"]
-        routed = await self._routing.route(call, turn or self._routing.turns.begin(call))
-        return self._routing.begin_call(routed, self.wrapped)
+        return await self._routing.route(call, turn or self._routing.turns.begin(call))

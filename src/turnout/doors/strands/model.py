@@ -6,8 +6,8 @@ candidate; one that breaks off later is continued where a candidate can, and els
 so: no text is ever repeated (docs/failures.md). Keywords that Strands adds to `Model.stream` are passed on.
 
 A candidate is sent the conversation as it takes it (`turnout.messages.portability.carry`): what other models left in it
-is carried over, and the agent's own messages stay as they are. A candidate that cannot be sent some block of it gives
-way to the next one, as a failed one does, under the name of what stood against it.
+is carried over, and the agent's own messages stay as they are. A candidate that cannot be sent some block of it is not
+eligible, under the name of what stands against it.
 
 Known limitations: the candidates' own ``max_tokens`` limits are those of the model with the largest; candidates that
 keep the conversation on the server (`Model.stateful`) are refused; where a candidate places cache points by its own
@@ -108,7 +108,7 @@ class RoutedModel(Model):
         call = self.routing.read(messages, tool_specs, system_prompt, kwargs)
         attempts = Attempts(self.routing, call, await self.routing.route(call), began_s)
         while not call.is_cancelled:
-            history = attempts.carried()
+            history = attempts.history()
             model, routed = attempts.model, attempts.routed
             sent_system, sent_kwargs = self.routing.with_plan(call, routed, system_prompt, kwargs, history)
             sent_specs, sent_kwargs = _structured_for(model, tool_specs, sent_kwargs)
@@ -137,9 +137,9 @@ class RoutedModel(Model):
         began_s = time.monotonic()
         seen = {**kwargs, "structured_output_model": output_model}
         call = self.routing.read(prompt, None, system_prompt, seen)
-        attempts = Attempts(self.routing, call, await self.routing.route(call), began_s)
+        attempts = Attempts(self.routing, call, await self.routing.route(call, places=False), began_s)
         while True:
-            sent = attempts.messages(attempts.carried())
+            sent = attempts.messages(attempts.history())
             model = attempts.model
             open_call = self.routing.begin_call(attempts.routed, model)
             try:

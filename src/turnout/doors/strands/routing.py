@@ -18,10 +18,11 @@ from turnout.core.policy import Policy
 from turnout.core.request import Request
 from turnout.doors.strands.clients import prepare, region_of, streams
 from turnout.doors.strands.conversation import Call, adds_cache_points, sampling_parameters
+from turnout.doors.strands.histories import Histories
 from turnout.doors.strands.telemetry import name_served_model
 from turnout.doors.strands.turns import Turns
 from turnout.messages.conversation import Conversation
-from turnout.messages.portability import Carried, carry, safe_to_switch
+from turnout.messages.portability import safe_to_switch
 from turnout.messages.prefix import PrefixHasher
 from turnout.messages.request import request_of
 from turnout.router import OpenCall, Routed, Router, Turn
@@ -92,9 +93,9 @@ class StrandsRouting:
         wanted = {candidate.model for candidate in policy.candidates}
         if wanted != set(models):
             raise ValueError(f"the policy's candidates are {sorted(wanted)}, but models are given for {sorted(models)}")
-        if policy.markers == "manage":
-            raise ValueError("this door does not place managed cache points yet: use markers 'fill' or 'user'")
         for model_id, model in models.items():
+            if policy.markers == "manage" and adds_cache_points(model):
+                raise ValueError(f"{model_id} places cache points of its own: markers 'manage' needs it built without")
             if model.stateful:
                 raise ValueError(f"{model_id} keeps conversations on its server and cannot be routed")
         self.models = dict(models)
@@ -120,7 +121,8 @@ class StrandsRouting:
         self.most_capable = self.models[ranked[-1].model]
         self._hasher = PrefixHasher(hash_key)
         self.turns = Turns(self.router, self._hasher, leave_thinking=leave_thinking)
-        self._without_fill = msgspec.structs.replace(policy, markers="user")
+        self._untouched = msgspec.structs.replace(policy, markers="user")
+        self.histories = Histories(self.router.catalog, markers=policy.markers, leave_thinking=leave_thinking)
         self._sent_by = self._cache_point_model()
         self._check_parameters(catalog)
 
@@ -128,17 +130,21 @@ class StrandsRouting:
         """Read the arguments of a call once."""
         return Call(messages, tool_specs, system_prompt, kwargs, sent_by=self._sent_by)
 
-    async def route(self, call: Call, turn: Turn | None = None) -> Routed:
+    async def route(self, call: Call, turn: Turn | None = None, *, places: bool = True) -> Routed:
         """Decide which candidate serves a call, in the turn that it belongs to or the one given.
+
+        ``places`` says whether cache points may be placed in the system of this call.
 
         Raises:
             RefusedError: No candidate may serve it.
         """
         turn = turn or self.turns.of(call)
         call.written_by = self.turns.writer(turn)
-        request = call.request(self._hasher, turn.session_id, self.turns.stay(call, turn), self.most_capable)
-        # Strands lets a door add cache points to the system alone: without a system nothing is filled in.
-        policy = self.router.policy if call.system else self._without_fill
+        stay = self.turns.stay(call, turn)
+        request = call.request(self._hasher, turn.session_id, stay, self.most_capable)
+        request = msgspec.structs.replace(request, history=self.histories.fits(call, stay))
+        # Strands lets a door add cache points to system and messages, not to tools: without a system none is placed.
+        policy = self.router.policy if places and call.system else self._untouched
         return await self.router.route(call.conversation, request, turn, policy=policy)
 
     def begin_call(self, routed: Routed, model: Model) -> OpenCall:
@@ -153,29 +159,6 @@ class StrandsRouting:
         )
         name_served_model(routed, call)
         return call
-
-    def carried(self, call: Call, model_id: str) -> Carried:
-        """The history of a call as a candidate takes it; where nothing has to change, the very objects of the call.
-
-        It is looked through on every call, as messages of any earlier model may stand in it. What the model that
-        gave the newest answer cannot be sent is left for that model to refuse, and so it is where nothing is routed.
-        """
-        history = Conversation(messages=call.messages, system=call.system)
-        if len(self.models) == 1:
-            return Carried(history=history)
-        catalog = self.router.catalog
-        source = catalog[call.written_by] if call.written_by is not None and call.written_by in catalog else None
-        carried = carry(history, source, catalog[model_id])
-        if carried.history is None and call.written_by == model_id:
-            return Carried(history=history)
-        if carried.edits:
-            logger.debug(
-                "from_model=<%s>, to_model=<%s>, edits=<%s> | history changed for the model",
-                call.written_by,
-                model_id,
-                ", ".join(carried.edits),
-            )
-        return carried
 
     def with_plan(
         self,

@@ -26,7 +26,7 @@ class Section(NamedTuple):
     lines: tuple[str, ...]
 
 
-_ORIGIN = {"user": "as the request brought them", "fill": "placed because the request had none"}
+_ORIGIN = {"user": "as the request brought them", "fill": "placed because the request had none", "manage": "as planned"}
 _STAY = {"tool_loop": "the turn is in its tool loop", "bound_state": "the history holds state that only it accepts"}
 
 
