@@ -197,7 +197,10 @@ def test_the_ledger_lies_in_the_users_data_directory() -> None:
         ("[policy]\nsimple_share = 1", "policy.simple_share: must be below 1"),
         ("[policy]\nsimple_share = 0", "policy.simple_share: must be above 0"),
         ("[policy]\nmarkers = 'none'", "policy.markers: must be 'user', 'fill' or 'manage'"),
-        ("[policy]\nmarkers = 'manage'", "policy: markers 'manage' weighs writes"),
+        (
+            "[policy]\nmarkers = 'manage'",
+            "policy: markers 'manage' weighs writes against calls ahead: it needs horizon 'session'",
+        ),
         ("[policy]\nfill_ttl = '2h'", "policy.fill_ttl: must be '5m' or '1h'"),
         ("[policy]\nhorizon = 'week'", "policy.horizon: must be 'call' or 'session'"),
         ("[policy]\nadapt = 'perhaps'", "policy.adapt: must be true or false"),
