@@ -62,6 +62,7 @@ class Router:
         chance: Draws the waits before retries; give one with a seed to have them repeat.
 
     Attributes:
+        records: See above.
         breakers: See above; `turnout.upstream.breaker.Breakers.states` shows them.
 
     Raises:
@@ -100,7 +101,7 @@ class Router:
         self.breakers = breakers or Breakers(self.calls.breaker)
         self.chance = chance or random.Random()
         self._may_move = may_move
-        self._records = records
+        self.records = records
         self._scopes = dict(scopes or {})
         self._timeout_s = classifier_timeout_s
         self._clock = clock
@@ -239,13 +240,13 @@ class Router:
     @property
     def spans(self) -> Spans | None:
         """What derives spans from the events: found among the records, else what was set up for the process."""
-        return spans_of(self._records) or active_spans()
+        return spans_of(self.records) or active_spans()
 
     def record(self, event: CallEvent | DecisionEvent) -> None:
         """Hand an event to the records, and to tracing."""
-        if self._records is not None:
-            self._records.record(event)
-        if spans_of(self._records) is None and (spans := active_spans()) is not None:
+        if self.records is not None:
+            self.records.record(event)
+        if spans_of(self.records) is None and (spans := active_spans()) is not None:
             spans.record(event)
 
     def scope_of(self, model_id: str) -> CacheScope:

@@ -105,8 +105,8 @@ def listen_to(model: object, log: TurnLog, *, simulated: bool = False) -> bool:
     router = _router_of(model)
     if router is None:
         return False
-    if not isinstance(router._records, TurnLog):
-        router._records = log if router._records is None else TurnLog(router._records)
+    if not isinstance(router.records, TurnLog):
+        router.records = log if router.records is None else TurnLog(router.records)
     router.simulated = router.simulated or simulated
     return True
 
