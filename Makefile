@@ -10,6 +10,9 @@ PHOENIX :=
 ENVIRONMENT := $(SYSTEM_PYTHON) -S -m scripts.environment
 IN := $(ENVIRONMENT) $(if $(PYTHON),--python $(PYTHON))
 
+# All tests run in as many processes as there are processors; a choice of them, or on one processor, in one (-n 0: one).
+SPREAD := -n auto --dist loadfile --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format bench docs lab site e2e-phoenix e2e-aws release lock clean
 
@@ -22,7 +25,7 @@ demo: ## the reference agent with and without routing, priced (simulated models;
 	@$(IN) demo python -m examples.customer_support.demo $(ARGS)
 
 test: ## every test, with the skips held against tests/allowed_skips.toml (ARGS="tests/core -k price")
-	@$(IN) test python -m pytest $(ARGS)
+	@$(IN) test python -m pytest $(SPREAD) $(ARGS)
 
 lint: ## formatting, style, types, the rooms' import rules, stray hosts and paths
 	@$(IN) lint ruff format --check --quiet . || { echo "make format mends this"; exit 1; }

@@ -1,4 +1,4 @@
-"""What holds for every test: the gate for skips, a home of its own, no network beyond this machine.
+"""What holds for every test: the gate for skips, a home of its own, no network beyond this machine, how many processes.
 
 Tests use real clients over real sockets. Three things of the outside must not reach them: credentials and settings of
 whoever runs them, files in their home, and the network. All three are shut once, before any test is imported.
@@ -6,6 +6,7 @@ whoever runs them, files in their home, and the network. All three are shut once
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.skip_gate import SkipGate
+from tests import skip_gate
 
 pytest_plugins = ["pytester"]
 
@@ -36,7 +37,8 @@ _FOREIGN = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy
 _LOOPBACK = ("127.", "::1", "localhost", "::ffff:127.")
 
 # Property tests draw the same examples on every run, so that a failure is one of the code and not of the draw; and no
-# deadline, so that other work on the machine fails no test. HYPOTHESIS_PROFILE=explore draws new and more examples.
+# deadline, so that other work on the machine fails no test. HYPOTHESIS_PROFILE=explore draws new and more examples;
+# .ci/run takes `brief` for all Pythons but the default one: what the examples find does not hang on the version.
 settings.register_profile(
     "house",
     derandomize=True,
@@ -45,8 +47,13 @@ settings.register_profile(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
+settings.register_profile("brief", settings.get_profile("house"), max_examples=20)
 settings.register_profile("explore", settings.get_profile("house"), derandomize=False, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
+
+
+_MOST_PROCESSES = 4
+"""More would wait for each other: a test that starts servers uses two processors by itself."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -55,7 +62,26 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(home.cleanup)
     _shut_environment(Path(home.name))
     sys.addaudithook(_refuse_network)
-    config.pluginmanager.register(SkipGate(config, Path(__file__).with_name("allowed_skips.toml")), "skip-gate")
+    _read_aws_data_once()
+    skip_gate.install(config, Path(__file__).with_name("allowed_skips.toml"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what importing all tests has brought: it stays, and is slow to go through."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """How many processes ``-n auto`` is: one a processor for the whole suite, this one for less or on one processor.
+
+    A process imports every test before its first, which takes longer than most choices of tests.
+    """
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    chosen = config.args_source is not pytest.Config.ArgsSource.TESTPATHS or config.getoption("keyword")
+    return 0 if chosen or processors == 1 else min(processors, _MOST_PROCESSES)
 
 
 def _shut_environment(home: Path) -> None:
@@ -69,6 +95,13 @@ def _shut_environment(home: Path) -> None:
     # boto3 would look for credentials at an address that only a cloud machine has, and wait for it.
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
     os.environ["NO_COLOR"] = "1"
+
+
+def _read_aws_data_once() -> None:
+    """Let boto3 read each of its data files once, and not once a session, which is half the time of many tests."""
+    from tests.aws_data import OnceReader  # botocore looks for the home when it is imported
+
+    OnceReader.install()
 
 
 def _refuse_network(event: str, arguments: tuple[object, ...]) -> None:

@@ -39,6 +39,15 @@ def read_allowed(path: Path) -> dict[str, str]:
     return allowed
 
 
+def install(config: pytest.Config, path: Path) -> None:
+    """Hold the skips of a run against the list at ``path``: in the process that hears of every test, and only there.
+
+    Where pytest-xdist runs the tests in processes of its own, that is the one that started them.
+    """
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(SkipGate(config, path), "skip-gate")
+
+
 def covers(entry: str, test_id: str) -> bool:
     """Whether an entry means that test: the very id, or a file, class or function that the test is part of."""
     return test_id == entry or test_id.startswith((f"{entry}::", f"{entry}["))
@@ -59,6 +68,11 @@ class SkipGate:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note which tests there are."""
         self._collected = [item.nodeid for item in session.items]
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        """Note which tests there are, where other processes collect and run them."""
+        self._collected = ids
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note a skipped test, or one that failed as expected."""

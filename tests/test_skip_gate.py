@@ -39,12 +39,14 @@ def suite(pytester: pytest.Pytester) -> pytest.Pytester:
     """A small suite with a skip and an expected failure, under the gate; the list is the test's to write."""
     pytester.makeini("[pytest]\ntestpaths = tests\nasyncio_default_fixture_loop_scope = function\n")
     pytester.makeconftest(
-        """
+        f"""
+        import sys
         from pathlib import Path
-        from tests.skip_gate import SkipGate
+        sys.path.append({str(Path(__file__).parent)!r})  # the suite's own folder of tests hides ours
+        import skip_gate
 
         def pytest_configure(config):
-            config.pluginmanager.register(SkipGate(config, Path(__file__).with_name("allowed.toml")))
+            skip_gate.install(config, Path(__file__).with_name("allowed.toml"))
         """
     )
     pytester.makepyfile(**{"tests/test_it": SUITE})
@@ -95,6 +97,27 @@ def test_an_entry_without_a_test_fails_the_whole_suite_only(suite: pytest.Pytest
     result.stdout.fnmatch_lines(["FAILED listed, but no such test: tests/test_it.py::test_gone"])
     assert suite.runpytest("tests/test_it.py").ret == pytest.ExitCode.OK
     assert suite.runpytest("-k", "maybe").ret == pytest.ExitCode.OK
+
+
+@pytest.mark.once
+def test_it_holds_where_other_processes_run_the_tests(suite: pytest.Pytester) -> None:
+    allow(suite, BOTH)
+    result = suite.runpytest_subprocess("-n", "2")
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["skipped: tests/test_it.py::test_maybe[[]2[]] (no big machine)"])
+    assert "passed" in result.outlines[-1]
+    allow(suite, '[[skip]]\ntest = "tests/test_it.py::test_gone"\nreason = "was there once"')
+    suite.makepyfile(**{"tests/test_other": 'import pytest\npytest.importorskip("no_such_module_anywhere")'})
+    result = suite.runpytest_subprocess("-n", "2")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(
+        [
+            "FAILED skipped, but not listed: tests/test_it.py::test_expected_failure (not yet)",
+            "FAILED skipped, but not listed: tests/test_it.py::test_maybe[[]2[]] (no big machine)",
+            "FAILED skipped, but not listed: tests/test_other.py *no_such_module_anywhere*",
+            "FAILED listed, but no such test: tests/test_it.py::test_gone",
+        ]
+    )
 
 
 @pytest.mark.parametrize(

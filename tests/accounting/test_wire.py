@@ -246,6 +246,7 @@ class Plan:
         self.left_after = draw(st.sampled_from([None, None, None, 1, 3]), label="left after")
 
 
+@pytest.mark.once
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.data())
 def test_any_sequence_of_calls_is_billed_as_the_provider_reported_it(wire: Wire, data: st.DataObject) -> None:

@@ -16,7 +16,15 @@ def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("path", PAGES, ids=name)
+# What a page says does not hang on the version of Python; the first page that is read is tried on all of them.
+ON_EVERY_PYTHON = {"README.md"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=() if name(path) in ON_EVERY_PYTHON else pytest.mark.once) for path in PAGES],
+    ids=name,
+)
 def test_every_example_of_the_page_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     wanted = [block for block in blocks(path) if block.language in ("python", "console")]

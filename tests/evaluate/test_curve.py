@@ -227,6 +227,7 @@ class TestHoldOut:
         for one, other in zip(_figures(once), _figures(often), strict=True):
             assert (one.value, one.low, one.high) == pytest.approx((other.value, other.low, other.high), abs=1e-9)
 
+    @pytest.mark.once
     def test_an_interval_covers_the_truth_about_as_often_as_it_says(self) -> None:
         # 200 sets of 60 prompts; the cheap model is right on half of them, whatever the router says
         import numpy as np

@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -76,11 +77,12 @@ def _python() -> Finding:
 
 def _extras() -> list[Finding]:
     findings = []
+    distributions = importlib.metadata.packages_distributions()  # reads what is installed, all of it: once
     for extra, (module, purpose) in EXTRAS.items():
         if not _importable(module):
             findings.append(Finding(f"extra {extra}", "missing", f"for {purpose}: pip install 'turnout[{extra}]'"))
         else:
-            findings.append(Finding(f"extra {extra}", "ok", f"{purpose}, {_distribution(module)}"))
+            findings.append(Finding(f"extra {extra}", "ok", f"{purpose}, {_distribution(module, distributions)}"))
     return findings
 
 
@@ -91,9 +93,9 @@ def _importable(module: str) -> bool:
         return False
 
 
-def _distribution(module: str) -> str:
+def _distribution(module: str, distributions: Mapping[str, list[str]]) -> str:
     """Name and version of the package that a module came with; its name alone where its metadata is missing."""
-    package = importlib.metadata.packages_distributions().get(module, [module])[0]
+    package = distributions.get(module, [module])[0]
     try:
         return f"{package} {importlib.metadata.version(package)}"
     except importlib.metadata.PackageNotFoundError:

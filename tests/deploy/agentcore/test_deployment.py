@@ -20,6 +20,8 @@ from turnout.deploy.agentcore.look import look
 from turnout.deploy.agentcore.state import StateFile
 from turnout.deploy.agentcore.wanted import Wanted
 
+pytestmark = pytest.mark.once
+
 RUNTIME_STATES = "bedrock-agentcore-control::agent_runtime"
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 

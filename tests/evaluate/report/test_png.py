@@ -11,6 +11,8 @@ from turnout.evaluate.report.charts import charts_of
 from turnout.evaluate.report.data import Report
 from turnout.evaluate.report.png import draw
 
+pytestmark = pytest.mark.once
+
 
 def colours(path: Path) -> int:
     from PIL import Image

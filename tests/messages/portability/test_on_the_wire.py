@@ -22,6 +22,8 @@ from turnout.testing.bedrock.rules import check_conversation, check_prompt
 from turnout.testing.bedrock.shapes import check_request, service_model
 from turnout.testing.conformance import Case, load_cases
 
+pytestmark = pytest.mark.once
+
 CASES = load_cases()
 SPEC: Any = {
     "name": "get_price",

@@ -6,6 +6,7 @@ import time
 import httpx
 import pytest
 from langfuse import Langfuse, propagate_attributes
+from opentelemetry.sdk.trace import TracerProvider
 
 from tests.testing.langfuse.sending import TRACE, send, span
 from turnout.testing.langfuse import PROJECT, LangfuseDouble, dropped, rate_limited, server_error, stall, unauthorized
@@ -15,7 +16,11 @@ V2 = "/api/public/v2/observations"
 
 def test_the_real_sdk_writes_and_reads(double: LangfuseDouble, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANGFUSE_TIMEOUT", "5")
-    client = Langfuse(public_key=double.public_key, secret_key=double.secret_key, base_url=double.url)
+    # Its provider would become the process's, and send the spans of later tests to a double that is gone.
+    provider = TracerProvider(shutdown_on_exit=False)
+    client = Langfuse(
+        public_key=double.public_key, secret_key=double.secret_key, base_url=double.url, tracer_provider=provider
+    )
     with (
         propagate_attributes(session_id="s1", tags=["routing"], trace_name="agent", version="4"),
         client.start_as_current_observation(name="route", as_type="span"),
@@ -34,6 +39,7 @@ def test_the_real_sdk_writes_and_reads(double: LangfuseDouble, monkeypatch: pyte
     client.flush()
     found = client.api.observations.get_many(trace_id=trace_id, fields="basic,usage,model,metadata,trace_context").data
     client.shutdown()
+    provider.shutdown()
     by_name = {one.name: one for one in found}
     call = by_name["call"]
     assert (call.type, call.model, call.trace_name, call.tags) == ("GENERATION", "bedrock/small", "agent", ["routing"])

@@ -34,7 +34,8 @@ def raw(double: LangfuseDouble, text: bytes) -> bytes:
 
 
 def test_a_length_that_is_no_number(double: LangfuseDouble) -> None:
-    assert b"411" in raw(double, b"POST /api/public/scores HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n")
+    answer = raw(double, b"POST /api/public/scores HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 411 ")
 
 
 def test_a_client_that_goes_away_is_no_error(double: LangfuseDouble, caplog: pytest.LogCaptureFixture) -> None:

@@ -37,6 +37,8 @@ from turnout.trace.spans.recorder import SpanRecorder
 from turnout.trace.store.ledger import Ledger
 from turnout.trace.store.recorder import Recorder
 
+pytestmark = pytest.mark.once
+
 DOORS = 4
 TASKS = 10
 REQUESTS = 25

@@ -81,6 +81,7 @@ def _ids(path: Path) -> set[str]:
     return {event.event_id for event in events}
 
 
+@pytest.mark.once
 def test_a_killed_process_loses_only_the_last_moments_and_damages_nothing(tmp_path: Path) -> None:
     path, moments = tmp_path / "ledger.db", random.Random(11)
     lost_ms: list[int] = []

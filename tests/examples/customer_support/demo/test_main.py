@@ -83,6 +83,7 @@ def test_the_chart_is_a_picture(shown: dict[str, Any]) -> None:
     assert len(data) > 10_000
 
 
+@pytest.mark.once
 def test_people_get_tables_with_the_label(tmp_path: Path) -> None:
     places = ["--ledger", str(tmp_path / "ledger.sqlite3"), "--chart", str(tmp_path / "chart.png")]
     out = demo("--pair", "4.5", "--test-prompts-only", *places).stdout
