@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import msgspec
 
-from turnout.config.settings_schema import PATHS, PolicyTable, SettingsTable
+from turnout.config.settings_schema import PATHS, BoundTable, PolicyTable, SettingsTable
 from turnout.core.policy import Budget, Policy
+from turnout.core.spend_bound import SpendBound
 
 
 def test_every_key_of_the_policy_can_be_set_and_has_the_cores_default() -> None:
     core = {field.name: field for field in msgspec.structs.fields(Policy)}
     ours = PolicyTable.model_fields
-    assert set(ours) == set(core) | {"cheap", "capable"}
+    assert set(ours) == set(core) | {"cheap", "capable", "bound"}
     for name in set(core) - {"candidates"}:
         assert ours[name].default == core[name].default, name
 
@@ -18,6 +19,11 @@ def test_a_spent_budget_is_handled_as_in_the_core() -> None:
     table = PolicyTable.model_validate({"budget": {"usd": "1"}})
     assert table.budget is not None
     assert table.budget.when_spent == Budget(limit_pico=1).when_spent
+
+
+def test_the_bound_has_the_keys_of_the_core_with_an_amount_in_usd() -> None:
+    core = {field.name for field in msgspec.structs.fields(SpendBound)}
+    assert set(BoundTable.model_fields) == core - {"kappa_pico"} | {"kappa_usd"}
 
 
 def test_paths_are_keys_that_there_are() -> None:

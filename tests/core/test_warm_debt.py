@@ -130,6 +130,30 @@ class TestExplicit:
         assert (shadow.cost_pico, fact.cost_pico) == (3_000 * 300_000 + 1_000 * 3_750_000, 4_000 * 3_750_000)
         assert fact.cost_pico - shadow.cost_pico == debt_pico(path, debt_prices(MODEL)) == 3_000 * 3_450_000
 
+    def test_the_policys_points_inside_what_the_shadow_reads_are_left_out(self) -> None:
+        # There they would write nothing in the shadow, but in fact, which has read less: it would be ahead.
+        path = served((), plan(2), NOW, in_fact=False)
+        plans = plans_for(plan(0, 1, 3), PROMPT, EXPLICIT, path, NOW + 1)
+        assert [marker.segment for marker in plans.shadow.markers] == [2, 3]
+        assert [marker.segment for marker in plans.fact.markers] == [2, 3]
+
+    def test_only_so_many_points_stay_behind_it(self) -> None:
+        path = served((), plan(0), NOW, in_fact=False)
+        plans = plans_for(plan(1, 2, 3), PROMPT, EXPLICIT, path, NOW + 1, most_behind=1)
+        assert [marker.segment for marker in plans.shadow.markers] == [0, 3]
+        cold = plans_for(plan(3, 1, 2), PROMPT, EXPLICIT, (), NOW, most_behind=2)
+        assert [marker.segment for marker in cold.fact.markers] == [2, 3]
+
+    def test_a_root_stays_a_root_when_a_shorter_one_comes(self) -> None:
+        path = served((), plan(1, 3), NOW, in_fact=False)
+        short = Prompt(PROMPT.offsets[:1], PROMPT.prefix_hashes[:1])
+        call = Call(short, plans_for(plan(0), short, EXPLICIT, (), NOW + 1), EXPLICIT, NOW + 1)
+        path = (*recharged((), step((), call, PRICE, "shadow").path, call), *path)
+        path = served(path, plan(1, 3), NOW + 2, in_fact=False)
+        # d hangs on b, and b is charged as a whole: the call that brings d back marks b, and not a.
+        assert owed(path) == {"a": 1_000, "b": 2_000, "d": 2_000}
+        assert [one.root for one in path] == ["", "", "b"]
+
     def test_what_is_far_back_in_fact_gets_a_point_of_its_own(self) -> None:
         rules = msgspec.structs.replace(EXPLICIT, lookback_blocks=2)
         held = (
@@ -204,6 +228,36 @@ class TestExplicit:
         assert nothing_ahead((ahead,), NOW + 6)
         longer = Held(prefix_hash="a", tokens=1_000, shadow_ms=NOW + 5, fact_ms=NOW + 5, fact_ttl="1h")
         assert not nothing_ahead((longer,), NOW)
+
+
+class TestEveryBlock:
+    """Explicit caches as traces of prefix blocks tell them: every block up to the last point is held."""
+
+    def served(self, path: Path, wanted: CachePlan, now_ms: int, *, in_fact: bool) -> Path:
+        plans = plans_for(wanted, PROMPT, EXPLICIT, path, now_ms, every_block=True)
+        call = Call(PROMPT, plans, EXPLICIT, now_ms, every_block=True)
+        after = step(path, call, PRICE, "shadow").path
+        if in_fact:
+            after = step(after, call, PRICE, "fact").path
+        return recharged(path, after, call)
+
+    def test_a_prefix_is_charged_for_what_it_adds(self) -> None:
+        path = self.served((), plan(2), NOW, in_fact=False)
+        assert owed(path) == {"a": 1_000, "b": 1_000, "c": 1_000}
+
+    def test_one_call_brings_all_of_it_back(self) -> None:
+        path = self.served((), plan(2), NOW, in_fact=False)
+        path = self.served(path, plan(3), NOW + 1, in_fact=True)
+        assert owed(path) == {"a": 0, "b": 0, "c": 0, "d": 0}
+
+    def test_blocks_come_back_for_the_ttl_that_they_had(self) -> None:
+        head = CachePlan((Marker(1, "1h"), Marker(3, "5m")), "fill")
+        path = self.served((), head, NOW, in_fact=False)
+        assert [one.ttl for one in path] == ["1h", "1h", "5m", "5m"]
+        plans = plans_for(plan(), PROMPT, EXPLICIT, path, NOW + 1, every_block=True)
+        assert plans.fact.markers == ()
+        path = self.served(path, plan(3), NOW + 1, in_fact=True)
+        assert [(one.fact_ttl, one.owed_tokens) for one in path] == [("1h", 0), ("1h", 0), ("5m", 0), ("5m", 0)]
 
 
 class TestImplicit:

@@ -43,10 +43,14 @@ class Block(NamedTuple):
 
 
 class Provider:
-    """The prompt cache of one model, as its provider's pages tell it."""
+    """The prompt cache of one model, as its provider's pages tell it.
 
-    def __init__(self, rules: CacheRules) -> None:
+    ``every_block``: it holds every block of what was written, as traces of prefix blocks tell it.
+    """
+
+    def __init__(self, rules: CacheRules, *, every_block: bool = False) -> None:
         self.rules = rules
+        self.every_block = every_block
         self.warm: dict[str, tuple[int, Ttl]] = {}
 
     def call(self, blocks: list[Block], plan: CachePlan, output: int, now_ms: int) -> Usage:
@@ -81,8 +85,10 @@ class Provider:
             end = blocks[segment].end
             if end >= floor and end > read:
                 written[ttl] += end - start
+                for block in blocks if self.every_block else (blocks[segment],):
+                    if start < block.end <= end and block.end >= floor:
+                        self.warm[block.key] = (now_ms + _LASTS[ttl], ttl)
                 start = end
-                self.warm[blocks[segment].key] = (now_ms + _LASTS[ttl], ttl)
         return Usage(
             input_tokens=total - start,
             cache_read_tokens=read,
@@ -146,13 +152,13 @@ def price(draw: random.Random, *, capable: bool) -> Price:
     return Price(tuple(tiers))
 
 
-def rules(draw: random.Random, *, explicit_only: bool) -> CacheRules:
+def rules(draw: random.Random, *, explicit_only: bool, every_block: bool) -> CacheRules:
     """A cache."""
     if not explicit_only and draw.random() < 0.25:
         return CacheRules(mode="implicit", floor_tokens=draw.choice([0, 300]), step_tokens=draw.choice([1, 128]))
     return CacheRules(
         floor_tokens=draw.choice([0, 0, 300, 1_000]),
-        lookback_blocks=draw.choice([1, 2, 3, 5, 20]),
+        lookback_blocks=10**6 if every_block else draw.choice([1, 2, 3, 5, 20]),
         ttls=draw.choice([("5m",), ("5m", "1h")]),
     )
 
@@ -165,12 +171,24 @@ class World:
         markers: Who places cache points.
         grows_only: With markers ``user``: whether conversations never branch and always mark their head and their end.
         max_prefixes: The memory of the keeper.
+        every_block: Whether explicit caches hold every block of what was written.
+        interleaves: Whether other turns come between the calls of one.
     """
 
-    def __init__(self, seed: int, markers: Markers, *, grows_only: bool = False, max_prefixes: int = 50_000) -> None:
+    def __init__(
+        self,
+        seed: int,
+        markers: Markers,
+        *,
+        grows_only: bool = False,
+        max_prefixes: int = 50_000,
+        every_block: bool = False,
+        interleaves: bool = False,
+    ) -> None:
         draw = self.draw = random.Random(seed)
         priced = draw.choice([price, thin_price, thin_price])
         self.markers: Markers = markers
+        self.interleaves = interleaves
         self.grows_only = grows_only
         models = [
             Model(
@@ -179,7 +197,7 @@ class World:
                 model_id=model_id,
                 name=model_id,
                 price=priced(draw, capable=model_id == CAPABLE),
-                cache=rules(draw, explicit_only=markers == "user"),
+                cache=rules(draw, explicit_only=markers == "user", every_block=every_block),
                 context_window=10_000_000,
                 max_output_tokens=draw.choice([50, 400]),
             )
@@ -197,13 +215,17 @@ class World:
             kappa_pico=draw.choice([0, int(10 ** draw.uniform(8, 10.6))]),
             call_limit=draw.choice([1, 2, 4]),
             growth_limit_tokens=1_000,
+            output_limit_tokens=draw.choice([20, 1_000]),
         )
         self.max_prefixes = max_prefixes
         self.running: list[tuple[str, Usage, int]] = []
+        self.served = CAPABLE
+        self.verdict: Verdict | None = None
+        self.max_output_tokens: int | None = None
         self.overlaps = draw.choice([0.0, 0.5])
-        self.keeper = BoundKeeper(self.bound, max_prefixes=max_prefixes)
-        self.fact = {model.id: Provider(model.cache) for model in models}
-        self.alone = Provider(self.catalog[CAPABLE].cache)
+        self.keeper = BoundKeeper(self.bound, max_prefixes=max_prefixes, every_block=every_block)
+        self.fact = {model.id: Provider(model.cache, every_block=every_block) for model in models}
+        self.alone = Provider(self.catalog[CAPABLE].cache, every_block=every_block)
         self.now_ms = 1_700_000_000_000
         self.classify_pico = draw.choice([0, 0, 10**6, 10**8])
         self.paid_pico = 0
@@ -331,6 +353,10 @@ class World:
                 if grown[-1].end - blocks[-1].end > self.bound.growth_limit_tokens:
                     break
                 blocks = grown
+                if self.interleaves and draw.random() < 0.5:
+                    mine, self.interleaves = (self.served, self.verdict, self.max_output_tokens), False
+                    self._turn()
+                    (self.served, self.verdict, self.max_output_tokens), self.interleaves = mine, True
             if self.grows_only:
                 place = next(i for i, known in enumerate(self.grown) if blocks[: len(known)] == known)
                 self.grown[place] = blocks
@@ -395,7 +421,7 @@ class World:
     def _most_output(self, given: DecisionInput, model_id: str) -> int:
         own = self.catalog[model_id].max_output_tokens
         assert own is not None
-        return min(own, given.request.max_output_tokens or own)
+        return min(own, given.request.max_output_tokens or own, self.bound.output_limit_tokens)
 
     def _serve(self, decision: Decision, turn_id: str, blocks: list[Block], output: int, last: bool) -> None:
         model_id = decision.model

@@ -219,7 +219,14 @@ def _affordable(given: DecisionInput, estimates: Sequence[Estimate]) -> list[Est
         ratio = given.statistics.of(model.id).tokenizer_ratio or model.tokenizer_ratio
         tokens = request.prompt_for(ratio).tokens
         growth = round(view.growth_limit_tokens * ratio)
-        worst = worst_turn_pico(model, tokens, request.max_output_tokens, calls=calls, growth_tokens=growth)
+        worst = worst_turn_pico(
+            model,
+            tokens,
+            request.max_output_tokens,
+            calls=calls,
+            growth_tokens=growth,
+            output_limit_tokens=view.output_limit_tokens,
+        )
         if may_leave(view, model, worst, worst_try_pico(model, tokens), to_classify=given.verdict is None):
             affordable.append(estimate)
     return affordable

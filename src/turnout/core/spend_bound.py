@@ -40,6 +40,8 @@ class SpendBound(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         call_limit: The most calls of a turn with tools; a turn without tools is one call.
         growth_limit_tokens: By how much the prompt grows at most from a call of a turn to the next, in reference
             tokens.
+        output_limit_tokens: The longest answer that is reckoned with where neither the request nor the model allows
+            less, in the answering model's own tokens.
 
     Raises:
         ValueError: A figure is out of range.
@@ -49,11 +51,13 @@ class SpendBound(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     kappa_pico: int = 0
     call_limit: int = 8
     growth_limit_tokens: int = 4_000
+    output_limit_tokens: int = 8_000
 
     def __post_init__(self) -> None:
         if not 0 <= self.epsilon < math.inf:
             raise ValueError(f"epsilon must be a share of 0 or more, got {self.epsilon}")
-        for name, least in (("kappa_pico", 0), ("call_limit", 1), ("growth_limit_tokens", 0)):
+        leasts = {"kappa_pico": 0, "call_limit": 1, "growth_limit_tokens": 0, "output_limit_tokens": 0}
+        for name, least in leasts.items():
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be {least} or more, got {getattr(self, name)}")
 
@@ -75,6 +79,7 @@ class BoundView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             debt that it leaves, less what the reference is sure to spend on the turn. None: it must not be left.
         call_limit: The most calls that the turn may have.
         growth_limit_tokens: By how much the prompt grows at most from call to call, in reference tokens.
+        output_limit_tokens: The longest answer that is reckoned with.
     """
 
     reference: str
@@ -85,6 +90,7 @@ class BoundView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     leave_pico: int | None = 0
     call_limit: int = 1
     growth_limit_tokens: int = 0
+    output_limit_tokens: int | None = None
 
 
 def may_leave(view: BoundView, model: Model, worst_pico: int, worst_try_pico: int, *, to_classify: bool) -> bool:
@@ -107,7 +113,13 @@ def may_leave(view: BoundView, model: Model, worst_pico: int, worst_try_pico: in
 
 
 def worst_turn_pico(
-    model: Model, prompt_tokens: int, max_output_tokens: int | None, *, calls: int, growth_tokens: int
+    model: Model,
+    prompt_tokens: int,
+    max_output_tokens: int | None,
+    *,
+    calls: int,
+    growth_tokens: int,
+    output_limit_tokens: int | None = None,
 ) -> int:
     """What a turn costs on a model at most, in pico-USD: nothing is warm, all is charged at its dearest, all is output.
 
@@ -117,12 +129,13 @@ def worst_turn_pico(
         max_output_tokens: The caller's limit on output; none: the model's own, else what its context window leaves.
         calls: The most calls of the turn.
         growth_tokens: By how much the prompt grows at most from call to call, in the model's own tokens.
+        output_limit_tokens: The longest answer that is reckoned with; none: no other limit.
     """
     total = 0
     for number in range(calls):
         prompt = prompt_tokens + number * growth_tokens
-        limits = [limit for limit in (max_output_tokens, model.max_output_tokens) if limit is not None]
-        output = min(limits, default=max(0, model.context_window - prompt))
+        limits = (max_output_tokens, model.max_output_tokens, output_limit_tokens)
+        output = min([limit for limit in limits if limit is not None], default=max(0, model.context_window - prompt))
         tiers = _tiers_up_to(model, prompt)
         total += max(prompt * _dearest_input(tier) + output * tier.output_pico for tier in tiers)
     return total

@@ -5,8 +5,8 @@ call. The *fact* serves those that were really given to the model. A prefix that
 long, in fact is *owed*: reading it later costs the shadow a read and fact a write. The debt is the sum over owed
 prefixes of (dearest write − read) x the tokens that are charged for it. Two rules say how many those are.
 
-- Where the cache has an entry at every block (implicit), a call on a prefix brings back all that is inside it. A
-  prefix is charged for what it adds to the nearest one inside it.
+- Where the cache has an entry at every block (implicit; traces of prefix blocks), a call on a prefix brings back all
+  that is inside it. A prefix is charged for what it adds to the nearest one inside it.
 - Where entries stand at cache points (explicit), a call brings back only what it marks. An owed prefix is a *root*,
   charged from the longest prefix inside it that fact holds for at least as long, or it hangs on a root inside it that
   lives at least as long, and is charged from there. A call that reads a hanging prefix marks its root too.
@@ -104,12 +104,16 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One call: the prompt in the model's own tokens, its cache points on both sides, the cache, and when it is."""
+    """One call: the prompt in the model's own tokens, its cache points on both sides, the cache, and when it is.
+
+    ``every_block``: an explicit cache holds every block up to the last point, as traces of prefix blocks tell it.
+    """
 
     prompt: Prompt
     plans: Plans
     rules: CacheRules
     now_ms: int
+    every_block: bool = False
 
 
 def debt_prices(model: Model) -> dict[Ttl, int]:
@@ -155,13 +159,32 @@ def state_of(path: Path, side: Side) -> CacheState:
     return CacheState(tuple(entries))
 
 
-def plans_for(plan: CachePlan, prompt: Prompt, rules: CacheRules, path: Path, now_ms: int) -> Plans:
+def plans_for(
+    plan: CachePlan,
+    prompt: Prompt,
+    rules: CacheRules,
+    path: Path,
+    now_ms: int,
+    *,
+    every_block: bool = False,
+    most_behind: int = NEEDED_MARKERS,
+) -> Plans:
     """The cache points of a call, given those that the policy would set in the shadow.
 
     In fact they are: where fact's reading ends; the root that the prefix hangs on; what the shadow reads; and the
     policy's points behind that, the last ones where there is no room for all. The policy's points inside what the
     shadow reads would write nothing there, so they are left out; and no point asks for a longer TTL than the prefix
-    before it has, since a request's TTLs must not rise.
+    before it has, since a request's TTLs must not rise. Where every block is held, the last one of a longer TTL takes
+    the place of the root.
+
+    Args:
+        plan: The policy's points.
+        prompt: The prompt.
+        rules: The cache.
+        path: What is held of the prompt's prefixes.
+        now_ms: Milliseconds since the epoch.
+        every_block: Whether an explicit cache holds every block up to the last point.
+        most_behind: How many points there may be behind what the shadow reads; the last ones stay.
     """
     if rules.mode != "explicit":
         return Plans(plan, plan)
@@ -173,6 +196,7 @@ def plans_for(plan: CachePlan, prompt: Prompt, rules: CacheRules, path: Path, no
     held = {one.prefix_hash: one for one in path}
     read = _deepest(prompt, rules, held, now_ms, "shadow", plan)
     if read < 0:
+        plan = CachePlan(tuple(sorted(plan.markers, key=lambda marker: marker.segment)[-most_behind:]), plan.origin)
         return Plans(plan, plan)
     end = held[prompt.prefix_hashes[read]]
     behind = [
@@ -182,7 +206,11 @@ def plans_for(plan: CachePlan, prompt: Prompt, rules: CacheRules, path: Path, no
     ]
     warm = _deepest(prompt, rules, held, now_ms, "fact", None, before=read)
     marks = [Marker(read, end.ttl)]
-    root = held.get(end.root) if end.root else None
+    if every_block:
+        longer = [one for one in path if one.shadow_ms > now_ms and one.tokens < end.tokens]
+        root = next((one for one in reversed(longer) if _LENGTH[one.ttl] > _LENGTH[end.ttl]), None)
+    else:
+        root = held.get(end.root) if end.root else None
     if warm < read and root is not None:
         place = prompt.prefix_hashes.index(root.prefix_hash)
         if place > warm:
@@ -190,7 +218,7 @@ def plans_for(plan: CachePlan, prompt: Prompt, rules: CacheRules, path: Path, no
     if 0 <= warm < read and marks[0].segment - warm >= rules.lookback_blocks:
         own = held[prompt.prefix_hashes[warm]].fact_ttl
         marks.insert(0, Marker(warm, own if _LENGTH[own] >= _LENGTH[marks[0].ttl] else marks[0].ttl))
-    behind = behind[-(rules.max_markers - len(marks)) :]
+    behind = behind[-min(most_behind, rules.max_markers - len(marks)) :]
     return Plans(
         CachePlan((Marker(read, end.ttl), *behind), plan.origin),
         CachePlan((*marks, *behind), plan.origin),
@@ -201,6 +229,8 @@ def step(path: Path, call: Call, price: Price, side: Side) -> Step:
     """A call on one of the caches; what is owed is not reckoned anew (`recharged`)."""
     prompt, rules, now_ms = call.prompt, call.rules, call.now_ms
     plan = call.plans.shadow if side == "shadow" else call.plans.fact
+    if call.every_block:
+        plan = _at_every_block(plan, rules)
     state = state_of(path, side)
     warm = warm_prefixes(prompt, plan, rules, state, now_ms)
     spans = write_spans(prompt, plan, rules)
@@ -242,7 +272,7 @@ def recharged(before: Path, after: Path, call: Call) -> Path:
         call: The call.
     """
     known = {one.prefix_hash: one for one in before}
-    given_marks = not call.plans.ours
+    given_marks = not call.plans.ours and not call.every_block
     marked = {call.prompt.prefix_hashes[marker.segment] for marker in call.plans.shadow.markers}
     done: list[Held] = []
     for one in after:
@@ -254,12 +284,12 @@ def recharged(before: Path, after: Path, call: Call) -> Path:
             charged = one
         else:
             was_root = last is not None and last.shadow_ms > call.now_ms and last.owed_tokens > 0 and not last.root
-            charged = _charged(one, () if given_marks else done, call.rules, may_hang=not was_root)
+            charged = _charged(one, () if given_marks else done, call, may_hang=not was_root)
         done.append(charged)
     return tuple(done)
 
 
-def _charged(one: Held, inside: Sequence[Held], rules: CacheRules, *, may_hang: bool) -> Held:
+def _charged(one: Held, inside: Sequence[Held], call: Call, *, may_hang: bool) -> Held:
     """What is owed of a prefix that is warm in the shadow alone, given those inside it."""
     for other in reversed(inside):
         outlives_in_fact = other.fact_ms >= one.shadow_ms and _LENGTH[other.fact_ttl] >= _LENGTH[one.ttl]
@@ -268,7 +298,7 @@ def _charged(one: Held, inside: Sequence[Held], rules: CacheRules, *, may_hang: 
         outlives = other.shadow_ms >= one.shadow_ms and _LENGTH[other.ttl] >= _LENGTH[one.ttl]
         if not outlives:
             continue
-        if rules.mode == "implicit":
+        if call.every_block or call.rules.mode == "implicit":
             return _from(one, other, base=other.prefix_hash)
         if may_hang and other.owed_tokens and not other.root:
             return _from(one, other, root=other.prefix_hash)
@@ -309,6 +339,16 @@ def _deepest(
         if plan is None or any(0 <= marker.segment - index < rules.lookback_blocks for marker in plan.markers):
             return index
     return -1
+
+
+def _at_every_block(plan: CachePlan, rules: CacheRules) -> CachePlan:
+    """A point at each block up to the last one of the plan, for the TTL that the block is written for."""
+    if rules.mode != "explicit":
+        return plan
+    points: list[Marker] = []
+    for marker in sorted(plan.markers, key=lambda marker: marker.segment):
+        points += [Marker(index, marker.ttl) for index in range(len(points), marker.segment + 1)]
+    return CachePlan(tuple(points), plan.origin)
 
 
 def _in_steps(tokens: int, rules: CacheRules) -> int:
