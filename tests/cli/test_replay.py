@@ -10,7 +10,7 @@ from tests.trace.decided import called, decided
 from turnout.config.pairs import PAIR_4
 from turnout.trace.store.ledger import Ledger
 
-FEW = ("--policy", "capable", "--policy", "manage", "--no-bound", "--limit", "60")
+FEW = ("--policy", "capable", "--policy", "manage", "--no-lower-bound", "--limit", "60")
 
 
 @pytest.fixture
@@ -27,6 +27,19 @@ def test_a_trace_becomes_tables(turnout: Run) -> None:
     assert out.count("simulated provider cache: mooncake_sample.jsonl.xz") == 3
     assert "Claude Haiku 5.5 / Claude Sonnet 5.5" in out
     assert "- blocks of 512 tokens" in out
+
+
+def test_spending_is_bound_unless_told_otherwise(turnout: Run) -> None:
+    def bounds(*options: str) -> list[dict[str, float] | None]:
+        code, out, _ = turnout("replay", str(MOONCAKE), *FEW, "--pair", ",".join(PAIR_4), "--json", *options)
+        assert code == 0
+        found = json.loads(out)[0]["outcomes"][1]["bound"]
+        return [found and found["bound"]]
+
+    assert [(one["epsilon"], one["kappa_pico"]) for one in bounds() if one] == [(0.05, 5 * 10**12)]
+    assert [(one["epsilon"], one["kappa_pico"]) for one in bounds("--bound", "0.1:2.5") if one] == [(0.1, 25 * 10**11)]
+    assert bounds("--no-bound") == bounds("--convention", "reference") == [None]
+    assert "bound held" in turnout("replay", str(MOONCAKE), *FEW)[1]
 
 
 def test_json_has_every_comparison(turnout: Run) -> None:
@@ -134,6 +147,10 @@ def test_a_difference_is_named_and_ends_with_one(turnout: Run, ledger: Path) -> 
         ([str(MOONCAKE), "--convention", "strickt"], "nearest known one is 'strict'"),
         ([str(MOONCAKE), "--ttl", "6m"], "unknown TTL '6m'"),
         ([str(MOONCAKE), "--share", "2"], "share must be between 0 and 1"),
+        ([str(MOONCAKE), "--bound", "a"], "--bound: must be EPSILON or EPSILON:KAPPA_USD, such as 0.05:5, got 'a'"),
+        ([str(MOONCAKE), "--bound", "-1:2"], "got '-1:2'"),
+        ([str(MOONCAKE), "--bound", "0.1", "--no-bound"], "either --bound or --no-bound, not both"),
+        ([str(MOONCAKE), "--bound", "0.1", "--convention", "reference"], "in the convention 'strict' alone"),
         ([str(MOONCAKE), "--lost", "2"], "lost must be between 0 and 1"),
         ([str(MOONCAKE), "--verdicts", "recorded"], "holds no verdicts"),
         ([str(MOONCAKE), "--verdicts", "length"], "no text that a classifier could read"),

@@ -12,6 +12,8 @@ from turnout.config import PAIR_4, ConfigError, load_catalog, load_settings
 from turnout.config.settings import default_ledger
 from turnout.core.catalog import UnknownModelError
 from turnout.core.policy import Budget, Candidate, Policy
+from turnout.core.spend_bound import SpendBound
+from turnout.evaluate.replay.bounded import DEFAULT_BOUND
 
 Write = Callable[[str], Path]
 HAIKU = "bedrock/global.anthropic.claude-haiku-4-5-20251001-v1:0"
@@ -114,6 +116,23 @@ def test_cheap_and_capable_are_short_for_two_candidates(write: Write) -> None:
     assert settings.classifier.model == "bedrock/global.anthropic.claude-haiku-5-5"
 
 
+def test_spending_is_bound_where_the_settings_say_so(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().bound is None
+    # An empty table is the bound that replays are held to.
+    assert load_settings(write("[policy.bound]")).bound == DEFAULT_BOUND
+    path = write(
+        "[policy.bound]\nepsilon = 0\nkappa_usd = '0.25'\ncall_limit = 3\n"
+        "growth_limit_tokens = 7\noutput_limit_tokens = 9"
+    )
+    assert load_settings(path).bound == SpendBound(
+        epsilon=0.0, kappa_pico=25 * 10**10, call_limit=3, growth_limit_tokens=7, output_limit_tokens=9
+    )
+    monkeypatch.setenv("TURNOUT_POLICY__BOUND__EPSILON", "0.5")
+    bound = load_settings(path).bound
+    assert bound is not None
+    assert (bound.epsilon, bound.call_limit) == (0.5, 3)
+
+
 def test_variables_win_over_the_file_key_by_key(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write('ledger = "a"\n[policy]\nsimple_bar = 0.1\nquality_bar = 0.2\n[policy.budget]\nusd = 1')
     monkeypatch.setenv("TURNOUT_LEDGER", "~/b.sqlite3")
@@ -180,6 +199,16 @@ def test_the_ledger_lies_in_the_users_data_directory() -> None:
         ("[polcy]", "unknown key 'polcy'; the nearest known one is 'policy'"),
         ("[policy]\ncheep = 'x'", "policy: unknown key 'cheep'; the nearest known one is 'cheap'"),
         ("[classifier]\ntimeout = 3", "classifier: unknown key 'timeout'; the nearest known one is 'timeout_seconds'"),
+        ("[policy.bound]\nkappa = 3", "policy.bound: unknown key 'kappa'; the nearest known one is 'kappa_usd'"),
+        ("[policy.bound]\nepsilon = -0.1", "policy.bound.epsilon: must be at least 0"),
+        ("[policy.bound]\nepsilon = inf", "policy.bound.epsilon: must be a finite number"),
+        ("[policy.bound]\nkappa_usd = -1", "policy.bound.kappa_usd: must be at least 0"),
+        ("[policy.bound]\ncall_limit = 0", "policy.bound.call_limit: must be at least 1"),
+        ("[policy.bound]\ncall_limit = true", "policy.bound.call_limit: must be a number, not true or false"),
+        (
+            "[policy.bound]\nkappa_usd = '0.0000000000001'",
+            "policy.bound.kappa_usd: amounts finer than 1e-12 USD cannot be kept exactly: 1E-13",
+        ),
         ("[policy.budget]\nused = 3", "policy.budget: unknown key 'used'; the nearest known one is 'usd'"),
         (
             "[[policy.candidates]]\nmodel = 'global.haiku-4.5'\nrnk = 1",
@@ -377,6 +406,7 @@ _KEYS = [
     "classifier",
     "ledger",
     "policy.budget",
+    "policy.bound",
     "policy.candidates",
     "classifier.doubt",
     "zzz",

@@ -3,15 +3,16 @@ from __future__ import annotations
 import msgspec
 
 from turnout.config import load_settings
-from turnout.config.settings_schema import PATHS, BreakerTable, CallsTable, PolicyTable, SettingsTable
+from turnout.config.settings_schema import PATHS, BoundTable, BreakerTable, CallsTable, PolicyTable, SettingsTable
 from turnout.core.calls import BreakerRules, CallRules
 from turnout.core.policy import Budget, Policy
+from turnout.core.spend_bound import SpendBound
 
 
 def test_every_key_of_the_policy_can_be_set_and_has_the_cores_default() -> None:
     core = {field.name: field for field in msgspec.structs.fields(Policy)}
     ours = PolicyTable.model_fields
-    assert set(ours) == set(core) | {"cheap", "capable"}
+    assert set(ours) == set(core) | {"cheap", "capable", "bound"}
     for name in set(core) - {"candidates"}:
         assert ours[name].default == core[name].default, name
 
@@ -28,6 +29,11 @@ def test_every_rule_of_calls_can_be_set_and_has_the_cores_default() -> None:
         ours = {name: field.default for name, field in table.model_fields.items() if name != "breaker"}
         assert {name.replace("_seconds", "_s"): default for name, default in ours.items()} == core
     assert load_settings().calls == CallRules()
+
+
+def test_the_bound_has_the_keys_of_the_core_with_an_amount_in_usd() -> None:
+    core = {field.name for field in msgspec.structs.fields(SpendBound)}
+    assert set(BoundTable.model_fields) == core - {"kappa_pico"} | {"kappa_usd"}
 
 
 def test_paths_are_keys_that_there_are() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from turnout.core.cache import NO_PLAN, CacheEntry, CachePlan, CacheRules, CacheState, Marker, Ttl
 from turnout.core.catalog import Capabilities, Catalog, Model, UnknownModelError
-from turnout.core.decide import cache_plan, decide, needs_verdict
+from turnout.core.decide import cache_plan, decide, needs_verdict, reference_of
 from turnout.core.decision import (
     BREAKER_OPEN,
     FAILOVER_UNSAFE,
@@ -22,6 +22,7 @@ from turnout.core.decision import (
 from turnout.core.policy import Budget, Candidate, Policy, Reason
 from turnout.core.price import flat_price
 from turnout.core.request import HardStay, Needs, Request, Segment
+from turnout.core.spend_bound import BoundView
 from turnout.core.statistics import ModelStatistics, Statistics
 from turnout.core.verdict import Failure, FailureKind, Verdict
 
@@ -577,6 +578,72 @@ class TestUnavailable:
         assert decision.estimate("small").ineligible == ("context_window:1000>10",)
 
 
+class TestSpendBound:
+    # On the cheap model a turn of 1,000 tokens costs at most 0.008 USD: all written for an hour, nothing for output.
+    WORST_PICO = 8_000_000_000
+
+    def view(self, **parts: Any) -> BoundView:
+        return BoundView(**{"reference": "capable", "slack_pico": self.WORST_PICO, "leave_pico": 0, **parts})
+
+    def test_a_candidate_whose_worst_turn_fits_may_be_chosen(self) -> None:
+        decision = decided(*PAIR, verdict=SIMPLE, bound=self.view())
+        assert outline(decision) == ("cheap", Reason.CHEAPEST_CLEARS_BAR, "capable")
+
+    def test_one_whose_worst_turn_does_not_fit_may_not(self) -> None:
+        decision = decided(*PAIR, verdict=SIMPLE, bound=self.view(slack_pico=self.WORST_PICO - 1))
+        assert outline(decision) == ("capable", Reason.SPEND_BOUND, "cheap")
+
+    def test_what_leaving_leaves_behind_counts_too(self) -> None:
+        assert decided(*PAIR, verdict=SIMPLE, bound=self.view(leave_pico=1)).reason == Reason.SPEND_BOUND
+        view = self.view(leave_pico=-5, slack_pico=self.WORST_PICO - 5)
+        # The debt may fall, but a try that fails before its first content must fit by itself.
+        assert decided(*PAIR, verdict=SIMPLE, bound=view).reason == Reason.SPEND_BOUND
+
+    def test_no_classifier_is_asked_where_its_price_does_not_fit(self) -> None:
+        view = self.view(classify_pico=1)
+        assert not needs_verdict(given_of(*PAIR, bound=view))
+        assert needs_verdict(given_of(*PAIR, bound=self.view(classify_pico=1, slack_pico=self.WORST_PICO + 1)))
+        assert decided(*PAIR, verdict=SIMPLE, bound=view).model == "cheap"
+
+    def test_the_calls_of_a_turn_with_tools_are_counted_at_their_limit(self) -> None:
+        # 8,000 pico-USD a token: prompts of 1,000, 1,100 and 1,200 tokens.
+        request = {"needs": Needs(tools=True)}
+        for slack, model_id in ((26_400_000_000, "cheap"), (26_399_999_999, "capable")):
+            view = self.view(call_limit=3, growth_limit_tokens=100, slack_pico=slack)
+            assert decided(*PAIR, verdict=SIMPLE, request=request, bound=view).model == model_id
+
+    def test_the_cheapest_that_fits_is_the_next_choice(self) -> None:
+        # Expected are 300 tokens of output, but its context window would let it write 99,000.
+        talkative = msgspec.structs.replace(CHEAP, price=flat_price("1", "1"))
+        decision = decided(talkative, MIDDLE, CAPABLE, verdict=SIMPLE, bound=self.view())
+        assert outline(decision) == ("middle", Reason.SPEND_BOUND, "cheap")
+
+    def test_a_spent_budget_serves_the_cheapest_that_fits(self) -> None:
+        policy = {"budget": Budget(limit_pico=1, when_spent="cheapest")}
+        spent = SessionView(spent_pico=1)
+        assert decided(*PAIR, session=spent, policy=policy, bound=self.view()).model == "cheap"
+        decision = decided(*PAIR, session=spent, policy=policy, bound=self.view(leave_pico=None))
+        assert outline(decision) == ("capable", Reason.BUDGET_CHEAPEST, "cheap")
+
+    def test_where_the_reference_failed_the_bound_holds_nobody(self) -> None:
+        decision = decided(*PAIR, failed=failed("capable"), bound=self.view(leave_pico=None))
+        assert outline(decision) == ("cheap", Reason.FAILOVER, None)
+
+    def test_the_reference_is_priced_with_the_plan_that_it_would_get(self) -> None:
+        plan = CachePlan((Marker(0),), "fill")
+        cached = msgspec.structs.replace(CAPABLE, cache=CacheRules())
+        decision = decided(CHEAP, cached, bound=self.view(plan=plan, leave_pico=None))
+        assert decision.cache_plan == plan
+        assert decision.estimate("capable").priced_pico == 4_000_000_000
+
+    def test_the_reference_is_the_most_capable_that_is_eligible(self) -> None:
+        assert reference_of(given_of(*TRIO)) == CAPABLE
+        assert reference_of(given_of(*TRIO, failed=failed("capable"))) == CAPABLE
+        small = model("capable", "3", context_window=10)
+        assert reference_of(given_of(CHEAP, MIDDLE, small)) == MIDDLE
+        assert reference_of(given_of(small)) is None
+
+
 def test_every_reason_is_reached_by_a_test_of_its_step() -> None:
     small = model("small", "9", context_window=10)
     spent = SessionView(spent_pico=1)
@@ -594,6 +661,7 @@ def test_every_reason_is_reached_by_a_test_of_its_step() -> None:
             decided(*PAIR, verdict=Verdict(classifier="c", failure=Failure(k)))
             for k in ("timeout", "error", "unparsed")
         ),
+        decided(*PAIR, bound=BoundView(reference="capable", leave_pico=None)),
         decided(*PAIR, failed=failed("cheap")),
         decided(small),
         decided(*PAIR, request={"pin": "lost"}),

@@ -66,6 +66,7 @@ def test_reasons_are_a_closed_list() -> None:
         "classifier_timeout",
         "classifier_error",
         "classifier_unparsed",
+        "spend_bound",
         "failover",
         "no_eligible_candidate",
         "pin_ineligible",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast, get_args
 
@@ -26,6 +27,7 @@ from turnout.cli.progress import progress
 from turnout.config.pairs import PAIR_4, PAIR_5_5, Pair
 from turnout.core.cache import TTL_MS, Ttl
 from turnout.core.catalog import Catalog, unknown
+from turnout.core.spend_bound import SpendBound
 from turnout.evaluate.replay.compared import POLICIES, policies_for
 from turnout.evaluate.replay.errors import TraceError
 from turnout.trace.store import selection
@@ -90,7 +92,18 @@ def run(
         typer.Option(help="A TTL that may be asked for, may be repeated. Default: as the models offer."),
     ] = None,
     lost: Annotated[float, typer.Option(help="The chance that a call finds nothing warm although it should.")] = 0.0,
-    bound: Annotated[bool, typer.Option(help="Compute what no policy can fall below; traces of blocks only.")] = True,
+    bound: Annotated[
+        str | None,
+        typer.Option(
+            metavar="EPSILON[:KAPPA_USD]",
+            help="Turnout's own policies spend at most (1 + EPSILON) times what the most capable model alone would and "
+            "KAPPA_USD once. Default: 0.05:5, with the convention strict.",
+        ),
+    ] = None,
+    no_bound: Annotated[bool, typer.Option("--no-bound", help="Do not bound what they spend.")] = False,
+    lower_bound: Annotated[
+        bool, typer.Option(help="Compute what no policy can fall below; traces of blocks only.")
+    ] = True,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Only so many requests, the first; of tau-bench: conversations.")
     ] = None,
@@ -121,14 +134,15 @@ def run(
         wanted = [_pair(text, settings, catalog) for text in pair or []] or [PAIR_4, PAIR_5_5]
         loaded, arrivals = _load(trace, format, run, limit)
         held = [_conditions(catalog, one, loaded, convention=convention, ttls=ttl, lost=lost) for one in wanted]
+        spend = _bound(bound, off=no_bound or (bound is None and convention != "strict"))
         if grid is not None:
-            _grid(loaded, held, wanted, grid, seeds=seeds, step=step, jobs=jobs, json=json)
+            _grid(loaded, held, wanted, grid, bound=spend, seeds=seeds, step=step, jobs=jobs, json=json)
             return
         judged = _verdicts(
             loaded, verdicts, settings, catalog, share=share, correlation=correlation, accuracies=accuracy, seed=seed
         )
         names = _names(policy, loaded)
-        _compare(loaded, arrivals, judged, held, names, bound=bound, png=png, json=json)
+        _compare(loaded, arrivals, judged, held, names, bound=spend, lower=lower_bound, png=png, json=json)
     except TraceError as error:
         raise UserError(str(error)) from error
 
@@ -208,6 +222,26 @@ def _conditions(
         raise UserError(str(error)) from error
 
 
+def _bound(text: str | None, *, off: bool) -> SpendBound | None:
+    from turnout.core.cost import usd_to_pico
+    from turnout.evaluate.replay.bounded import DEFAULT_BOUND
+
+    if off:
+        if text is not None:
+            raise UserError("either --bound or --no-bound, not both")
+        return None
+    if text is None:
+        return DEFAULT_BOUND
+    epsilon, _, kappa = text.partition(":")
+    try:
+        parts: dict[str, float | int] = {"epsilon": float(epsilon)}
+        if kappa:
+            parts["kappa_pico"] = usd_to_pico(Decimal(kappa))
+        return msgspec.convert({**msgspec.structs.asdict(DEFAULT_BOUND), **parts}, SpendBound)
+    except (ValueError, ArithmeticError) as error:
+        raise UserError(f"--bound: must be EPSILON or EPSILON:KAPPA_USD, such as 0.05:5, got {text!r}") from error
+
+
 def _names(wanted: Sequence[str] | None, trace: Trace) -> list[str]:
     for name in wanted or ():
         if name not in POLICIES:
@@ -263,13 +297,14 @@ def _compare(
     held: Sequence[Conditions],
     names: Sequence[str],
     *,
-    bound: bool,
+    bound: SpendBound | None,
+    lower: bool,
     png: Path | None,
     json: bool,
 ) -> None:
     from turnout.evaluate.replay.comparison import compare, to_json
     from turnout.evaluate.replay.plot import draw
-    from turnout.evaluate.replay.tables import comparison_table, legend, sensitivity_table
+    from turnout.evaluate.replay.tables import bound_table, comparison_table, legend, sensitivity_table
 
     # A recorded request has cache points of its own.
     own = any(one.marker for request in trace.requests for one in request.segments)
@@ -282,7 +317,8 @@ def _compare(
                 conditions,
                 names,
                 marking="recorded" if own else "ends",
-                bound=bound and trace.grain == "blocks",
+                bound=bound,
+                lower=lower and trace.grain == "blocks",
                 advance=advance,
             )
             for conditions in held
@@ -300,6 +336,9 @@ def _compare(
     out = console()
     for one in comparisons:
         out.print(comparison_table(one))
+        kept = bound_table(one)
+        if kept is not None:
+            out.print(kept)
     if len(comparisons) > 1:
         out.print(sensitivity_table(comparisons))
     out.print(legend(comparisons[0]))
@@ -311,6 +350,7 @@ def _grid(
     pairs: Sequence[Pair],
     path: Path,
     *,
+    bound: SpendBound | None,
     seeds: int,
     step: float,
     jobs: int,
@@ -325,7 +365,7 @@ def _grid(
     shares = [round(index / steps, 6) for index in range(steps + 1)]
     wanted = spots(pairs, shares, CORRELATIONS, seeds)
     with progress("runs of the grid", len(wanted)) as advance:
-        made = cells(run_grid(trace, held, wanted, path, jobs=jobs, advance=advance))
+        made = cells(run_grid(trace, held, wanted, path, bound=bound, jobs=jobs, advance=advance))
     if json:
         print_json([{**msgspec.structs.asdict(cell), "passes": cell.passes} for cell in made])
     else:

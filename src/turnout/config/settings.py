@@ -24,6 +24,7 @@ from turnout.config.settings_problems import check_variables, one_line, origin
 from turnout.config.settings_schema import (
     PATHS,
     PREFIX,
+    BoundTable,
     CallsTable,
     ClassifierKind,
     ClassifierTable,
@@ -35,6 +36,7 @@ from turnout.core.calls import BreakerRules, CallRules
 from turnout.core.catalog import Catalog, UnknownModelError, unknown
 from turnout.core.cost import usd_to_pico
 from turnout.core.policy import Budget, Candidate, Policy
+from turnout.core.spend_bound import SpendBound
 
 FILE_VARIABLE = "TURNOUT_CONFIG"
 """The variable that names the file of settings."""
@@ -63,6 +65,7 @@ class Settings:
 
     Attributes:
         rules: The policy; `policy` gives it for a catalog.
+        bound: How much may be spent beyond what the most capable model alone would; none: spending is not bound.
         classifier: Which classifier routes, and how.
         calls: How long and how often a request is tried, and when a model counts as out of service.
         ledger: The SQLite file of events.
@@ -79,6 +82,7 @@ class Settings:
     classifier: ClassifierSettings
     ledger: Path
     calls: CallRules = field(default_factory=CallRules)
+    bound: SpendBound | None = None
     overrides: Path | None = None
     default_profile: str | None = None
     region: str | None = None
@@ -165,6 +169,7 @@ class _Loader:
         rules = self._policy(names, table.policy)
         return Settings(
             rules=rules,
+            bound=self._bound(table.policy.bound),
             classifier=self._classifier(names, table.classifier, rules),
             calls=_calls(table.calls),
             ledger=_expanded(table.ledger) or default_ledger(self._environment),
@@ -207,6 +212,21 @@ class _Loader:
             )
         except ValueError as error:
             raise self._error(str(error), "policy") from None
+
+    def _bound(self, table: BoundTable | None) -> SpendBound | None:
+        if table is None:
+            return None
+        try:
+            kappa_pico = usd_to_pico(table.kappa_usd)
+        except ValueError as error:
+            raise self._error(str(error), "policy", "bound", "kappa_usd") from None
+        return SpendBound(
+            epsilon=table.epsilon,
+            kappa_pico=kappa_pico,
+            call_limit=table.call_limit,
+            growth_limit_tokens=table.growth_limit_tokens,
+            output_limit_tokens=table.output_limit_tokens,
+        )
 
     def _classifier(self, names: ModelNames, table: ClassifierTable, rules: Policy) -> ClassifierSettings:
         cheap = min(rules.candidates, key=lambda candidate: candidate.rank).model

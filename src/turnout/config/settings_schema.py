@@ -53,6 +53,19 @@ class BudgetTable(_Table):
     when_spent: Literal["refuse", "cheapest"] = "refuse"
 
 
+class BoundTable(_Table):
+    """``[policy.bound]``: the spend bound, with the keys of `turnout.core.spend_bound.SpendBound`; an amount is in USD.
+
+    A table without keys switches it on with the defaults, which are those of ``turnout replay``.
+    """
+
+    epsilon: Annotated[Number, Field(ge=0)] = 0.05
+    kappa_usd: Annotated[Decimal, BeforeValidator(_not_bool), Field(ge=0, allow_inf_nan=False)] = Decimal(5)
+    call_limit: Annotated[int, BeforeValidator(_not_bool), Field(ge=1)] = 8
+    growth_limit_tokens: Annotated[int, BeforeValidator(_not_bool), Field(ge=0)] = 4_000
+    output_limit_tokens: Annotated[int, BeforeValidator(_not_bool), Field(ge=0)] = 8_000
+
+
 class PolicyTable(_Table):
     """``[policy]``: the keys of `turnout.core.policy.Policy`.
 
@@ -70,6 +83,7 @@ class PolicyTable(_Table):
     horizon: Literal["call", "session"] = "call"
     adapt: bool = False
     budget: BudgetTable | None = None
+    bound: BoundTable | None = None
 
     @model_validator(mode="after")
     def _one_way_to_name_candidates(self) -> Self:

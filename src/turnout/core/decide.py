@@ -2,7 +2,8 @@
 
 The order: (1) who is eligible; (2) a pin is served or refused; (3) a hard stay; (4) a spent budget; (5) where one
 candidate is left or every verdict would choose alike, the cheapest, without a verdict; (6) without a verdict the most
-capable; (7) the cheapest that clears the bar. Ties go to the current model, then to the more capable.
+capable; (7) the cheapest that clears the bar. Ties go to the current model, then to the more capable. From (4) on, a
+candidate counts only where the spend bound allows it; it always allows the most capable.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ from collections.abc import Sequence
 
 import msgspec
 
-from turnout.core.cache import NO_PLAN, CachePlan, CacheRules, Marker, Prompt, after_call
+from turnout.core.cache import NO_PLAN, CachePlan, CacheRules, CacheState, Marker, Prompt, after_call
 from turnout.core.catalog import Model
 from turnout.core.decision import BREAKER_OPEN, FAILOVER_UNSAFE, Decision, DecisionInput, Estimate
 from turnout.core.eligible import ineligible_reasons, marker_reasons
 from turnout.core.expect import ExpectedTurn, expected_turn
-from turnout.core.horizon import expected_saving_pico
+from turnout.core.horizon import Horizon, expected_saving_pico
 from turnout.core.managed import managed_plans
 from turnout.core.policy import Policy, Reason
 from turnout.core.request import Request
+from turnout.core.spend_bound import may_leave, worst_try_pico, worst_turn_pico
 from turnout.core.statistics import ModelStatistics
 from turnout.core.verdict import Verdict
 
@@ -50,8 +52,11 @@ def decide(given: DecisionInput) -> Decision:
         return _chosen(given, estimates, most_capable, _FAILURE_REASONS[verdict.failure.kind])
     bar, judged = _judged(given, estimates, verdict, most_capable.model)
     eligible = [estimate for estimate in judged if estimate.eligible]
-    chosen = _cheapest(given, [estimate for estimate in eligible if estimate.clears_bar])
+    clears = [estimate for estimate in eligible if estimate.clears_bar]
+    chosen = _cheapest(given, _affordable(given, clears))
     reason = Reason.CHEAPEST_CLEARS_BAR if chosen is _cheapest(given, eligible) else Reason.CHEAPEST_BELOW_BAR
+    if chosen is not _cheapest(given, clears):
+        reason = Reason.SPEND_BOUND
     return _chosen(given, judged, chosen, reason, bar=bar)
 
 
@@ -74,6 +79,33 @@ def cache_plan(request: Request, policy: Policy) -> CachePlan:
     ends = {segment.kind: index for index, segment in enumerate(request.segments)}
     end = ends.get("system", ends.get("tools"))
     return plan if end is None else CachePlan((Marker(end, policy.fill_ttl),), "fill")
+
+
+def reference_of(given: DecisionInput) -> Model | None:
+    """The most capable candidate that is eligible, whether or not it has failed; none where none is."""
+    request, policy = given.request, given.policy
+    plan = cache_plan(request, policy)
+    for candidate in sorted(policy.candidates, key=lambda candidate: -candidate.rank):
+        model = given.catalog[candidate.model]
+        prompt = request.prompt_for(given.statistics.of(model.id).tokenizer_ratio or model.tokenizer_ratio)
+        if not ineligible_reasons(request, model, policy, prompt.tokens)[0] and not marker_reasons(plan, model.cache):
+            return model
+    return None
+
+
+def plan_of(given: DecisionInput, model: Model) -> CachePlan:
+    """The cache points that the policy sets on a model, as `decide` prices it where spending is not bound."""
+    given = msgspec.structs.replace(given, bound=None)
+    statistics = given.statistics.of(model.id)
+    prompt = given.request.prompt_for(statistics.tokenizer_ratio or model.tokenizer_ratio)
+    return _priced(given, model, prompt, cache_plan(given.request, given.policy), statistics)[2]
+
+
+def plan_alone(given: DecisionInput, model: Model, state: CacheState) -> CachePlan:
+    """The cache points that the policy would set on a model that serves every call and has that cache."""
+    horizon = given.horizon
+    alone = Horizon(prefixes=horizon.prefixes, next_on={model.id: 1.0}, further=horizon.further)
+    return plan_of(msgspec.structs.replace(given, caches={model.id: state}, horizon=alone), model)
 
 
 def _estimates(given: DecisionInput) -> tuple[Estimate, ...]:
@@ -140,7 +172,9 @@ def _priced(
     state, now_ms = given.cache_of(model.id), given.now_ms
     looks_ahead = given.policy.horizon == "session"
     plans: tuple[CachePlan, ...] = (_plan_on(plan, model.cache),)
-    if given.policy.markers == "manage":
+    if given.bound is not None and model.id == given.bound.reference:
+        plans = (given.bound.plan,)
+    elif given.policy.markers == "manage":
         plans = managed_plans(prompt, model.cache, state, given.horizon, now_ms)
     before = expected_saving_pico(model, prompt, state, given.horizon, now_ms) if looks_ahead else 0
     best: tuple[ExpectedTurn, int, CachePlan] | None = None
@@ -189,15 +223,42 @@ def _settled(given: DecisionInput, estimates: tuple[Estimate, ...]) -> Decision 
             return _chosen(given, estimates, by_model[stay.model], Reason.HARD_STAY)
         if all(attempt.model != stay.model for attempt in given.failed):
             return Decision(model=None, reason=Reason.HARD_STAY_INELIGIBLE, estimates=estimates)
-    cheapest = _cheapest(given, eligible)
+    affordable = _affordable(given, eligible)
+    cheapest = _cheapest(given, affordable)
     if policy.budget is not None and given.session.spent_pico >= policy.budget.limit_pico:
         if policy.budget.when_spent == "refuse":
             return Decision(model=None, reason=Reason.BUDGET_SPENT, estimates=estimates)
         return _chosen(given, estimates, cheapest, Reason.BUDGET_CHEAPEST)
     # The most capable eligible candidate clears every bar: where it is also the cheapest, no verdict can change that.
     if cheapest is eligible[0]:
-        return _chosen(given, estimates, cheapest, Reason.VERDICT_NOT_NEEDED)
+        bound = cheapest is not _cheapest(given, eligible)
+        return _chosen(given, estimates, cheapest, Reason.SPEND_BOUND if bound else Reason.VERDICT_NOT_NEEDED)
     return None
+
+
+def _affordable(given: DecisionInput, estimates: Sequence[Estimate]) -> list[Estimate]:
+    """Those whose worst turn the spend bound has room for; all where spending is not bound or the reference failed."""
+    view, request = given.bound, given.request
+    if view is None or all(estimate.model != view.reference for estimate in estimates):
+        return list(estimates)
+    calls = view.call_limit if request.needs.tools else 1
+    affordable = []
+    for estimate in estimates:
+        model = given.catalog[estimate.model]
+        ratio = given.statistics.of(model.id).tokenizer_ratio or model.tokenizer_ratio
+        tokens = request.prompt_for(ratio).tokens
+        growth = round(view.growth_limit_tokens * ratio)
+        worst = worst_turn_pico(
+            model,
+            tokens,
+            request.max_output_tokens,
+            calls=calls,
+            growth_tokens=growth,
+            output_limit_tokens=view.output_limit_tokens,
+        )
+        if may_leave(view, model, worst, worst_try_pico(model, tokens), to_classify=given.verdict is None):
+            affordable.append(estimate)
+    return affordable
 
 
 def _judged(

@@ -10,6 +10,7 @@ from turnout.core.expect import ExpectedTurn
 from turnout.core.horizon import NO_HORIZON, Horizon
 from turnout.core.policy import Policy, Reason
 from turnout.core.request import Request
+from turnout.core.spend_bound import BoundView
 from turnout.core.statistics import Statistics
 from turnout.core.verdict import Verdict
 
@@ -57,6 +58,7 @@ class DecisionInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         horizon: What is expected to come after the call; counts only where the policy's horizon is ``session``.
         failed: Models that failed this request, in order.
         unavailable: Candidates that are not to serve now, such as those whose breaker is open.
+        bound: What the spend bound allows; none: spending is not bound.
     """
 
     request: Request
@@ -70,6 +72,7 @@ class DecisionInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     horizon: Horizon = NO_HORIZON
     failed: tuple[FailedAttempt, ...] = ()
     unavailable: tuple[Unavailable, ...] = ()
+    bound: BoundView | None = None
 
     def cache_of(self, model_id: str) -> CacheState:
         """The cache state of that candidate."""

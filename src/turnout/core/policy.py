@@ -33,6 +33,8 @@ class Reason(StrEnum):
     """The classifier failed: the most capable serves."""
     CLASSIFIER_UNPARSED = "classifier_unparsed"
     """The classifier's answer could not be read: the most capable serves."""
+    SPEND_BOUND = "spend_bound"
+    """Every other choice could break the spend bound: the reference serves, or the cheapest that cannot break it."""
     FAILOVER = "failover"
     """The model chosen before failed before its first content; this is the next choice."""
     NO_ELIGIBLE_CANDIDATE = "no_eligible_candidate"

@@ -19,3 +19,14 @@ def test_blocks_between_kept_ones_are_told_as_one() -> None:
         (3000, "abcd", "message"),
         (2000, "abcdef", "message"),
     ]
+
+
+def test_boundaries_are_where_prompts_part_or_end() -> None:
+    first, second, third = arrivals(call("abcdef", 0), call("abcxy", 1), call("abcdefgh", 2))
+    # After c two prompts part, and f is where the first one ends.
+    assert (first.boundaries, second.boundaries, third.boundaries) == ((0, 2, 5), (0, 2, 4), (0, 2, 5, 7))
+
+
+def test_a_turn_ends_with_its_last_call() -> None:
+    calls = arrivals(call("a", 0, turn="1"), call("a", 1, session="t", turn="1"), call("ab", 2, turn="1"))
+    assert [one.ends_turn for one in calls] == [False, True, True]

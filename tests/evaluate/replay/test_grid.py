@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from tests.evaluate.replay.traces import CAPABLE, CHEAP, PAIR, call, small, trace
+from turnout.core.spend_bound import SpendBound
 from turnout.evaluate.replay.compared import SIMPLE_POLICIES
 from turnout.evaluate.replay.errors import TraceError
 from turnout.evaluate.replay.grid import PLAN, Spot, SpotResult, cells, fingerprint, run_grid, spots
@@ -67,6 +68,16 @@ def test_cells_are_means_against_the_best_simple_policy() -> None:
     assert not cells([result(0, 5, 4)])[0].passes
     (unsafe,) = cells([msgspec.structs.replace(result(0, 1, 4), unsafe_switches=1)])
     assert not unsafe.passes
+    runs = [msgspec.structs.replace(result(seed, 1, 4), held=held) for seed, held in enumerate((True, False))]
+    assert [(cell.broken, cell.passes) for cell in (*cells(runs[:1]), *cells(runs))] == [(0, True), (1, False)]
+    assert cell.broken is None
+
+
+def test_a_bound_is_kept_and_makes_other_results(tmp_path: Path) -> None:
+    bound = SpendBound(epsilon=0.05, kappa_pico=10**12)
+    results = run_grid(TRACE, [small()], WANTED[:3], tmp_path / "grid.jsonl", bound=bound)
+    assert [result.held for result in results] == [True] * 3
+    assert fingerprint(TRACE, small(), bound) != fingerprint(TRACE, small())
 
 
 def test_a_file_of_something_else_is_named(tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 import msgspec
 import pytest
 
@@ -9,11 +7,10 @@ from tests.evaluate.replay.traces import CAPABLE, CATALOG, CHEAP, arrivals, call
 from turnout.config import load_catalog
 from turnout.config.pairs import PAIR_4
 from turnout.core.catalog import Catalog
-from turnout.core.horizon import Horizon
 from turnout.core.policy import Policy
 from turnout.core.request import HardStay
 from turnout.core.usage import Usage
-from turnout.evaluate.replay.arrivals import Arrival
+from turnout.evaluate.replay.arrivals import arrivals_of
 from turnout.evaluate.replay.conditions import Conditions
 from turnout.evaluate.replay.policies import (
     Always,
@@ -28,7 +25,6 @@ from turnout.evaluate.replay.policies import (
     own_marks,
     stay_cause,
 )
-from turnout.evaluate.replay.provider import Mark, SimulatedCache
 from turnout.evaluate.replay.verdicts import COMPLEX, SIMPLE, Difficulty, draw
 from turnout.messages.conversation import Conversation
 from turnout.upstream.local.smollm import SMOLLM2_ID
@@ -148,31 +144,25 @@ def test_a_report_of_nothing_read_corrects_what_was_believed() -> None:
     assert believed.warm("a" * 30, third.now_ms).expires_ms == 310_000  # type: ignore[union-attr]  # Asserted above.
 
 
-class EveryBlock(CorePolicy):
-    """Decides on every block of a prompt."""
-
-    def _kept(
-        self, arrival: Arrival, marks: Sequence[Mark], horizon: Horizon, caches: Iterable[SimulatedCache]
-    ) -> list[int]:
-        return list(range(len(arrival.hashes)))
-
-
 @pytest.mark.parametrize("markers", ["user", "fill", "manage"])
 def test_blocks_told_as_one_give_the_same_decisions(markers: str) -> None:
     """The sample of a real trace, decided block by block and with stretches joined."""
     conditions = real()
-    _, calls = mooncake()
+    loaded, calls = mooncake()
+    block_by_block = arrivals_of(loaded.requests)
+    for arrival in block_by_block:
+        arrival.boundaries = tuple(range(len(arrival.hashes)))
     verdicts = draw([arrival.request for arrival in calls], Difficulty(seed=5))
     policy = msgspec.structs.replace(plan(conditions), markers=markers)
     marking = "ends" if markers == "user" else "none"
     joined, whole = (
-        made("test", conditions, Free(), policy=policy, marking=marking, looks_ahead=True)  # type: ignore[arg-type]
-        for made in (CorePolicy, EveryBlock)
+        CorePolicy("test", conditions, Free(), policy=policy, marking=marking, looks_ahead=True)  # type: ignore[arg-type]
+        for _ in range(2)
     )
     real_caches = conditions.caches(real=True)
     written = 0
-    for arrival, verdict in zip(calls[:200], verdicts.shown, strict=False):
-        choices: list[Choice] = [one.choose(arrival, verdict) for one in (joined, whole)]
+    for arrival, same, verdict in zip(calls[:200], block_by_block, verdicts.shown, strict=False):
+        choices: list[Choice] = [joined.choose(arrival, verdict), whole.choose(same, verdict)]
         first, second = choices
         assert (first.model, first.marks) == (second.model, second.marks)
         prices = [[estimate.priced_pico for estimate in one.decision.estimates] for one in choices]

@@ -1,13 +1,15 @@
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
 from tests.evaluate.replay.test_comparison import compared
+from turnout.core.spend_bound import SpendBound
 from turnout.evaluate.replay.grid import Cell
-from turnout.evaluate.replay.tables import comparison_table, grid_table, legend, sensitivity_table
+from turnout.evaluate.replay.tables import bound_table, comparison_table, grid_table, legend, sensitivity_table
 
 
 def text(table: Table) -> str:
-    console = Console(width=160, no_color=True)
+    console = Console(width=220, no_color=True)
     with console.capture() as captured:
         console.print(table)
     return captured.get()
@@ -54,3 +56,22 @@ def test_cells_that_fail_are_named() -> None:
     shown = text(grid_table([cell], {"c": "C", "d": "D"}))
     assert "0 of 1 cells at most 1.02 times" in shown
     assert "FAILS" in shown
+    assert "FAILS" not in text(grid_table([msgspec.structs.replace(cell, ratio=1.0, broken=0)], {"c": "C", "d": "D"}))
+    assert "FAILS" in text(grid_table([msgspec.structs.replace(cell, ratio=1.0, broken=1)], {"c": "C", "d": "D"}))
+
+
+def test_how_the_bound_was_kept() -> None:
+    one = compared(0.5, "capable", "manage", bound=SpendBound(epsilon=0.05, kappa_pico=10**12))
+    table = bound_table(one)
+    assert table is not None
+    assert "S + D at most 1.05 R + $1.0" in text(table)
+    shown = row(table, "manage")
+    assert shown[-1] == "yes"
+    bound = one.outcomes[1].bound
+    assert bound is not None
+    assert shown[2] == f"{bound.alone_pico / 1e12:.5f}"
+    failed = msgspec.structs.replace(one.outcomes[1], bound=msgspec.structs.replace(bound, broken=2))
+    table = bound_table(msgspec.structs.replace(one, outcomes=(failed,)))
+    assert table is not None
+    assert row(table, "manage")[-1] == "NO"
+    assert bound_table(compared(0.5, "capable")) is None

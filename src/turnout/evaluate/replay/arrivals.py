@@ -20,9 +20,11 @@ class Arrival:
         ends: For each block, the tokens from the start of the prompt to its end.
         prefixes: What a horizon needs to know of it.
         now_ms: When it came, in milliseconds since an epoch of the replay's own.
+        boundaries: Indices of the blocks, ascending, at which prompts of the trace part or end, its own among them.
+        ends_turn: Whether its answer ends its turn.
     """
 
-    __slots__ = ("ends", "hashes", "index", "now_ms", "prefixes", "request")
+    __slots__ = ("boundaries", "ends", "ends_turn", "hashes", "index", "now_ms", "prefixes", "request")
 
     def __init__(self, index: int, request: ReplayRequest, start_ms: int) -> None:
         self.index = index
@@ -31,6 +33,8 @@ class Arrival:
         self.ends = tuple(itertools.accumulate([segment.tokens for segment in request.segments]))
         self.prefixes = Prefixes(self.hashes, self.tokens, head_of(request.segments), request.whole)
         self.now_ms = request.at_ms - start_ms
+        self.boundaries: tuple[int, ...] = ()
+        self.ends_turn = True
 
     @property
     def tokens(self) -> int:
@@ -40,8 +44,8 @@ class Arrival:
     def joined(self, kept: Iterable[int]) -> tuple[Segment, ...]:
         """The prompt with a segment for each stretch that ends at a kept block.
 
-        A decision looks at a prompt where a cache point, the end of something warm or a prefix that may come back
-        stands; blocks between two such places it cannot tell apart. Told as one they give the same decision.
+        What was sent, written or read ends where prompts part or end. Blocks between two such places no decision can
+        tell apart: told as one they give the same decision.
 
         Args:
             kept: Indices of blocks, ascending, the last block among them.
@@ -60,7 +64,24 @@ def arrivals_of(requests: Iterable[ReplayRequest]) -> tuple[Arrival, ...]:
     """The calls of a trace in order."""
     arrivals: list[Arrival] = []
     start_ms = None
+    last: dict[tuple[str, str], Arrival] = {}
+    follows: dict[str, str] = {}
+    parts: set[str] = set()
     for index, request in enumerate(requests):
         start_ms = request.at_ms if start_ms is None else start_ms
-        arrivals.append(Arrival(index, request, start_ms))
+        arrival = Arrival(index, request, start_ms)
+        arrivals.append(arrival)
+        before = last.get((request.session, request.turn))
+        if before is not None:
+            before.ends_turn = False
+        last[request.session, request.turn] = arrival
+        hashes = arrival.hashes
+        for one, other in itertools.pairwise(hashes):
+            if follows.setdefault(one, other) != other:
+                parts.add(one)
+        for end in (max(0, arrival.prefixes.head), request.whole, len(hashes) - 1):
+            if 0 <= end < len(hashes):
+                parts.add(hashes[end])
+    for arrival in arrivals:
+        arrival.boundaries = tuple([index for index, one in enumerate(arrival.hashes) if one in parts])
     return tuple(arrivals)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from turnout.core.catalog import unknown
 from turnout.core.policy import Policy
+from turnout.core.spend_bound import SpendBound
 from turnout.evaluate.replay.arrivals import Arrival
 from turnout.evaluate.replay.conditions import Conditions
 from turnout.evaluate.replay.errors import TraceError
@@ -54,7 +55,13 @@ def policies_for(grain: Grain) -> tuple[str, ...]:
 
 
 def policy_named(
-    name: str, arrivals: Sequence[Arrival], verdicts: Verdicts, conditions: Conditions, *, marking: Marking = "ends"
+    name: str,
+    arrivals: Sequence[Arrival],
+    verdicts: Verdicts,
+    conditions: Conditions,
+    *,
+    marking: Marking = "ends",
+    bound: SpendBound | None = None,
 ) -> ReplayPolicy:
     """A policy that has seen nothing yet.
 
@@ -64,10 +71,11 @@ def policy_named(
         verdicts: Their verdicts; only foresight looks at them.
         conditions: Models and conventions.
         marking: Where the cache points stand of policies that neither place them nor go without.
+        bound: How much Turnout's own policies may spend; none: their spending is not bound.
 
     Raises:
         TraceError: There is none of that name; the message names the nearest. Or it knows the future of a cache of
-            blocks, and the trace is none of blocks.
+            blocks, and the trace is none of blocks. Or the bound cannot be kept under these conditions.
     """
     if name in FORESIGHT_POLICIES and conditions.grain != "blocks":
         raise TraceError(f"the policy {name!r} knows the future of a cache of blocks: this trace is none of blocks")
@@ -76,7 +84,9 @@ def policy_named(
         return CorePolicy(name, conditions, make(), marking=where, stays=True)
 
     def turnout(policy: Policy, where: Marking) -> ReplayPolicy:
-        return CorePolicy(name, conditions, Free(), marking=where, policy=policy, looks_ahead=True, stays=True)
+        return CorePolicy(
+            name, conditions, Free(), marking=where, policy=policy, looks_ahead=True, stays=True, bound=bound
+        )
 
     both = candidates_of(conditions)
     made: dict[str, Callable[[], ReplayPolicy]] = {

@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 
 from turnout.core.cost import pico_to_usd
+from turnout.core.spend_bound import SpendBound
 from turnout.evaluate.replay.arrivals import Arrival
+from turnout.evaluate.replay.bounded import BoundOutcome
 from turnout.evaluate.replay.compared import policy_named
 from turnout.evaluate.replay.conditions import Conditions
 from turnout.evaluate.replay.engine import replay
@@ -72,7 +74,8 @@ def compare(
     names: Sequence[str],
     *,
     marking: Marking = "ends",
-    bound: bool = False,
+    bound: SpendBound | None = None,
+    lower: bool = False,
     advance: Callable[[int], None] = lambda calls: None,
 ) -> Comparison:
     """Play a trace to each policy.
@@ -84,7 +87,8 @@ def compare(
         conditions: Models and conventions.
         names: Names of policies.
         marking: Where the cache points stand of policies that neither place them nor go without.
-        bound: Whether to compute the lower bound too; only for a trace of blocks.
+        bound: How much Turnout's own policies may spend; none: their spending is not bound.
+        lower: Whether to compute the lower bound too; only for a trace of blocks.
         advance: Is told of calls, for each policy.
 
     Raises:
@@ -92,7 +96,7 @@ def compare(
     """
     outcomes = []
     for name in names:
-        policy = policy_named(name, arrivals, verdicts, conditions, marking=marking)
+        policy = policy_named(name, arrivals, verdicts, conditions, marking=marking, bound=bound)
         outcomes.append(replay(arrivals, verdicts, policy, conditions, advance))
     return Comparison(
         trace=trace.name,
@@ -104,7 +108,7 @@ def compare(
         convention=conditions.convention,
         notes=(*trace.notes, *_notes(conditions)),
         outcomes=tuple(outcomes),
-        lower_bound_pico=lower_bound(arrivals, verdicts, conditions) if bound else None,
+        lower_bound_pico=lower_bound(arrivals, verdicts, conditions) if lower else None,
     )
 
 
@@ -113,7 +117,11 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
     plain: dict[str, Any] = msgspec.to_builtins(comparison)
     plain["label"] = SIMULATED
     plain["outcomes"] = [
-        {"policy": one.policy, **{part: _figures(getattr(one, part)) for part in ("fitted", "rest", "whole")}}
+        {
+            "policy": one.policy,
+            **{part: _figures(getattr(one, part)) for part in ("fitted", "rest", "whole")},
+            "bound": None if one.bound is None else _bound(one.bound),
+        }
         for one in comparison.outcomes
     ]
     plain["best_single_usd"] = _usd(comparison.best_single_pico)
@@ -128,6 +136,11 @@ def _figures(tally: Tally) -> dict[str, Any]:
         "hit_share": tally.hit_share,
         "cheap_share": tally.cheap_share,
     }
+
+
+def _bound(one: BoundOutcome) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(one)
+    return {**plain, "held": one.held}
 
 
 def _usd(pico: int | None) -> str | None:

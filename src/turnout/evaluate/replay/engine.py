@@ -57,4 +57,5 @@ def replay(
         )
         if arrival.index % _STEP == _STEP - 1:
             advance(_STEP)
-    return Outcome(policy=policy.name, fitted=fitted, rest=rest)
+    bound = None if policy.bounded is None else policy.bounded.outcome()
+    return Outcome(policy=policy.name, fitted=fitted, rest=rest, bound=bound)

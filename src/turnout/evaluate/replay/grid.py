@@ -14,11 +14,13 @@ import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 import turnout
 from turnout.config.pairs import Pair
+from turnout.core.spend_bound import SpendBound
 from turnout.evaluate.replay.arrivals import Arrival, arrivals_of
 from turnout.evaluate.replay.compared import SIMPLE_POLICIES, policy_named
 from turnout.evaluate.replay.conditions import Conditions
@@ -60,6 +62,7 @@ class SpotResult(msgspec.Struct, frozen=True, kw_only=True):
         whole_pico: For each policy what the whole trace cost, in pico-USD.
         rest_pico: For each policy what it cost after the first half hour.
         unsafe_switches: Those of the plan.
+        held: Whether the plan kept the spend bound; none where its spending was not bound.
     """
 
     fingerprint: str
@@ -67,6 +70,7 @@ class SpotResult(msgspec.Struct, frozen=True, kw_only=True):
     whole_pico: dict[str, int]
     rest_pico: dict[str, int]
     unsafe_switches: int = 0
+    held: bool | None = None
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +89,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
         rest_ratio: The same after the first half hour, against the simple policy that is best there.
         worst_ratio: The highest ratio of a single seed.
         unsafe_switches: Those of the plan, over all seeds.
+        broken: In how many seeds the plan did not keep the spend bound; none where its spending was not bound.
     """
 
     cheap: str
@@ -99,11 +104,12 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     rest_ratio: float
     worst_ratio: float
     unsafe_switches: int
+    broken: int | None = None
 
     @property
     def passes(self) -> bool:
-        """Whether the plan may cost that much, and switched safely."""
-        return self.ratio <= MOST_RATIO and not self.unsafe_switches
+        """Whether the plan may cost that much, switched safely, and never broke the spend bound."""
+        return self.ratio <= MOST_RATIO and not self.unsafe_switches and not self.broken
 
 
 def spots(pairs: Iterable[Pair], shares: Sequence[float], correlations: Sequence[float], seeds: int) -> list[Spot]:
@@ -116,9 +122,9 @@ def spots(pairs: Iterable[Pair], shares: Sequence[float], correlations: Sequence
     return found
 
 
-def fingerprint(trace: Trace, conditions: Conditions) -> str:
-    """What results must agree in to stand beside each other: trace, conditions, and the code that decides."""
-    digest = hashlib.sha256(f"{trace.content} {len(trace.requests)} {conditions.content_hash}".encode())
+def fingerprint(trace: Trace, conditions: Conditions, bound: SpendBound | None = None) -> str:
+    """What results must agree in to stand beside each other: trace, conditions, bound, and the code that decides."""
+    digest = hashlib.sha256(f"{trace.content} {len(trace.requests)} {conditions.content_hash} {bound}".encode())
     source = Path(turnout.__file__).parent
     for path in sorted(path for room in _RULES for path in (source / room).rglob("*.py")):
         digest.update(path.read_bytes())
@@ -131,6 +137,7 @@ def run_grid(
     wanted: Sequence[Spot],
     path: Path,
     *,
+    bound: SpendBound | None = None,
     jobs: int = 1,
     advance: Advance = lambda spots: None,
 ) -> list[SpotResult]:
@@ -141,6 +148,7 @@ def run_grid(
         conditions: One for each pair.
         wanted: The runs.
         path: The file of results; made where there is none, and added to.
+        bound: How much the plan may spend; none: its spending is not bound.
         jobs: How many processes.
         advance: Is told of each run, also of those that the file held.
 
@@ -148,7 +156,7 @@ def run_grid(
         TraceError: The file cannot be read or written, or is none of results.
     """
     by_pair = {(one.cheap, one.capable): one for one in conditions}
-    prints = {pair: fingerprint(trace, one) for pair, one in by_pair.items()}
+    prints = {pair: fingerprint(trace, one, bound) for pair, one in by_pair.items()}
     found = {
         result.spot: result
         for result in _read(path)
@@ -158,7 +166,7 @@ def run_grid(
     advance(len(wanted) - len(missing))
     try:
         with path.open("ab") as file:
-            for result in _results(trace, conditions, missing, prints, jobs):
+            for result in _results(trace, conditions, missing, prints, bound, jobs):
                 file.write(msgspec.json.encode(result) + b"\n")
                 file.flush()
                 found[result.spot] = result
@@ -196,26 +204,36 @@ def cells(results: Sequence[SpotResult]) -> list[Cell]:
                     for result in group
                 ),
                 unsafe_switches=sum(result.unsafe_switches for result in group),
+                broken=_broken([result.held for result in group]),
             )
         )
     return made
 
 
-def run_spot(arrivals: Sequence[Arrival], conditions: Conditions, spot: Spot, known: str) -> SpotResult:
+def run_spot(
+    arrivals: Sequence[Arrival], conditions: Conditions, spot: Spot, known: str, bound: SpendBound | None = None
+) -> SpotResult:
     """One run of the grid: the plan and every simple policy."""
     difficulty = Difficulty(share=spot.share, correlation=spot.correlation, seed=spot.seed)
     verdicts = draw([arrival.request for arrival in arrivals], difficulty)
     outcomes = {}
     for name in (PLAN, *SIMPLE_POLICIES):
-        policy = policy_named(name, arrivals, verdicts, conditions)
+        policy = policy_named(name, arrivals, verdicts, conditions, bound=bound)
         outcomes[name] = replay(arrivals, verdicts, policy, conditions)
+    kept = outcomes[PLAN].bound
     return SpotResult(
         fingerprint=known,
         spot=spot,
         whole_pico={name: outcome.whole.cost_pico for name, outcome in outcomes.items()},
         rest_pico={name: outcome.rest.cost_pico for name, outcome in outcomes.items()},
         unsafe_switches=outcomes[PLAN].whole.unsafe_switches,
+        held=None if kept is None else kept.held,
     )
+
+
+def _broken(held: Sequence[bool | None]) -> int | None:
+    known = [one for one in held if one is not None]
+    return known.count(False) if known else None
 
 
 def _best(costs: Sequence[dict[str, int]]) -> tuple[str, float]:
@@ -250,17 +268,27 @@ def _read(path: Path) -> list[SpotResult]:
 
 
 # What a process of the pool works on; set once when it starts, since a trace is too large to send for every run.
-_work: dict[str, tuple[Sequence[Arrival], dict[tuple[str, str], Conditions], dict[tuple[str, str], str]]] = {}
+_work: dict[str, _Work] = {}
 
 
-def _start(trace: Trace, conditions: Sequence[Conditions], prints: dict[tuple[str, str], str]) -> None:
-    _work["all"] = arrivals_of(trace.requests), {(one.cheap, one.capable): one for one in conditions}, prints
+class _Work(NamedTuple):
+    arrivals: Sequence[Arrival]
+    conditions: dict[tuple[str, str], Conditions]
+    prints: dict[tuple[str, str], str]
+    bound: SpendBound | None
+
+
+def _start(
+    trace: Trace, conditions: Sequence[Conditions], prints: dict[tuple[str, str], str], bound: SpendBound | None
+) -> None:
+    by_pair = {(one.cheap, one.capable): one for one in conditions}
+    _work["all"] = _Work(arrivals_of(trace.requests), by_pair, prints, bound)
 
 
 def _run(spot: Spot) -> SpotResult:
-    arrivals, by_pair, prints = _work["all"]
+    work = _work["all"]
     pair = spot.cheap, spot.capable
-    return run_spot(arrivals, by_pair[pair], spot, prints[pair])
+    return run_spot(work.arrivals, work.conditions[pair], spot, work.prints[pair], work.bound)
 
 
 def _results(
@@ -268,16 +296,17 @@ def _results(
     conditions: Sequence[Conditions],
     missing: Sequence[Spot],
     prints: dict[tuple[str, str], str],
+    bound: SpendBound | None,
     jobs: int,
 ) -> Iterator[SpotResult]:
     if jobs <= 1:
-        _start(trace, conditions, prints)
+        _start(trace, conditions, prints, bound)
         yield from map(_run, missing)
         return
     if not missing:
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, _start, (trace, conditions, prints)) as pool:
+    with ProcessPoolExecutor(jobs, context, _start, (trace, conditions, prints, bound)) as pool:
         futures = [pool.submit(_run, spot) for spot in missing]
         try:
             for future in as_completed(futures):

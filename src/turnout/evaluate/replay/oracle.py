@@ -18,6 +18,7 @@ from turnout.core.horizon import NO_HORIZON
 from turnout.core.usage import Usage
 from turnout.core.verdict import Verdict
 from turnout.evaluate.replay.arrivals import Arrival
+from turnout.evaluate.replay.bounded import Bounded
 from turnout.evaluate.replay.conditions import Conditions
 from turnout.evaluate.replay.policies import Choice, CorePolicy, Free
 from turnout.evaluate.replay.provider import Mark
@@ -43,6 +44,7 @@ class Foresight:
     ) -> None:
         self.name = "foresight" if route else "capable-foresight"
         self._core = CorePolicy(self.name, conditions, Free(), stays=True)
+        self.bounded: Bounded | None = None
         self._conditions = conditions
         self._route = route
         self._ends = _write_ends(arrivals, verdicts, conditions, route=route)

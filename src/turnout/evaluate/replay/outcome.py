@@ -8,6 +8,7 @@ import msgspec
 
 from turnout.core.cost import pico_to_usd
 from turnout.core.usage import Usage
+from turnout.evaluate.replay.bounded import BoundOutcome
 
 
 class Tally(msgspec.Struct, kw_only=True):
@@ -79,11 +80,13 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         policy: Its name.
         fitted: The first half hour, in which whatever learns had little to go by.
         rest: All after it.
+        bound: How it kept the spend bound; none where its spending was not bound.
     """
 
     policy: str
     fitted: Tally
     rest: Tally
+    bound: BoundOutcome | None = None
 
     @property
     def whole(self) -> Tally:

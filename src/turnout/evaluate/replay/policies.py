@@ -8,7 +8,7 @@ No policy serves a complex verdict with the cheap model: the core's bar sees to 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol
 
 import msgspec
@@ -20,10 +20,12 @@ from turnout.core.decision import Decision, DecisionInput, SessionView
 from turnout.core.horizon import NO_HORIZON, Horizon
 from turnout.core.policy import Candidate, Policy
 from turnout.core.request import HardStay, Segment
+from turnout.core.spend_bound import SpendBound
 from turnout.core.statistics import ModelStatistics, Statistics
 from turnout.core.usage import Usage
 from turnout.core.verdict import Verdict
 from turnout.evaluate.replay.arrivals import Arrival
+from turnout.evaluate.replay.bounded import Bounded
 from turnout.evaluate.replay.conditions import Catalogs, Conditions
 from turnout.evaluate.replay.errors import TraceError
 from turnout.evaluate.replay.provider import Mark, SimulatedCache
@@ -59,6 +61,7 @@ class ReplayPolicy(Protocol):
     """Serves the calls of a trace, one after the other."""
 
     name: str
+    bounded: Bounded | None
 
     def choose(self, arrival: Arrival, verdict: Verdict) -> Choice:
         """Say who serves a call, before anything of its answer is known."""
@@ -128,6 +131,7 @@ class CorePolicy:
         policy: The core's rules; none: the candidates, priced over the call alone, with the request's own points.
         looks_ahead: Whether it learns what comes back, and decides with a horizon.
         stays: Whether it stays with its model inside a tool loop, as Turnout's doors do.
+        bound: How much may be spent; none: spending is not bound.
     """
 
     def __init__(
@@ -140,8 +144,10 @@ class CorePolicy:
         policy: Policy | None = None,
         looks_ahead: bool = False,
         stays: bool = False,
+        bound: SpendBound | None = None,
     ) -> None:
         self.name = name
+        self.bounded = None if bound is None else Bounded(bound, conditions)
         self._conditions = conditions
         self._catalogs = Catalogs(conditions)
         self._pin = pin
@@ -183,7 +189,12 @@ class CorePolicy:
         caches = {} if self._blind else self._believed
         kept = list(range(len(arrival.hashes)))
         if self._conditions.grain == "blocks":
-            kept = self._kept(arrival, marks, horizon, caches.values())
+            if self.bounded is not None:
+                # An account can follow what is written only to where prompts part or end.
+                followed = [one for one in horizon.prefixes if one.segment in arrival.boundaries]
+                horizon = msgspec.structs.replace(horizon, prefixes=tuple(followed))
+            ends = [index for index, _ in marks] + [one.segment for one in horizon.prefixes]
+            kept = sorted({*arrival.boundaries, *ends})
         segments = _marked(arrival.joined(kept), kept, marks)
         place = {index: number for number, index in enumerate(kept)}
         known = horizon.prefixes
@@ -203,16 +214,22 @@ class CorePolicy:
             statistics=self._statistics(arrival),
             horizon=horizon,
         )
+        if self.bounded is not None:
+            given = self.bounded.viewed(arrival, given)
         decision = decide(given)
         if decision.model is None:
             whys = "; ".join(f"{one.model}: {', '.join(one.ineligible) or 'eligible'}" for one in decision.estimates)
             raise RefusedReplayError(f"call {arrival.index + 1} of the trace was refused ({decision.reason}): {whys}")
+        if self.bounded is not None:
+            self.bounded.begins(arrival, given, decision, kept)
         plan = decision.cache_plan
         return Choice(decision.model, tuple([(kept[one.segment], one.ttl) for one in plan.markers]), decision)
 
     def called(self, arrival: Arrival, choice: Choice, usage: Usage) -> None:
         """Believe what the call left warm, and learn from it."""
         request, model = arrival.request, choice.model
+        if self.bounded is not None:
+            self.bounded.called(arrival, model, usage)
         if not self._blind:
             self._believe(arrival, choice, usage)
         if self._horizons is not None:
@@ -261,23 +278,6 @@ class CorePolicy:
             return Statistics(dict.fromkeys(self._models, known))
         prior = self._all.snapshot()
         return Statistics({model: learner.snapshot(prior) for model, learner in self._learners.items()})
-
-    def _kept(
-        self, arrival: Arrival, marks: Sequence[Mark], horizon: Horizon, caches: Iterable[SimulatedCache]
-    ) -> list[int]:
-        """The blocks that the decision could tell from the block after them, and the last."""
-        kept = {index for index, _ in marks}
-        kept.update(prefix.segment for prefix in horizon.prefixes)
-        kept.add(len(arrival.hashes) - 1)
-        kept.add(max(0, arrival.prefixes.head))
-        for cache in caches:
-            before = None
-            for index, prefix_hash in enumerate(arrival.hashes):
-                warm = cache.warm(prefix_hash, arrival.now_ms)
-                if warm != before and index and before is not None:
-                    kept.add(index - 1)
-                before = warm
-        return sorted(kept)
 
 
 def stay_cause(request: ReplayRequest, source: Model, target: Model) -> StayCause | None:

@@ -53,6 +53,44 @@ def comparison_table(comparison: Comparison) -> Table:
     return table
 
 
+def bound_table(comparison: Comparison) -> Table | None:
+    """A row for each policy whose spending was bound; none where none was."""
+    bounds = [(one, one.bound) for one in comparison.outcomes if one.bound is not None]
+    if not bounds:
+        return None
+    bound, best = bounds[0][1].bound, comparison.best_single_pico
+    table = _table(
+        f"spend bound: S + D at most {1 + bound.epsilon:g} R + ${_usd(bound.kappa_pico)}, checked after every call",
+        "policy",
+        "spent S $",
+        "reference R $",
+        "S / R",
+        "debt D $",
+        "highest D $",
+        "smallest slack $",
+        "apart $",
+        "kept on reference",
+        "of best single",
+        "bound held",
+    )
+    for outcome, one in bounds:
+        account = one.account
+        table.add_row(
+            outcome.policy,
+            _usd(account.spent_pico),
+            _usd(account.reference_pico),
+            f"{account.spent_pico / account.reference_pico:.3f}" if account.reference_pico else _NONE,
+            _usd(account.debt_pico),
+            _usd(one.most_debt_pico),
+            _usd(one.smallest_slack_pico),
+            _usd(account.apart_pico),
+            f"{one.kept:,}",
+            f"{outcome.whole.cost_pico / best:.3f}" if best else _NONE,
+            "yes" if one.held else "NO",
+        )
+    return table
+
+
 def legend(comparison: Comparison) -> Text:
     """What the policies do and what was assumed, below the table."""
     lines = [f"{one.policy}: {POLICIES[one.policy]}" for one in comparison.outcomes]
@@ -87,6 +125,8 @@ def grid_table(cells: Sequence[Cell], names: dict[str, str]) -> Table:
         "ratio",
         "after 30 min",
         "worst seed",
+        "unsafe",
+        "bound held",
         "",
     )
     for cell in cells:
@@ -101,6 +141,8 @@ def grid_table(cells: Sequence[Cell], names: dict[str, str]) -> Table:
             f"{cell.ratio:.3f}",
             f"{cell.rest_ratio:.3f}",
             f"{cell.worst_ratio:.3f}",
+            f"{cell.unsafe_switches:,}",
+            _NONE if cell.broken is None else ("no" if cell.broken else "yes"),
             "" if cell.passes else "FAILS",
         )
     return table

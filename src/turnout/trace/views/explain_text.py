@@ -42,6 +42,7 @@ _WHY = {
     Reason.CLASSIFIER_TIMEOUT: "the classifier was too slow: the most capable serves",
     Reason.CLASSIFIER_ERROR: "the classifier failed: the most capable serves",
     Reason.CLASSIFIER_UNPARSED: "the classifier's answer could not be read: the most capable serves",
+    Reason.SPEND_BOUND: "any other choice could break the spend bound",
     Reason.FAILOVER: "the model chosen before failed before its first content; this is the next choice",
     Reason.NO_ELIGIBLE_CANDIDATE: "refused: no candidate accepts every part of the request",
     Reason.PIN_INELIGIBLE: "refused: the model that the caller insisted on cannot serve this request",
