@@ -2,9 +2,10 @@
 
 Run it with ``python -m benchmarks.bench_million_events [--events N] [--runs N]``. A turn is three events: a decision
 and two calls. The runs answer the same queries, so that any two compare turn by turn. Events are made and written in
-batches; writing, asking and pruning are processes of their own, so that each peak of memory is that of its work. Each
-figure is a median over `REPEATS` (writing: over batches). Times of a machine that does other work at the same time are
-too high. With a million events it takes about a minute and writes about half a gigabyte.
+batches; writing, asking, making the decisions again and pruning are processes of their own, so that each peak of
+memory is that of its work. Each figure is a median over `REPEATS` (writing: over batches; all decisions are made again
+once). Times of a machine that does other work at the same time are too high. With a million events it takes a few
+minutes and writes about half a gigabyte.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Any
 import msgspec
 
 from benchmarks.bench_ledger import _call, _decision
+from turnout.evaluate.replay.verify import verify
 from turnout.trace.events import DecisionEvent, Event, new_id
 from turnout.trace.store.export import write_jsonl
 from turnout.trace.store.ledger import Ledger
@@ -54,7 +56,7 @@ def main() -> None:
     print(f"{turns * EVENTS_A_TURN * wanted.runs:,} events, {wanted.runs} runs of {turns:,} turns", flush=True)
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "million.db"
-        for work in (write, ask, clean_up):
+        for work in (write, ask, decide_again, clean_up):
             began = time.perf_counter()
             figures = _in_its_own_process(work, path, turns, wanted.runs)
             for what, figure in [*figures, ("  all that together", f"{time.perf_counter() - began:,.1f} s")]:
@@ -97,6 +99,25 @@ def ask(path: Path, turns: int, runs: int) -> Figures:
             (f"export of a run of {events:,} events as JSON lines", _median(lambda: _export(ledger, path))),
         ]
     return [*figures, ("peak memory while asking", _peak())]
+
+
+def decide_again(path: Path, turns: int, runs: int) -> Figures:
+    """Make every decision again, as ``turnout replay --verify`` does.
+
+    Raises:
+        RuntimeError: One came out otherwise.
+    """
+    with Ledger(path, read_only=True) as ledger:
+        began = time.perf_counter()
+        verified = verify(ledger, Filter())
+        took = time.perf_counter() - began
+    if verified.different or verified.decisions != turns * runs:
+        raise RuntimeError(f"{verified.different} of {verified.decisions} decisions differ, of {turns * runs} written")
+    return [
+        (f"verify(), {verified.decisions:,} decisions made again", f"{took:,.1f} s"),
+        ("  decisions made again, a second", f"{verified.decisions / took:,.0f}"),
+        ("peak memory while making them again", _peak()),
+    ]
 
 
 def clean_up(path: Path, turns: int, runs: int) -> Figures:

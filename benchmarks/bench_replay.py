@@ -2,8 +2,8 @@
 
 Run it with ``python -m benchmarks.bench_replay [TRACE]``; TRACE is a Mooncake trace, plain or ``.xz``. Without one, a
 trace of the same form is made up: chat sessions of one to four turns on a shared head. Each figure is of a process of
-its own that reads the trace, then plays it to one policy; memory is that process's peak resident size. Times of a
-machine that does other work at the same time are too high.
+its own that reads the trace, then plays it to one policy: seconds of processor time, so that other work on the machine
+counts little, and the process's peak resident size.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PARTS = (1 / 4, 1 / 2, 1)
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """What one replay took; ``peak_mb`` is that of its process."""
+    """What one replay took, in seconds of processor time; ``peak_mb`` is that of its process."""
 
     policy: str
     calls: int
@@ -51,13 +51,13 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
 def measure(path: Path, policy: str, limit: int) -> Figures:
     """Read the first calls of a trace and play them to a policy."""
-    began = time.perf_counter()
+    began = time.process_time()
     trace = load_mooncake(path, limit=limit)
     arrivals = arrivals_of(trace.requests)
-    read_s = time.perf_counter() - began
+    read_s = time.process_time() - began
     held = conditions(load_catalog(), PAIR_4, trace.grain)
     verdicts = draw(trace.requests, Difficulty())
-    began = time.perf_counter()
+    began = time.process_time()
     replay(arrivals, verdicts, policy_named(policy, arrivals, verdicts, held), held)
     unit = 1 if sys.platform == "darwin" else 1024
     return Figures(
@@ -65,7 +65,7 @@ def measure(path: Path, policy: str, limit: int) -> Figures:
         calls=len(arrivals),
         blocks=sum(len(arrival.hashes) for arrival in arrivals),
         read_s=read_s,
-        replay_s=time.perf_counter() - began,
+        replay_s=time.process_time() - began,
         peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6,
     )
 

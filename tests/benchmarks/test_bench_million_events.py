@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from benchmarks.bench_million_events import ask, clean_up, write
+from benchmarks.bench_million_events import ask, clean_up, decide_again, write
 from turnout.trace.store.ledger import Ledger
 from turnout.trace.views.metrics import run_metrics
 
@@ -14,5 +14,6 @@ def test_every_figure_is_of_what_it_says(tmp_path: Path) -> None:
         assert run_metrics(ledger, "run 2").totals.answered == 4
     asked = dict(ask(path, 4, 3))
     assert "compare(), two runs of 4 turns" in asked
+    assert "verify(), 12 decisions made again" in dict(decide_again(path, 4, 3))
     # Half of the twelve turns are older than the middle.
     assert "prune of 18 events" in dict(clean_up(path, 4, 3))

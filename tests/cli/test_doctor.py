@@ -21,6 +21,11 @@ def test_it_says_what_works_here(turnout: Run) -> None:
     assert found["AWS credentials"]["state"] == "missing"
 
 
+def test_the_policy_is_named_by_its_preset(turnout: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TURNOUT_POLICY__PRESET", "economy")
+    assert findings(turnout("doctor", "--json")[1])["policy"]["detail"] == "economy: simple_bar 0.35, quality_bar 0.75"
+
+
 def test_people_get_a_table(turnout: Run) -> None:
     assert "SmolLM2 weights" in turnout("doctor")[1]
 

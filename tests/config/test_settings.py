@@ -305,6 +305,23 @@ def test_the_ledger_lies_in_the_users_data_directory() -> None:
             "[application_profiles]\nabc = 'us.haiku-4.4'",
             "application_profiles.abc: unknown model 'us.haiku-4.4'; the nearest known one is 'us.haiku-4.5'",
         ),
+        (
+            "[pins.tags]\nvip = 'sonnet-4.7'",
+            "pins.tags.vip: unknown model 'sonnet-4.7'; the nearest known one is 'sonnet-4.6'",
+        ),
+        (
+            "[pins.tags]\nvip = 'global.sonnet-5.5'",
+            "pins.tags.vip: unknown candidate 'bedrock/global.anthropic.claude-sonnet-5-5'; the nearest known one is "
+            "'bedrock/global.anthropic.claude-sonnet-4-6'",
+        ),
+        (
+            "[pins.tags]\nvip = 'sonnet-5.5'",
+            "pins.tags.vip: the model 'sonnet-5.5' has no inference profile: put one of global., us., eu., jp., au., "
+            "apac., us-gov. before it, such as 'global.anthropic.claude-sonnet-5-5', or set default_profile for "
+            "requests that name none",
+        ),
+        ("[pins.tags]\nvip = 3", "pins.tags.vip: must be text"),
+        ("[pins]\ntag = {}", "pins: unknown key 'tag'; the nearest known one is 'tags'"),
         ("max_prompt_chars = 0", "max_prompt_chars: must be above 0"),
         ("max_prompt_chars = 1.5", "max_prompt_chars: must be a whole number"),
         ("max_prompt_chars = 'many'", "max_prompt_chars: must be a whole number"),
@@ -421,3 +438,33 @@ def test_no_file_raises_anything_else(tmp_path_factory: pytest.TempPathFactory, 
     path.write_text("\n".join(f"{key} = {value}" for key, value in lines))
     with contextlib.suppress(ConfigError):
         assert load_settings(path).file == path
+
+
+def test_tags_are_pinned_to_candidates_by_any_name_in_the_order_of_the_file(write: Write) -> None:
+    path = write(
+        """
+        [pins.tags]
+        vip = "sonnet-4.6"
+        batch = "global.haiku-4.5"
+        """
+    )
+    pinned = load_settings(path).pinned_tags
+    assert list(pinned.items()) == [("vip", PAIR_4.capable), ("batch", PAIR_4.cheap)]
+    assert load_settings(write("")).pinned_tags == {}
+
+
+def test_a_name_that_two_candidates_have_needs_its_inference_profile(write: Write) -> None:
+    candidates = """
+        [policy]
+        cheap = "us.sonnet-4.6"
+        capable = "global.sonnet-4.6"
+        """
+    with pytest.raises(ConfigError, match=r"pins\.tags\.vip: the model 'sonnet-4.6' has no inference profile"):
+        load_settings(write(candidates + '[pins.tags]\nvip = "sonnet-4.6"'))
+    pinned = load_settings(write(candidates + '[pins.tags]\nvip = "us.sonnet-4.6"')).pinned_tags
+    assert pinned == {"vip": "bedrock/us.anthropic.claude-sonnet-4-6"}
+
+
+def test_a_tag_is_pinned_by_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TURNOUT_PINS__TAGS__VIP", "sonnet-4.6")
+    assert load_settings().pinned_tags == {"vip": PAIR_4.capable}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import msgspec
 
 from turnout.config import load_settings
+from turnout.config.presets import DEFAULT_PRESET, PRESETS
 from turnout.config.settings_schema import PATHS, BoundTable, BreakerTable, CallsTable, PolicyTable, SettingsTable
 from turnout.core.calls import BreakerRules, CallRules
 from turnout.core.policy import Budget, Policy
@@ -12,9 +13,14 @@ from turnout.core.spend_bound import SpendBound
 def test_every_key_of_the_policy_can_be_set_and_has_the_cores_default() -> None:
     core = {field.name: field for field in msgspec.structs.fields(Policy)}
     ours = PolicyTable.model_fields
-    assert set(ours) == set(core) | {"cheap", "capable", "bound"}
-    for name in set(core) - {"candidates"}:
+    assert set(ours) == set(core) | {"cheap", "capable", "preset", "bound"}
+    for name in set(core) - {"candidates"} - set(PRESETS[DEFAULT_PRESET]):
         assert ours[name].default == core[name].default, name
+
+
+def test_a_schema_for_editors_names_the_presets() -> None:
+    schema = SettingsTable.model_json_schema()
+    assert schema["$defs"]["PolicyTable"]["properties"]["preset"]["enum"] == list(PRESETS)
 
 
 def test_a_spent_budget_is_handled_as_in_the_core() -> None:

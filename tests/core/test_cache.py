@@ -22,6 +22,7 @@ from turnout.core.cache import (
     Prompt,
     Ttl,
     WarmPrefix,
+    WarmPrompt,
     WriteSpan,
     after_call,
     after_report,
@@ -391,3 +392,21 @@ def test_reads_are_nested_prefixes_within_what_is_cached(
     assert all(rules.floor_tokens <= length <= prompt.tokens for length in lengths)
     if warm:
         assert lengths[0] <= write_spans(prompt, plan, rules)[-1].end
+
+
+@given(prompts(), cache_rules, cache_states, st.data())
+def test_a_prompt_held_once_answers_for_every_plan_as_if_held_anew(
+    prompt: Prompt, rules: CacheRules, state: CacheState, data: st.DataObject
+) -> None:
+    held = WarmPrompt(prompt, rules, state, NOW_MS)
+    for _ in range(3):
+        plan = data.draw(plans(prompt))
+        left = after_call(prompt, plan, rules, state, NOW_MS)
+        assert held.readable(plan) == warm_prefixes(prompt, plan, rules, state, NOW_MS)
+        assert held.after(plan) == WarmPrompt(prompt, rules, left, NOW_MS).warm
+    assert list(held.warm) == sorted(held.warm, reverse=True)
+    everything = CachePlan(tuple(Marker(index) for index in range(len(prompt.offsets))), "user")
+    readable = held.readable(everything)
+    assert (held.read_end >= 0) == bool(readable)
+    if readable and rules.mode == "explicit":
+        assert prompt.offsets[held.read_end] == readable[0].tokens

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.price_table import HAIKU_4_5, SONNET_4_6
+from tests.core.price_table import HAIKU_4_5, IMPLICIT, SONNET_4_6
 from turnout.core.cache import COLD, CacheEntry, CacheState, Prompt
 from turnout.core.horizon import GAPS_S, NO_HORIZON, Horizon, PrefixReturns, Returns, expected_saving_pico
+from turnout.core.price import flat_price
 
 NOW = 1_000_000
 HALF_IN_5M = Returns((0.0, 0.1, 0.2, 0.3, 0.5, 0.6, 0.8))
@@ -84,6 +86,56 @@ def test_what_is_below_the_floor_is_not_warm() -> None:
     ahead = Horizon(prefixes=(PrefixReturns(1, SURE),), next_on={HAIKU_4_5.id: 1.0})
     assert expected_saving_pico(HAIKU_4_5, PROMPT, warm("head"), ahead, NOW) == 0  # 2,000 of 4,096
     assert expected_saving_pico(HAIKU_4_5, PROMPT, warm("all"), ahead, NOW) == 6_000 * 900_000
+
+
+@pytest.mark.parametrize(
+    ("on", "further", "pico_a_token"),
+    [
+        # Sonnet 4.6: input 3, read 0.30, write 3.75. Reads save 2.70 a call, and one write saved is 3.45.
+        pytest.param(1.0, 1.0, 2_700_000, id="one call that would not write"),
+        pytest.param(1.0, 1.25, 3_375_000, id="leaving it cold is still cheaper than to write it"),
+        pytest.param(1.0, 1.3, 3_450_000, id="it would be written once"),
+        pytest.param(1.0, 5.0, 3_450_000, id="and only once"),
+        pytest.param(0.5, 1.0, 1_350_000, id="half of the calls are served here"),
+        # Of five calls in the mean, some is served here with a chance of 5 x 0.5 / (1 + 4 x 0.5).
+        pytest.param(0.5, 5.0, 2_875_000, id="likely one of many is"),
+    ],
+)
+def test_a_warm_token_saves_its_reads_or_one_write(on: float, further: float, pico_a_token: int) -> None:
+    ahead = horizon(whole=SURE, on=on, further=further)
+    saved = expected_saving_pico(SONNET_4_6, PROMPT, warm("all"), ahead, NOW)
+    assert saved == pytest.approx(6_000 * pico_a_token, abs=1)
+
+
+def test_where_writes_cost_nothing_extra_one_read_is_all_that_is_saved() -> None:
+    ahead = Horizon(prefixes=(PrefixReturns(1, SURE),), next_on={IMPLICIT.id: 1.0}, further=4.0)
+    tier = IMPLICIT.price.tiers[0]
+    saved = expected_saving_pico(IMPLICIT, PROMPT, warm("all"), ahead, NOW)
+    assert saved == 6_000 * (tier.input_pico - tier.cache_read_pico)
+
+
+@given(
+    on=st.floats(0.01, 1.0),
+    further=st.floats(1.0, 6.0),
+    input=st.integers(0, 10),
+    read=st.integers(0, 10),
+    write=st.integers(0, 20),
+)
+def test_warmth_saves_no_more_than_the_best_answer_to_finding_it_cold(
+    on: float, further: float, input: int, read: int, write: int
+) -> None:
+    price = flat_price(str(input), "0", cache_read=str(read), cache_write_5m=str(write))
+    model = msgspec.structs.replace(SONNET_4_6, price=price)
+    ahead = Horizon(prefixes=(PrefixReturns(1, SURE),), next_on={model.id: on}, further=further)
+    saved = expected_saving_pico(model, PROMPT, warm("all"), ahead, NOW) / 6_000 / 1_000_000
+    # Counted out: with a chance of (1 - goes_on) goes_on ** (n - 1) there are n calls.
+    goes_on = 1 - 1 / further
+    never_written = once_written = 0.0
+    for calls in range(1, 400):
+        chance = (1 - goes_on) * goes_on ** (calls - 1)
+        never_written += chance * calls * on * (input - read)
+        once_written += chance * (1 - (1 - on) ** calls) * (write - read)
+    assert saved == pytest.approx(max(0.0, min(never_written, once_written)), rel=1e-6, abs=1e-6)
 
 
 @given(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.price_table import HAIKU_4_5, IMPLICIT, SONNET_4_6
-from turnout.core.cache import COLD, CacheEntry, CachePlan, CacheRules, CacheState, Marker, Prompt, Ttl
+from turnout.core.cache import COLD, CacheEntry, CachePlan, CacheRules, CacheState, Marker, Prompt, Ttl, WarmPrompt
 from turnout.core.catalog import Catalog
 from turnout.core.decide import decide
 from turnout.core.decision import DecisionInput, Estimate
@@ -44,7 +44,7 @@ def marks(plans: tuple[CachePlan, ...]) -> list[tuple[tuple[int, Ttl], ...]]:
 
 
 def test_a_cold_prompt_may_be_written_up_to_each_prefix_for_each_time() -> None:
-    assert marks(managed_plans(PROMPT, RULES, COLD, ahead(0.9, 0.5, 0.3), NOW)) == [
+    assert marks(managed_plans(WarmPrompt(PROMPT, RULES, COLD, NOW), ahead(0.9, 0.5, 0.3))) == [
         (),
         ((0, "5m"),),
         ((0, "1h"),),
@@ -58,22 +58,26 @@ def test_a_cold_prompt_may_be_written_up_to_each_prefix_for_each_time() -> None:
 
 
 def test_to_read_without_writing_the_last_point_stands_where_the_warm_prefix_ends() -> None:
-    plans = marks(managed_plans(PROMPT, RULES, warm("before"), ahead(0.9, 0.5, 0.3), NOW))
+    plans = marks(managed_plans(WarmPrompt(PROMPT, RULES, warm("before"), NOW), ahead(0.9, 0.5, 0.3)))
     assert plans == [((1, "5m"),), ((2, "5m"),), ((2, "1h"),)]
 
 
 def test_a_warm_prefix_out_of_reach_gets_a_point_of_its_own() -> None:
     short_sighted = msgspec.structs.replace(RULES, lookback_blocks=1)
-    plans = marks(managed_plans(PROMPT, short_sighted, warm("head", ttl="1h"), ahead(0.0, 0.0, 0.9), NOW))
+    plans = marks(managed_plans(WarmPrompt(PROMPT, short_sighted, warm("head", ttl="1h"), NOW), ahead(0.0, 0.0, 0.9)))
     assert plans[0] == ((0, "1h"),)
     assert all(plan[0][0] == 0 for plan in plans)
 
 
 def test_what_is_below_the_floor_or_not_explicit_gets_no_point() -> None:
     high = msgspec.structs.replace(RULES, floor_tokens=5_500)
-    assert marks(managed_plans(PROMPT, high, COLD, ahead(0.9, 0.9, 0.9), NOW)) == [(), ((2, "5m"),), ((2, "1h"),)]
-    assert managed_plans(PROMPT, IMPLICIT.cache, COLD, ahead(0.9), NOW) == (CachePlan(),)
-    assert marks(managed_plans(PROMPT, RULES, COLD, NO_HORIZON, NOW)) == [()]
+    assert marks(managed_plans(WarmPrompt(PROMPT, high, COLD, NOW), ahead(0.9, 0.9, 0.9))) == [
+        (),
+        ((2, "5m"),),
+        ((2, "1h"),),
+    ]
+    assert managed_plans(WarmPrompt(PROMPT, IMPLICIT.cache, COLD, NOW), ahead(0.9)) == (CachePlan(),)
+    assert marks(managed_plans(WarmPrompt(PROMPT, RULES, COLD, NOW), NO_HORIZON)) == [()]
 
 
 @given(
@@ -94,7 +98,7 @@ def test_every_plan_keeps_the_rules(
     )
     chosen = sorted(data.draw(st.sets(st.sampled_from(range(len(ends))))))
     horizon = Horizon(prefixes=tuple(PrefixReturns(index, returns(0.5)) for index in chosen))
-    for plan in managed_plans(prompt, rules, state, horizon, NOW):
+    for plan in managed_plans(WarmPrompt(prompt, rules, state, NOW), horizon):
         segments = [marker.segment for marker in plan.markers]
         assert segments == sorted(set(segments))
         assert len(segments) <= most

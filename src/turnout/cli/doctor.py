@@ -17,6 +17,7 @@ from rich.text import Text
 import turnout
 from turnout.cli.common import ConfigOption, JsonOption, console, load, print_json
 from turnout.config.errors import ConfigError
+from turnout.config.presets import preset_of
 from turnout.trace.errors import LedgerError
 from turnout.trace.store.ledger import Ledger
 from turnout.upstream.local.weights import (
@@ -124,6 +125,8 @@ def _configuration(config: Path | None) -> list[Finding]:
         return [Finding("settings", "wrong", str(error))]
     models = ", ".join(catalog[candidate.model].name for candidate in policy.candidates)
     findings = [Finding("settings", "ok", f"{settings.file or 'no file'}; candidates: {models}")]
+    bars = f"simple_bar {policy.simple_bar:g}, quality_bar {policy.quality_bar:g}"
+    findings.append(Finding("policy", "ok", f"{preset_of(policy) or 'bars of its own'}: {bars}"))
     findings.append(Finding("catalog", "ok", f"{len(catalog.models)} models, hash {catalog.content_hash[:12]}"))
     try:
         with Ledger(settings.ledger) as ledger:

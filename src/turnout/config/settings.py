@@ -20,6 +20,7 @@ from turnout.config.errors import ConfigError
 from turnout.config.facts import load_facts
 from turnout.config.model_names import ModelNames, model_names
 from turnout.config.pairs import DEFAULT_PAIR, Pair
+from turnout.config.presets import PRESETS
 from turnout.config.settings_problems import check_variables, one_line, origin
 from turnout.config.settings_schema import (
     PATHS,
@@ -35,6 +36,7 @@ from turnout.config.toml_file import read_toml
 from turnout.core.calls import BreakerRules, CallRules
 from turnout.core.catalog import Catalog, UnknownModelError, unknown
 from turnout.core.cost import usd_to_pico
+from turnout.core.pins import check_pin
 from turnout.core.policy import Budget, Candidate, Policy
 from turnout.core.spend_bound import SpendBound
 
@@ -68,6 +70,7 @@ class Settings:
         bound: How much may be spent beyond what the most capable model alone would; none: spending is not bound.
         classifier: Which classifier routes, and how.
         calls: How long and how often a request is tried, and when a model counts as out of service.
+        pinned_tags: For each pinned tag the catalog id of its model, a candidate (`turnout.core.pins`).
         ledger: The SQLite file of events.
         overrides: The user's file of facts and prices of models, or none.
         default_profile: The Bedrock inference profile of incoming requests that name none; none: they are refused.
@@ -83,6 +86,7 @@ class Settings:
     ledger: Path
     calls: CallRules = field(default_factory=CallRules)
     bound: SpendBound | None = None
+    pinned_tags: Mapping[str, str] = field(default_factory=dict)
     overrides: Path | None = None
     default_profile: str | None = None
     region: str | None = None
@@ -172,6 +176,7 @@ class _Loader:
             bound=self._bound(table.policy.bound),
             classifier=self._classifier(names, table.classifier, rules),
             calls=_calls(table.calls),
+            pinned_tags={tag: self._pin(names, tag, model, rules) for tag, model in table.pins.tags.items()},
             ledger=_expanded(table.ledger) or default_ledger(self._environment),
             overrides=_expanded(table.overrides),
             default_profile=table.default_profile,
@@ -198,11 +203,12 @@ class _Loader:
                 budget = Budget(limit_pico=usd_to_pico(table.budget.usd), when_spent=table.budget.when_spent)
             except ValueError as error:
                 raise self._error(str(error), "policy", "budget", "usd") from None
+        bars = PRESETS[table.preset]
         try:
             return Policy(
                 candidates=candidates,
-                simple_bar=table.simple_bar,
-                quality_bar=table.quality_bar,
+                simple_bar=bars["simple_bar"] if table.simple_bar is None else table.simple_bar,
+                quality_bar=bars["quality_bar"] if table.quality_bar is None else table.quality_bar,
                 simple_share=table.simple_share,
                 markers=table.markers,
                 fill_ttl=table.fill_ttl,
@@ -227,6 +233,17 @@ class _Loader:
             growth_limit_tokens=table.growth_limit_tokens,
             output_limit_tokens=table.output_limit_tokens,
         )
+
+    def _pin(self, names: ModelNames, tag: str, text: str, rules: Policy) -> str:
+        """The candidate that a tag is pinned to; without an inference profile, the only one of that name."""
+        candidates = [candidate.model for candidate in rules.candidates]
+        behind_profiles = {names.resolve(text, profile) for profile in names.profiles} if text in names.bedrock else ()
+        called = [candidate for candidate in candidates if candidate in behind_profiles]
+        model = called[0] if len(called) == 1 else self._model(names, text, "pins", "tags", tag)
+        try:
+            return check_pin(model, rules)
+        except UnknownModelError as error:
+            raise self._error(str(error), "pins", "tags", tag) from None
 
     def _classifier(self, names: ModelNames, table: ClassifierTable, rules: Policy) -> ClassifierSettings:
         cheap = min(rules.candidates, key=lambda candidate: candidate.rank).model

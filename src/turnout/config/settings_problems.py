@@ -87,7 +87,7 @@ def check_variables(environment: Iterable[str], reserved: Iterable[str]) -> None
         ConfigError: A variable is unknown; the nearest known one is named.
     """
     known = {*reserved, *_variables(SettingsTable, PREFIX)}
-    open_ended = tuple(name + NESTED for name in known if name.endswith("APPLICATION_PROFILES"))
+    open_ended = tuple(name + NESTED for name in known if name.endswith(("APPLICATION_PROFILES", "PINS__TAGS")))
     for variable in environment:
         if variable.startswith(PREFIX) and variable not in known and not variable.startswith(open_ended):
             raise ConfigError(f"environment: {unknown('variable', variable, known)}")

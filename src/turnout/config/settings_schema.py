@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from turnout.config.presets import DEFAULT_PRESET, PresetName
+
 PREFIX = "TURNOUT_"
 """What all our variables begin with."""
 
@@ -67,16 +69,18 @@ class BoundTable(_Table):
 
 
 class PolicyTable(_Table):
-    """``[policy]``: the keys of `turnout.core.policy.Policy`.
+    """``[policy]``: the keys of `turnout.core.policy.Policy`, and ``preset``.
 
     ``cheap`` and ``capable`` are short for two candidates. Without these and ``candidates`` it is the default pair.
+    ``preset`` sets the bars (see `turnout.config.presets`); a bar that is set itself wins over it, wherever it is set.
     """
 
     candidates: Annotated[tuple[CandidateTable, ...], Field(min_length=1)] | None = None
     cheap: Text | None = None
     capable: Text | None = None
-    simple_bar: Probability = 0.5
-    quality_bar: Probability = 0.9
+    preset: PresetName = DEFAULT_PRESET
+    simple_bar: Probability | None = None
+    quality_bar: Probability | None = None
     simple_share: Annotated[Number, Field(gt=0, lt=1)] = 0.65
     markers: Literal["user", "fill", "manage"] = "user"
     fill_ttl: Literal["5m", "1h"] = "5m"
@@ -145,6 +149,17 @@ class CallsTable(_Table):
     breaker: BreakerTable = BreakerTable()
 
 
+class PinsTable(_Table):
+    """``[pins]``: models that are insisted on.
+
+    Attributes:
+        tags: For each tag the model that serves every request with it, named like a candidate; the inference profile
+            may be left out where that names one candidate. Of several tags the first one here holds.
+    """
+
+    tags: dict[Text, Text] = {}
+
+
 class SettingsTable(BaseSettings):
     """The whole of ``turnout.toml``; see `turnout.config.settings.Settings` for what each key means."""
 
@@ -155,6 +170,7 @@ class SettingsTable(BaseSettings):
     policy: PolicyTable = PolicyTable()
     classifier: ClassifierTable = ClassifierTable()
     calls: CallsTable = CallsTable()
+    pins: PinsTable = PinsTable()
     ledger: Path | None = None
     overrides: Path | None = None
     default_profile: Text | None = None

@@ -153,15 +153,103 @@ def write_spans(prompt: Prompt, plan: CachePlan, rules: CacheRules) -> tuple[Wri
     A marker below the floor writes nothing: its tokens belong to the next marker at or above the floor. Implicit
     caches write the whole prompt, without a fee, once it reaches the floor.
     """
-    if rules.mode == "none" or prompt.tokens < max(rules.floor_tokens, 1):
+    least = max(rules.floor_tokens, 1)
+    if rules.mode == "none" or prompt.tokens < least:
         return ()
     if rules.mode == "implicit":
         return (WriteSpan(prompt.tokens, rules.ttls[0]),)
-    spans = [
-        WriteSpan(prompt.offsets[marker.segment], marker.ttl)
-        for marker in sorted(plan.markers, key=lambda marker: marker.segment)
-    ]
-    return tuple(span for span in spans if span.end >= max(rules.floor_tokens, 1))
+    marks = sorted([(marker.segment, marker.ttl) for marker in plan.markers])
+    offsets = prompt.offsets
+    return tuple([WriteSpan(offsets[index], ttl) for index, ttl in marks if offsets[index] >= least])
+
+
+class WarmPrompt:
+    """A prompt held against one model's cache: what of it is warm, and what calls with different plans make of that.
+
+    Worked out once, and asked for each plan that is weighed.
+
+    Args:
+        prompt: The prompt in the model's own tokens; no two of its prefixes have the same hash.
+        rules: How the cache behaves.
+        state: What is believed warm; entries of other prompts are passed over.
+        now_ms: Milliseconds since the epoch.
+
+    Attributes:
+        warm: The entries that are warm, by the index of the segment that their prefix ends with, longest first.
+    """
+
+    __slots__ = ("_readable", "_renewed", "_written", "now_ms", "prompt", "rules", "warm")
+
+    def __init__(self, prompt: Prompt, rules: CacheRules, state: CacheState, now_ms: int) -> None:
+        self.prompt = prompt
+        self.rules = rules
+        self.now_ms = now_ms
+        self.warm: dict[int, CacheEntry] = {}
+        if state.entries:
+            entries = state.warm_entries(now_ms)
+            found = [(index, entries[key]) for index, key in enumerate(prompt.prefix_hashes) if key in entries]
+            self.warm.update(reversed(found))
+        least = max(rules.floor_tokens, 1)
+        self._readable: list[tuple[int, WarmPrefix]] = [
+            (index, WarmPrefix(_in_steps(prompt.offsets[index], rules), entry.chance))
+            for index, entry in self.warm.items()
+            if prompt.offsets[index] >= least and rules.mode != "none"
+        ]
+        self._renewed: list[tuple[int, int, CacheEntry]] | None = None
+        self._written: dict[tuple[int, Ttl], CacheEntry] = {}
+
+    @property
+    def read_end(self) -> int:
+        """The index of the segment that the longest warm prefix at or above the floor ends with; -1 where none is."""
+        return self._readable[0][0] if self._readable else -1
+
+    def readable(self, plan: CachePlan) -> tuple[WarmPrefix, ...]:
+        """The warm prefixes that a call with that plan could read, longest first (see `warm_prefixes`)."""
+        return tuple([prefix for index, prefix in self._readable if _reachable(index, plan, self.rules)])
+
+    def after(self, plan: CachePlan) -> dict[int, CacheEntry]:
+        """What is warm of the prompt after a successful call with that plan, by index (see `after_call`)."""
+        prompt, rules = self.prompt, self.rules
+        left = dict(self.warm)
+        if rules.mode == "none" or prompt.tokens < rules.floor_tokens:
+            return left
+        longest = self._longest(plan)
+        read_tokens, sure = (0, False) if longest is None else (longest.tokens, longest.chance == 1.0)
+        if rules.renewed_by_read and read_tokens:
+            left.update([(index, entry) for index, tokens, entry in self._renewals() if tokens <= read_tokens])
+        # What was surely read was not written: it keeps the TTL that it has. A longer read leaves no shorter entry
+        # behind where caching is explicit; implicit caches match any part of what they hold.
+        for index, ttl in _written(prompt, plan, rules):
+            surely_read = sure and _in_steps(prompt.offsets[index], rules) <= read_tokens
+            if not surely_read or (rules.mode == "implicit" and index not in left):
+                left[index] = self._entry(index, ttl)
+        return left
+
+    def _longest(self, plan: CachePlan) -> WarmPrefix | None:
+        for index, prefix in self._readable:
+            if _reachable(index, plan, self.rules):
+                return prefix
+        return None
+
+    def _renewals(self) -> list[tuple[int, int, CacheEntry]]:
+        """What is warm as a read would renew it: index, tokens that can be read of it, entry."""
+        if self._renewed is None:
+            self._renewed = [
+                (index, tokens, msgspec.structs.replace(entry, expires_ms=self.now_ms + TTL_MS[entry.ttl]))
+                for index, entry in self.warm.items()
+                if (tokens := _in_steps(self.prompt.offsets[index], self.rules)) > 0
+            ]
+        return self._renewed
+
+    def _entry(self, index: int, ttl: Ttl) -> CacheEntry:
+        """The entry that a write up to that segment makes."""
+        entry = self._written.get((index, ttl))
+        if entry is None:
+            entry = CacheEntry(
+                prefix_hash=self.prompt.prefix_hashes[index], ttl=ttl, expires_ms=self.now_ms + TTL_MS[ttl]
+            )
+            self._written[index, ttl] = entry
+        return entry
 
 
 def warm_prefixes(
@@ -172,18 +260,7 @@ def warm_prefixes(
     Explicit caches read only through a marker: a prefix is reachable if it ends at one of the ``lookback_blocks``
     blocks up to and including a marker's. Implicit caches read the longest warm prefix in whole steps above the floor.
     """
-    if rules.mode == "none" or not state.entries:
-        return ()
-    warm = state.warm_entries(now_ms)
-    found: list[WarmPrefix] = []
-    for index in range(len(prompt.offsets) - 1, -1, -1):
-        entry = warm.get(prompt.prefix_hashes[index])
-        if entry is None:
-            continue
-        tokens = prompt.offsets[index]
-        if tokens >= max(rules.floor_tokens, 1) and _reachable(index, plan, rules):
-            found.append(WarmPrefix(_in_steps(tokens, rules), entry.chance))
-    return tuple(found)
+    return WarmPrompt(prompt, rules, state, now_ms).readable(plan)
 
 
 def after_call(prompt: Prompt, plan: CachePlan, rules: CacheRules, state: CacheState, now_ms: int) -> CacheState:
@@ -192,24 +269,8 @@ def after_call(prompt: Prompt, plan: CachePlan, rules: CacheRules, state: CacheS
     Correct a state by the call's report (`after_report`) before this, not after it: what the call wrote was not read.
     """
     kept = state.warm_entries(now_ms)
-    if rules.mode == "none" or prompt.tokens < rules.floor_tokens:
-        return CacheState(tuple(kept.values()))
-    longest = next(iter(warm_prefixes(prompt, plan, rules, state, now_ms)), None)
-    read_tokens = 0 if longest is None else longest.tokens
-    if rules.renewed_by_read:
-        for prefix_hash, tokens in zip(prompt.prefix_hashes, prompt.offsets, strict=True):
-            entry = kept.get(prefix_hash)
-            if entry is not None and 0 < _in_steps(tokens, rules) <= read_tokens:
-                kept[prefix_hash] = msgspec.structs.replace(entry, expires_ms=now_ms + TTL_MS[entry.ttl])
-    for index, ttl in _written(prompt, plan, rules):
-        prefix_hash = prompt.prefix_hashes[index]
-        # What was surely read was not written: it keeps the TTL that it has. A longer read leaves no shorter entry
-        # behind where caching is explicit; implicit caches match any part of what they hold.
-        surely_read = (
-            longest is not None and longest.chance == 1.0 and _in_steps(prompt.offsets[index], rules) <= read_tokens
-        )
-        if not surely_read or (rules.mode == "implicit" and prefix_hash not in kept):
-            kept[prefix_hash] = CacheEntry(prefix_hash=prefix_hash, ttl=ttl, expires_ms=now_ms + TTL_MS[ttl])
+    left = WarmPrompt(prompt, rules, state, now_ms).after(plan)
+    kept.update((prompt.prefix_hashes[index], entry) for index, entry in left.items())
     return CacheState(tuple(kept.values()))
 
 
@@ -255,8 +316,8 @@ def _in_steps(tokens: int, rules: CacheRules) -> int:
 
 
 def _written(prompt: Prompt, plan: CachePlan, rules: CacheRules) -> list[tuple[int, Ttl]]:
+    least = max(rules.floor_tokens, 1)
     if rules.mode == "implicit":
-        ends: list[tuple[int, Ttl]] = [(index, rules.ttls[0]) for index in range(len(prompt.offsets))]
-    else:
-        ends = [(marker.segment, marker.ttl) for marker in plan.markers]
-    return [(index, ttl) for index, ttl in ends if prompt.offsets[index] >= max(rules.floor_tokens, 1)]
+        return [(index, rules.ttls[0]) for index, tokens in enumerate(prompt.offsets) if tokens >= least]
+    offsets = prompt.offsets
+    return [(marker.segment, marker.ttl) for marker in plan.markers if offsets[marker.segment] >= least]

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from turnout.core.cache import NO_PLAN, CachePlan, CacheRules, CacheState, Marker, Prompt, after_call
+from turnout.core.cache import NO_PLAN, CachePlan, CacheRules, CacheState, Marker, Prompt, WarmPrompt
 from turnout.core.catalog import Model
 from turnout.core.decision import BREAKER_OPEN, FAILOVER_UNSAFE, Decision, DecisionInput, Estimate
 from turnout.core.eligible import ineligible_reasons, marker_reasons
-from turnout.core.expect import ExpectedTurn, expected_turn
-from turnout.core.horizon import Horizon, expected_saving_pico
+from turnout.core.expect import ExpectedTurn, expected_turn_on
+from turnout.core.horizon import Horizon, Savings
 from turnout.core.managed import managed_plans
 from turnout.core.policy import Policy, Reason
 from turnout.core.request import Request
@@ -169,21 +169,19 @@ def _priced(
     Only the change in what is warm on this very model counts as saved: what the other models' caches are worth is the
     same whichever model serves, but for the one that does.
     """
-    state, now_ms = given.cache_of(model.id), given.now_ms
+    held = WarmPrompt(prompt, model.cache, given.cache_of(model.id), given.now_ms)
     looks_ahead = given.policy.horizon == "session"
     plans: tuple[CachePlan, ...] = (_plan_on(plan, model.cache),)
     if given.bound is not None and model.id == given.bound.reference:
         plans = (given.bound.plan,)
     elif given.policy.markers == "manage":
-        plans = managed_plans(prompt, model.cache, state, given.horizon, now_ms)
-    before = expected_saving_pico(model, prompt, state, given.horizon, now_ms) if looks_ahead else 0
+        plans = managed_plans(held, given.horizon)
+    savings = Savings(model, held, given.horizon) if looks_ahead else None
+    before = savings.pico(held.warm) if savings is not None else 0
     best: tuple[ExpectedTurn, int, CachePlan] | None = None
     for placed in plans:
-        expected = expected_turn(model, prompt, placed, state, statistics, now_ms, uses_tools=given.request.needs.tools)
-        ahead_pico = 0
-        if looks_ahead:
-            after = after_call(prompt, placed, model.cache, state, now_ms)
-            ahead_pico = expected_saving_pico(model, prompt, after, given.horizon, now_ms) - before
+        expected = expected_turn_on(model, held, placed, statistics, uses_tools=given.request.needs.tools)
+        ahead_pico = savings.pico(held.after(placed)) - before if savings is not None else 0
         if best is None or expected.cost_pico - ahead_pico < best[0].cost_pico - best[1]:
             best = expected, ahead_pico, placed
     assert best is not None, "there is always a plan, if only the one without markers"

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import msgspec
 
-from turnout.core.cache import CachePlan, CacheState, Prompt, WarmPrefix, WriteSpan, warm_prefixes, write_spans
+from turnout.core.cache import CachePlan, CacheState, Prompt, WarmPrefix, WarmPrompt, WriteSpan, write_spans
 from turnout.core.catalog import Model
 from turnout.core.price import PriceTier
 from turnout.core.statistics import ModelStatistics
@@ -53,8 +53,18 @@ def expected_turn(
     Each further call has the grown prompt and finds warm what the call before it left. A fraction of a call counts
     for that fraction of its cost.
     """
+    return expected_turn_on(
+        model, WarmPrompt(prompt, model.cache, state, now_ms), plan, statistics, uses_tools=uses_tools
+    )
+
+
+def expected_turn_on(
+    model: Model, held: WarmPrompt, plan: CachePlan, statistics: ModelStatistics, *, uses_tools: bool
+) -> ExpectedTurn:
+    """`expected_turn` of a prompt that is held against the model's cache already, as where many plans are weighed."""
+    prompt = held.prompt
     spans = write_spans(prompt, plan, model.cache)
-    warm = warm_prefixes(prompt, plan, model.cache, state, now_ms)
+    warm = held.readable(plan)
     calls = statistics.calls_per_turn if uses_tools else 1.0
     cost = _expected_call(model, prompt.tokens, spans, warm, statistics.output_tokens)
     left, number = calls - 1.0, 1

@@ -4,27 +4,39 @@ A session's next turn sends the same prompt again, grown; another session sends 
 come while a cached prefix is still warm decides whether writing it paid, and what leaving a warm model costs. For one
 model k with the cache state S that a choice leaves behind::
 
-    saving_k(S) = next_on_k · further · Σ over stretches of the prompt of length · (input_k − read_k) · chance
+    saving_k(S) = saved · Σ over stretches of the prompt of length · chance
 
     chance = the highest, over the warm prefixes that cover the stretch, of
              P(a prompt with that prefix comes within the prefix's remaining time) · P(it really is warm)
 
-The highest and not the union: prefixes are nested, so one that comes back nearly always brings those inside it.
+    saved  = what a token saves that is warm when the prompt comes back, the smaller of
+             further · on_k · (input_k − read_k)         every call reads it, instead of paying for it anew
+             any_on_k · (write_k − read_k)               the first call on k reads it, instead of writing it
 
-A saving counts against plain input, not against a write: whether the next call would write is decided then. So the
-figure orders choices and is no forecast of a bill. Known limitation: where nearly every prompt comes back, ``further``
-counts what one write would have ended, and warmth is valued too high.
+    any_on_k = further · on_k / (1 + (further − 1) · on_k)
+
+The highest chance and not the union: prefixes are nested, so one that comes back nearly always brings those inside it.
+
+A call that finds a prefix cold can leave it so or write it, which ends the loss: being warm never saves more than
+either. Each further call comes with the same chance, so that their number is geometric with the mean ``further``; each
+is served by k with the chance on_k, independently, and ``any_on_k`` is the chance that at least one is. What is written
+where it was found cold is written for 5 minutes, the cheaper of both.
+
+So the figure bounds what warmth saves and orders choices; it is no forecast of a bill. Known limitation: where calls
+are served by other models in between, what is warm may expire before k's turn comes, which is left out.
 """
 
 from __future__ import annotations
 
 import bisect
 import math
+from collections.abc import Mapping
 
 import msgspec
 
-from turnout.core.cache import CacheState, Prompt
+from turnout.core.cache import CacheEntry, CacheState, Prompt, WarmPrompt
 from turnout.core.catalog import Model
+from turnout.core.price import PriceTier
 
 GAPS_S = (15, 30, 60, 120, 300, 900, 3600)
 """The gaps, in seconds, at which chances of coming back are known; the TTLs of 5 minutes and 1 hour are among them."""
@@ -84,9 +96,12 @@ class Horizon(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     further: float = 1.0
 
     def __post_init__(self) -> None:
-        ends = [prefix.segment for prefix in self.prefixes]
-        if ends != sorted(set(ends)) or (ends and ends[0] < 0):
-            raise ValueError(f"prefixes must go from the shortest to the longest, got segments {ends}")
+        last = -1
+        for prefix in self.prefixes:
+            if prefix.segment <= last:
+                ends = [prefix.segment for prefix in self.prefixes]
+                raise ValueError(f"prefixes must go from the shortest to the longest, got segments {ends}")
+            last = prefix.segment
         for model, chance in self.next_on.items():
             if not 0.0 <= chance <= 1.0:
                 raise ValueError(f"next_on[{model!r}] must be between 0 and 1, got {chance}")
@@ -118,22 +133,60 @@ def expected_saving_pico(model: Model, prompt: Prompt, state: CacheState, horizo
         horizon: What is expected to come.
         now_ms: Milliseconds since the epoch.
     """
-    chance_on = horizon.next_on.get(model.id, 0.0)
-    if not chance_on or not state.entries:
-        return 0
-    warm = state.warm_entries(now_ms)
-    tier = model.price.tier_for(prompt.tokens)
-    saved = tier.input_pico - tier.cache_read_pico
-    total = best = 0.0
-    end = 0
-    # From the longest prefix inwards: a stretch has the best chance of all prefixes that cover it.
-    for index in range(len(prompt.offsets) - 1, -1, -1):
-        entry = warm.get(prompt.prefix_hashes[index])
-        tokens = prompt.offsets[index]
-        if entry is None or tokens < max(model.cache.floor_tokens, 1):
-            continue
-        total += best * (end - tokens)
-        best = max(best, entry.chance * horizon.comes_back(index, (entry.expires_ms - now_ms) / 1000))
-        end = tokens
-    total += best * end
-    return round(chance_on * horizon.further * saved * total)
+    held = WarmPrompt(prompt, model.cache, state, now_ms)
+    return Savings(model, held, horizon).pico(held.warm)
+
+
+class Savings:
+    """What calls ahead save on one model by what is warm; worked out once, and asked for each choice that is weighed.
+
+    Args:
+        model: The model.
+        held: The prompt of the call at hand, held against the model's cache.
+        horizon: What is expected to come.
+    """
+
+    __slots__ = ("_coming", "_horizon", "_least", "_now_ms", "_offsets", "_saved")
+
+    def __init__(self, model: Model, held: WarmPrompt, horizon: Horizon) -> None:
+        on = horizon.next_on.get(model.id, 0.0)
+        self._saved = _saved_pico(model.price.tier_for(held.prompt.tokens), on, horizon.further) if on else 0.0
+        self._offsets = held.prompt.offsets
+        self._least = max(model.cache.floor_tokens, 1)
+        self._horizon = horizon
+        self._now_ms = held.now_ms
+        self._coming: dict[tuple[int, int], float] = {}
+
+    def pico(self, warm: Mapping[int, CacheEntry]) -> int:
+        """What is saved in whole pico-USD, if these entries are warm, by the index of the segment that each ends with.
+
+        See `turnout.core.cache.WarmPrompt` for where they come from.
+        """
+        if not warm or not self._saved:
+            return 0
+        offsets, coming = self._offsets, self._coming
+        total = best = 0.0
+        end = 0
+        # From the longest prefix inwards: a stretch has the best chance of all prefixes that cover it.
+        for index in sorted(warm, reverse=True):
+            tokens = offsets[index]
+            if tokens < self._least:
+                break
+            total += best * (end - tokens)
+            end = tokens
+            entry = warm[index]
+            comes_back = coming.get((index, entry.expires_ms))
+            if comes_back is None:
+                comes_back = self._horizon.comes_back(index, (entry.expires_ms - self._now_ms) / 1000)
+                coming[index, entry.expires_ms] = comes_back
+            if entry.chance * comes_back > best:
+                best = entry.chance * comes_back
+        total += best * end
+        return round(self._saved * total)
+
+
+def _saved_pico(tier: PriceTier, on: float, further: float) -> float:
+    """What a token that is warm when its prompt comes back saves on a model, if calls are served by it with ``on``."""
+    unwritten = further * on * (tier.input_pico - tier.cache_read_pico)
+    any_on = further * on / (1 + (further - 1) * on)
+    return max(0.0, min(unwritten, any_on * (tier.cache_write_5m_pico - tier.cache_read_pico)))

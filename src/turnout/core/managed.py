@@ -7,30 +7,27 @@ only where a point stands, so every prefix that may come back on its own, inside
 
 from __future__ import annotations
 
-from turnout.core.cache import CachePlan, CacheRules, CacheState, Marker, Prompt, Ttl, warm_prefixes
+from turnout.core.cache import CachePlan, Marker, Ttl, WarmPrompt
 from turnout.core.horizon import Horizon
 
 
-def managed_plans(
-    prompt: Prompt, rules: CacheRules, state: CacheState, horizon: Horizon, now_ms: int
-) -> tuple[CachePlan, ...]:
+def managed_plans(held: WarmPrompt, horizon: Horizon) -> tuple[CachePlan, ...]:
     """The plans worth weighing for one model, the one that writes least first.
 
     They are: read what is warm and write nothing; and for each prefix that may come back and is longer than that,
     write up to it, for each TTL, or with what is inside it for the longer TTL and itself for the shorter one (a
     request's TTLs must not rise). Where caching is not explicit there is nothing to place.
     """
+    prompt, rules = held.prompt, held.rules
     if rules.mode != "explicit" or not rules.max_markers or not prompt.offsets:
         return (CachePlan(),)
-    everywhere = CachePlan(tuple(Marker(index) for index in range(len(prompt.offsets))))
-    warm = {prefix.tokens for prefix in warm_prefixes(prompt, everywhere, rules, state, now_ms)}
-    read_end = max((index for index, tokens in enumerate(prompt.offsets) if tokens in warm), default=-1)
+    read_end = held.read_end
+    read_ttl: Ttl = "5m" if read_end < 0 else held.warm[read_end].ttl
     ends = [
         prefix.segment
         for prefix in horizon.prefixes
         if prefix.segment < len(prompt.offsets) and prompt.offsets[prefix.segment] >= max(rules.floor_tokens, 1)
     ]
-    read_ttl = _ttl_of(prompt, state, read_end, now_ms)
     plans = [_plan([] if read_end < 0 else [Marker(read_end, read_ttl)])]
     long, short = ("1h" if "1h" in rules.ttls else rules.ttls[0]), rules.ttls[0]
     for end in ends:
@@ -51,13 +48,6 @@ def managed_plans(
 
 def _plan(marks: list[Marker]) -> CachePlan:
     return CachePlan(tuple(marks), "manage")
-
-
-def _ttl_of(prompt: Prompt, state: CacheState, index: int, now_ms: int) -> Ttl:
-    if index < 0:
-        return "5m"
-    entry = state.warm(prompt.prefix_hashes[index], now_ms)
-    return "5m" if entry is None else entry.ttl
 
 
 def _longer(one: Ttl, other: Ttl) -> Ttl:

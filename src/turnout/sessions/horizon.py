@@ -13,6 +13,7 @@ as new; which model serves the next turn is guessed from the one that served the
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
@@ -141,10 +142,11 @@ def next_on(served: Served, before: str | None, model_ids: Sequence[str]) -> dic
         model_ids: The candidates.
     """
     overall = served.get(None, {})
-    total = sum(overall.get(model_id, 0) + _NEXT_PRIOR for model_id in model_ids)
-    shares = {model_id: (overall.get(model_id, 0) + _NEXT_PRIOR) / total for model_id in model_ids}
+    weights = {model_id: overall.get(model_id, 0) + _NEXT_PRIOR for model_id in model_ids}
+    total = sum(weights.values())
+    shares = {model_id: weight / total for model_id, weight in weights.items()}
     after = {} if before is None else served.get(before, {})
-    noted = sum(after.get(model_id, 0) for model_id in model_ids)
+    noted = sum([after.get(model_id, 0) for model_id in model_ids])
     if not noted:
         return shares
     return {
@@ -165,7 +167,7 @@ def horizon_of(
         before: The model that served the session's call before; none where it is new.
         model_ids: The candidates.
     """
-    again = learner.chances(_KNOWN).chances[_WITHIN_5_MIN]
+    again = learner.chance(_KNOWN, _WITHIN_5_MIN)
     return Horizon(
         prefixes=tuple([PrefixReturns(watch.segment, learner.chances(watch.buckets)) for watch in watches]),
         next_on=next_on(served, before, model_ids),
@@ -230,8 +232,10 @@ class HorizonLearner:
                 counts[model_id] = counts.get(model_id, 0) + 1
         note, sent = _Sent(now_ms, before.calls + 1, model_id), self._sent
         # From the longest to the shortest: the long ones are forgotten first, since without the short ones they are
-        # not found.
-        for prefix_hash in reversed(prefixes.hashes):
+        # not found. So those that were sent before are the shortest.
+        new, known = prefixes.hashes[before.segments :], prefixes.hashes[: before.segments]
+        sent.update(zip(reversed(new), itertools.repeat(note), strict=False))
+        for prefix_hash in reversed(known):
             sent[prefix_hash] = note
             sent.move_to_end(prefix_hash)
         while len(sent) > self._max_prefixes:

@@ -11,8 +11,8 @@ Everything is learned from hashes and counts of this deployment; before anything
 
 from __future__ import annotations
 
-import heapq
 import itertools
+from collections import deque
 from collections.abc import Hashable, Iterable, Sequence
 
 from turnout.core.horizon import GAPS_S, Returns
@@ -30,73 +30,99 @@ _PRIOR_WEIGHT = 10
 class ReturnLearner:
     """Watches prefixes and keeps count, in bounded memory.
 
+    Times are expected to ascend; where a clock is set back, prefixes are noted that much later.
+
     Args:
         max_watched: How many prefixes are watched at once; a new one then goes unwatched, which costs a note.
     """
 
     def __init__(self, *, max_watched: int = 50_000) -> None:
         self._max_watched = max_watched
-        self._counts: dict[Bucket, list[list[int]]] = {}
+        self._watched = 0
+        self._counts: dict[Bucket, _Counts] = {}
         self._open: dict[str, _Watched] = {}
-        self._due: list[tuple[int, int, _Watched]] = []
-        self._number = itertools.count()
+        # Those that are looked at next for each gap. All wait for it alike, so whoever was sent first is due first.
+        self._due: tuple[deque[_Watched], ...] = tuple(deque() for _ in GAPS_S)
 
     def chances(self, buckets: Sequence[Bucket]) -> Returns:
         """How likely a prefix of these buckets, from coarse to fine, comes back within each gap."""
-        chances = list(PRIOR.chances)
+        # Each gap has notes of its own, so a later one can come out lower than an earlier one by chance.
+        return Returns(tuple(itertools.accumulate(self._means(buckets), max)))
+
+    def chance(self, buckets: Sequence[Bucket], gap: int) -> float:
+        """The same within one gap, by its index in `GAPS_S`."""
+        return max(self._means(buckets)[: gap + 1])
+
+    def _means(self, buckets: Sequence[Bucket]) -> Sequence[float]:
+        chances: Sequence[float] = PRIOR.chances
         for bucket in buckets:
             counts = self._counts.get(bucket)
-            if counts is not None:
+            if counts is not None and counts.noted[0]:
                 chances = [
                     (returned + _PRIOR_WEIGHT * chance) / (noted + _PRIOR_WEIGHT)
-                    for (noted, returned), chance in zip(counts, chances, strict=True)
+                    for noted, returned, chance in zip(counts.noted, counts.returned, chances, strict=True)
                 ]
-        # Each gap has notes of its own, so a later one can come out lower than an earlier one by chance.
-        return Returns(tuple(itertools.accumulate(chances, max)))
+        return chances
 
     def sent(self, prefix_hashes: Iterable[str], now_ms: int) -> None:
         """A prompt with these prefixes came: those that were watched came back."""
         self._note_due(now_ms)
-        for prefix_hash in prefix_hashes:
-            watched = self._open.pop(prefix_hash, None)
-            if watched is not None:
-                watched.returned_ms = now_ms
+        watched = self._open
+        for prefix_hash in [prefix_hash for prefix_hash in prefix_hashes if prefix_hash in watched]:
+            watched.pop(prefix_hash).returned_ms = now_ms
 
     def watch(self, prefix_hash: str, buckets: Sequence[Bucket], now_ms: int) -> None:
         """Watch a prefix that was just sent, in the place of an older watch of the same prefix."""
-        if len(self._due) >= self._max_watched:
+        if self._watched >= self._max_watched:
             return
-        watched = _Watched(prefix_hash, tuple(buckets), now_ms)
+        self._watched += 1
+        watched = _Watched(prefix_hash, [self._counts_of(bucket) for bucket in buckets], now_ms)
         self._open[prefix_hash] = watched
-        self._push(watched)
+        self._due[0].append(watched)
 
-    def _push(self, watched: _Watched) -> None:
-        due_ms = watched.sent_ms + GAPS_S[watched.gap] * 1000
-        heapq.heappush(self._due, (due_ms, next(self._number), watched))
+    def _counts_of(self, bucket: Bucket) -> _Counts:
+        counts = self._counts.get(bucket)
+        if counts is None:
+            counts = self._counts[bucket] = _Counts()
+        return counts
 
     def _note_due(self, now_ms: int) -> None:
-        while self._due and self._due[0][0] < now_ms:
-            due_ms, _, watched = heapq.heappop(self._due)
-            came = watched.returned_ms is not None and watched.returned_ms <= due_ms
-            for bucket in watched.buckets:
-                counts = self._counts.setdefault(bucket, [[0, 0] for _ in GAPS_S])[watched.gap]
-                counts[0] += 1
-                counts[1] += came
-            watched.gap += 1
-            if watched.gap < len(GAPS_S):
-                self._push(watched)
-            elif self._open.get(watched.prefix_hash) is watched:
-                del self._open[watched.prefix_hash]
+        for gap, (gap_s, due) in enumerate(zip(GAPS_S, self._due, strict=True)):
+            sent_before_ms = now_ms - gap_s * 1000
+            while due and due[0].sent_ms < sent_before_ms:
+                watched = due.popleft()
+                came = watched.returned_ms is not None and watched.returned_ms <= watched.sent_ms + gap_s * 1000
+                for counts in watched.counts:
+                    counts.noted[gap] += 1
+                    counts.returned[gap] += came
+                if gap + 1 < len(GAPS_S):
+                    self._due[gap + 1].append(watched)
+                else:
+                    self._forget(watched)
+
+    def _forget(self, watched: _Watched) -> None:
+        self._watched -= 1
+        if self._open.get(watched.prefix_hash) is watched:
+            del self._open[watched.prefix_hash]
+
+
+class _Counts:
+    """A bucket's notes: for each gap how many prefixes were noted, and how many of those had come back."""
+
+    __slots__ = ("noted", "returned")
+
+    def __init__(self) -> None:
+        self.noted = [0] * len(GAPS_S)
+        self.returned = [0] * len(GAPS_S)
 
 
 class _Watched:
-    """A prefix that was sent, and which gap it is looked at next for."""
+    """A prefix that was sent: when, when it came back, and the notes of its buckets."""
 
-    __slots__ = ("buckets", "gap", "prefix_hash", "returned_ms", "sent_ms")
+    __slots__ = ("counts", "prefix_hash", "returned_ms", "sent_ms")
 
-    def __init__(self, prefix_hash: str, buckets: tuple[Bucket, ...], sent_ms: int) -> None:
+    def __init__(self, prefix_hash: str, counts: list[_Counts], sent_ms: int) -> None:
         self.prefix_hash = prefix_hash
-        self.buckets = buckets
+        self.counts = counts
         self.sent_ms = sent_ms
-        self.gap = 0
         self.returned_ms: int | None = None
