@@ -106,6 +106,28 @@ class _Asked(NamedTuple):
         return step(self.path if path is None else path, self.call, self.reference.price, side)
 
 
+class _Viewed(NamedTuple):
+    """What the newest view was made from. The account is replaced by each booking, so that an old one tells of one."""
+
+    turn_id: str
+    given: DecisionInput
+    now_ms: int
+    account: BoundAccount
+    asked: _Asked | None
+
+    def holds(self, turn_id: str, given: DecisionInput, now_ms: int, account: BoundAccount) -> bool:
+        """Whether a view of these would be the same."""
+        return (
+            account is self.account
+            and (turn_id, now_ms, given.now_ms) == (self.turn_id, self.now_ms, self.given.now_ms)
+            and given.request is self.given.request
+            and given.policy is self.given.policy
+            and given.failed == self.given.failed
+            and given.horizon is self.given.horizon
+            and given.caches is self.given.caches
+        )
+
+
 class BoundKeeper:
     """The account of one spend bound. Safe for threads.
 
@@ -132,6 +154,7 @@ class BoundKeeper:
         self._turns: OrderedDict[str, _OpenTurn] = OrderedDict()
         self._now_ms = 0
         self._blind_until_ms = 0
+        self._viewed: _Viewed | None = None
         self._lock = threading.Lock()
 
     @property
@@ -156,6 +179,7 @@ class BoundKeeper:
             now_ms = self._at(given.now_ms)
             turn = self._turns.get(turn_id)
             asked = self._asked(given, turn, now_ms)
+            self._viewed = _Viewed(turn_id, given, now_ms, self._account, asked)
             if asked is None:
                 return None
             limit = self.bound.call_limit if given.request.needs.tools else 1
@@ -205,7 +229,12 @@ class BoundKeeper:
                 return True
             now_ms = self._at(given.now_ms)
             turn = self._turn(turn_id)
-            asked = None if given.bound is None else self._asked(given, turn, now_ms)
+            asked = None
+            if given.bound is not None:
+                # What the view was made from still holds unless something was booked since.
+                viewed = self._viewed
+                same = viewed is not None and viewed.holds(turn_id, given, now_ms, self._account)
+                asked = viewed.asked if same and viewed is not None else self._asked(given, turn, now_ms)
             model = given.catalog[decision.model]
             if asked is not None and any(attempt.model == asked.reference.id for attempt in given.failed):
                 turn.reference_failed = True

@@ -27,6 +27,7 @@ from turnout.evaluate.replay.conditions import Conditions
 from turnout.evaluate.replay.engine import replay
 from turnout.evaluate.replay.errors import TraceError
 from turnout.evaluate.replay.files import Advance
+from turnout.evaluate.replay.outcome import Outcome
 from turnout.evaluate.replay.requests import Trace
 from turnout.evaluate.replay.verdicts import Difficulty, draw
 
@@ -41,6 +42,9 @@ CORRELATIONS = (0.0, 0.3, 0.7)
 SEEDS = 20
 
 _RULES = ("core", "sessions", "evaluate/replay")
+
+_WITHOUT_VERDICTS = frozenset({"capable", "capable-never"})
+"""The simple policies that never look at a verdict: they cost the same in every run of a pair."""
 
 
 class Spot(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,7 +166,8 @@ def run_grid(
         for result in _read(path)
         if prints.get((result.spot.cheap, result.spot.capable)) == result.fingerprint
     }
-    missing = [spot for spot in wanted if spot not in found]
+    # Seed by seed: a grid that is stopped says something of every cell.
+    missing = sorted([spot for spot in wanted if spot not in found], key=lambda spot: spot.seed)
     advance(len(wanted) - len(missing))
     try:
         with path.open("ab") as file:
@@ -211,23 +216,35 @@ def cells(results: Sequence[SpotResult]) -> list[Cell]:
 
 
 def run_spot(
-    arrivals: Sequence[Arrival], conditions: Conditions, spot: Spot, known: str, bound: SpendBound | None = None
+    arrivals: Sequence[Arrival],
+    conditions: Conditions,
+    spot: Spot,
+    known: str,
+    bound: SpendBound | None = None,
+    *,
+    kept: dict[str, Outcome] | None = None,
 ) -> SpotResult:
-    """One run of the grid: the plan and every simple policy."""
+    """One run of the grid: the plan and every simple policy.
+
+    ``kept`` holds, from run to run of one pair, what the policies make of the trace that never look at a verdict.
+    """
     difficulty = Difficulty(share=spot.share, correlation=spot.correlation, seed=spot.seed)
     verdicts = draw([arrival.request for arrival in arrivals], difficulty)
-    outcomes = {}
+    outcomes = {} if kept is None else dict(kept)
     for name in (PLAN, *SIMPLE_POLICIES):
-        policy = policy_named(name, arrivals, verdicts, conditions, bound=bound)
-        outcomes[name] = replay(arrivals, verdicts, policy, conditions)
-    kept = outcomes[PLAN].bound
+        if name not in outcomes:
+            policy = policy_named(name, arrivals, verdicts, conditions, bound=bound)
+            outcomes[name] = replay(arrivals, verdicts, policy, conditions)
+    if kept is not None:
+        kept.update({name: outcomes[name] for name in _WITHOUT_VERDICTS})
+    bounded = outcomes[PLAN].bound
     return SpotResult(
         fingerprint=known,
         spot=spot,
         whole_pico={name: outcome.whole.cost_pico for name, outcome in outcomes.items()},
         rest_pico={name: outcome.rest.cost_pico for name, outcome in outcomes.items()},
         unsafe_switches=outcomes[PLAN].whole.unsafe_switches,
-        held=None if kept is None else kept.held,
+        held=None if bounded is None else bounded.held,
     )
 
 
@@ -276,19 +293,20 @@ class _Work(NamedTuple):
     conditions: dict[tuple[str, str], Conditions]
     prints: dict[tuple[str, str], str]
     bound: SpendBound | None
+    kept: dict[tuple[str, str], dict[str, Outcome]]
 
 
 def _start(
     trace: Trace, conditions: Sequence[Conditions], prints: dict[tuple[str, str], str], bound: SpendBound | None
 ) -> None:
     by_pair = {(one.cheap, one.capable): one for one in conditions}
-    _work["all"] = _Work(arrivals_of(trace.requests), by_pair, prints, bound)
+    _work["all"] = _Work(arrivals_of(trace.requests), by_pair, prints, bound, {pair: {} for pair in by_pair})
 
 
 def _run(spot: Spot) -> SpotResult:
     work = _work["all"]
     pair = spot.cheap, spot.capable
-    return run_spot(work.arrivals, work.conditions[pair], spot, work.prints[pair], work.bound)
+    return run_spot(work.arrivals, work.conditions[pair], spot, work.prints[pair], work.bound, kept=work.kept[pair])
 
 
 def _results(
