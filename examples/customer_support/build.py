@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +55,7 @@ def build(
     memory: SessionMemory | None = None,
     run: str = "default",
     simulated: bool = False,
+    routing: Mapping[str, Any] | None = None,
 ) -> SupportAgent:
     """Put a version together.
 
@@ -67,6 +69,7 @@ def build(
         memory: Version 4's sessions and caches; none: in memory.
         run: The run that events belong to.
         simulated: Whether the models are simulated; every event then says so.
+        routing: Further options of version 4's `RoutedModel`, such as `turnout.config.Settings.routing`.
 
     Raises:
         ValueError: There is no such version.
@@ -78,7 +81,10 @@ def build(
     name = VERSIONS[version].NAME
     if version == 4:
         model: Model = v4_routing.build_model(
-            models, policy, classifier, recorder=recorder, memory=memory, run=run, simulated=simulated
+            models,
+            policy,
+            classifier,
+            **{**(routing or {}), "recorder": recorder, "memory": memory, "run": run, "simulated": simulated},
         )
     else:
         build_model = v1_baseline.build_model if version == 1 else v2_quick_wins.build_model

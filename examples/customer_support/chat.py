@@ -88,6 +88,8 @@ def chat(options: AgentOptions, version: int, out: Console) -> None:
             recorder=heard,
             run=f"chat-v{version}-{backend.name}",
             simulated=backend.simulated,
+            # Tags are pinned to the candidates of the settings, and these are the pair's.
+            routing={**settings.routing, "pinned_tags": {}},
         )
         greeting = f"{agent.name} – {backend.label}. /help for commands."
         out.print(greeting, highlight=False, markup=False, soft_wrap=True)

@@ -63,6 +63,7 @@ def opened_service(
                     recorder=TurnLog(recorder),
                     run=f"agentcore-v{version}-{backend.name}",
                     simulated=backend.simulated,
+                    routing=settings.routing if configured else {**settings.routing, "pinned_tags": {}},
                 )
                 source = FromFactory(lambda session_id: agent.new_conversation(), name=agent.name)
                 label = backend.label if backend.simulated else ""

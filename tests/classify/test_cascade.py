@@ -94,6 +94,16 @@ async def test_only_where_all_fail_is_there_no_label() -> None:
     assert [one.model for one in verdict.calls] == ["a"]
 
 
+def test_the_most_that_a_verdict_takes_is_that_of_every_stage() -> None:
+    class Priced(Fixed):
+        def most_usage(self, conversation: Conversation) -> list[tuple[str, Usage]]:
+            return [("m", Usage(input_tokens=7))]
+
+    given = sure("a", 0.5)
+    stages = [Stage(given), *[Stage(Priced(name, RuntimeError())) for name in ("b", "c")]]
+    assert Cascade(stages).most_usage(QUERY) == [("m", Usage(input_tokens=7))] * 2
+
+
 async def test_cancellation_is_no_failure_of_a_stage() -> None:
     second = sure("b", 0.9)
     with pytest.raises(asyncio.CancelledError):

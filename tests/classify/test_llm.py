@@ -15,7 +15,7 @@ from turnout.classify.calibrate import Calibration
 from turnout.classify.llm import CallSettings, LLMClassifier, settings_for
 from turnout.classify.model import ClassifierModel, Completion, CompletionError
 from turnout.classify.prompt import load_prompt
-from turnout.classify.protocol import Classifier
+from turnout.classify.protocol import Classifier, PricedClassifier
 from turnout.config import load_catalog
 from turnout.core.usage import NO_USAGE, Usage
 from turnout.core.verdict import ClassifierCall, Verdict
@@ -172,6 +172,16 @@ async def test_what_the_model_is_asked() -> None:
     assert role == "user"
     assert "q1" not in content[0]["text"]
     assert "<user>q2</user>\n<assistant>a2</assistant>\n</before>\n<query>q3</query>" in content[0]["text"]
+
+
+def test_the_most_that_a_verdict_takes_is_known_beforehand() -> None:
+    classifier = LLMClassifier(says("simple"), settings=CallSettings(max_tokens=7))
+    ((model, usage),) = classifier.most_usage(conversation_of("é" * 100))
+    assert (model, usage.output_tokens) == ("test/model", 7)
+    # A token is a byte at least: 200 of the query, and the prompt around it.
+    assert usage.input_tokens >= len(load_prompt().system) + 200
+    assert isinstance(classifier, PricedClassifier)
+    assert classifier.most_usage(Conversation(messages=[])) == []
 
 
 async def test_a_huge_query_is_cut() -> None:

@@ -49,6 +49,7 @@ async def test_a_failed_first_call_does_not_count_as_a_call_of_the_turns_tool_lo
     routed = await route(made)
     made.begin_call(routed).end("error", error="InternalServerException")
     again = made.retry(routed)
+    assert again is not None
     call = made.begin_call(again)
     call.content(3)
     call.end()

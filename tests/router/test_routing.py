@@ -489,6 +489,7 @@ async def test_a_retry_is_an_attempt_and_no_decision() -> None:
     routed = await route(made)
     made.begin_call(routed).end("error", error="InternalServerException")
     again = made.retry(routed)
+    assert again is not None
     assert again.turn.routed is again
     made.begin_call(again).end()
     assert [event.attempt for event in events.calls] == [1, 2]

@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 
 from turnout.classify.calibrate import failed_verdict
-from turnout.classify.protocol import Classifier
+from turnout.classify.protocol import Classifier, PricedClassifier
+from turnout.core.usage import Usage
 from turnout.core.verdict import ClassifierCall, Verdict
 from turnout.messages.conversation import Conversation
 from turnout.upstream.errors import error_name
@@ -88,6 +89,13 @@ class Cascade:
         return msgspec.structs.replace(
             given, classifier=f"{self.name}/{given.classifier}", calls=tuple(calls), latency_ms=latency_ms
         )
+
+    def most_usage(self, conversation: Conversation) -> list[tuple[str, Usage]]:
+        """The most that a verdict takes: that of every stage."""
+        stages = [stage.classifier for stage in self._stages]
+        return [
+            one for stage in stages if isinstance(stage, PricedClassifier) for one in stage.most_usage(conversation)
+        ]
 
     async def _ask(self, classifier: Classifier, conversation: Conversation, **kwargs: Any) -> Verdict:
         try:

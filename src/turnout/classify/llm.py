@@ -57,6 +57,10 @@ _ANSWER_TOKENS = 16
 _THINKING_TOKENS = 1024
 
 
+_TEMPLATE_TOKENS = 50
+"""What a provider wraps around a system and one message at most: an assumption."""
+
+
 class CallSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Parameters of the call that a model accepts.
 
@@ -186,6 +190,14 @@ class LLMClassifier:
             detail = "the answer is empty" if not completion.text.strip() else "the answer names no label"
             return self._failed("unparsed", detail, calls)
         return label_verdict(self.name, p_simple, calls=calls, latency_ms=calls[0].latency_ms)
+
+    def most_usage(self, conversation: Conversation) -> list[tuple[str, Usage]]:
+        """The most that a verdict takes: one call; no tokenizer makes more tokens of a text than it has bytes."""
+        if not conversation.query:
+            return []
+        text = self._prompt.user_text(conversation, prior_turns=self._prior_turns, most_chars=self._most_chars)
+        prompt_tokens = len(self._prompt.system.encode()) + len(text.encode()) + _TEMPLATE_TOKENS
+        return [(self._model.model_id, Usage(input_tokens=prompt_tokens, output_tokens=self._settings.max_tokens))]
 
     def _p_simple(self, completion: Completion) -> float | None:
         simple, complex_ = (completion.logprobs.get(word) for word in LABEL_WORDS)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Protocol, runtime_checkable
 
+from turnout.core.usage import Usage
 from turnout.core.verdict import Verdict
 from turnout.messages.conversation import Conversation
 
@@ -18,6 +20,9 @@ class Classifier(Protocol):
     One keyword is there today: ``on_call``, a function that takes a `turnout.core.verdict.ClassifierCall`. A classifier
     that calls models gives it each call as that ends, also one that is cancelled (error ``CancelledError``): where the
     classifier is given up, there is no verdict to carry its calls, and they are charged all the same.
+
+    A classifier that calls models should also have ``most_usage``, as of `PricedClassifier`: where spending is bound,
+    it is asked only where that much may still be spent. One without it is taken to cost nothing beforehand.
     """
 
     @property
@@ -26,3 +31,11 @@ class Classifier(Protocol):
 
     async def classify(self, conversation: Conversation, **kwargs: Any) -> Verdict:
         """Give a verdict on the conversation's query."""
+
+
+@runtime_checkable
+class PricedClassifier(Protocol):
+    """A classifier that can say beforehand how much a verdict may take."""
+
+    def most_usage(self, conversation: Conversation) -> Iterable[tuple[str, Usage]]:
+        """For each call that a verdict may take, the model's catalog id and the most tokens of it."""

@@ -107,6 +107,16 @@ class Settings:
                 raise ConfigError(f"{self.file or 'settings'}: policy: {unknown('model', candidate.model, known)}")
         return self.rules
 
+    @property
+    def routing(self) -> dict[str, Any]:
+        """The options of a door that the settings hold beside the policy (`turnout.doors.strands.RoutingOptions`)."""
+        return {
+            "classifier_timeout_s": self.classifier.timeout_seconds,
+            "calls": self.calls,
+            "bound": self.bound,
+            "pinned_tags": self.pinned_tags,
+        }
+
     def resolve(self, text: str) -> str:
         """The catalog id of a model that an incoming request names, by `default_profile` and `application_profiles`.
 

@@ -113,7 +113,9 @@ class OpenCall:
         usage, cost = bounds.least, cost_of(bounds.least, routed.model.price)
         if status == "ok" or self.has_content:
             self._learn(usage if source == "reported" else None)
-        router.memory.spent(turn.session_id, max(cost.total_pico, guess_pico))
+        charged_pico = max(cost.total_pico, guess_pico)
+        router.memory.spent(turn.session_id, charged_pico)
+        self._book(status, usage if source == "reported" else None, charged_pico)
         event = self.event = CallEvent(
             event_id=new_id(),
             run=router.run,
@@ -180,6 +182,17 @@ class OpenCall:
         model = self._routed.model
         limit = self._max_output_tokens or self._routed.given.request.max_output_tokens or model.max_output_tokens
         return limit or model.context_window
+
+    def _book(self, status: Status, usage: Usage | None, cost_pico: int) -> None:
+        """Tell the account of the spend bound what the call came to."""
+        spend, turn_id = self._router.spend, self._routed.turn.turn_id
+        if spend is None:
+            return
+        left = status == "cancelled"
+        ends_turn = left or self._finish_reason != "tool_use"
+        spend.finish(turn_id, usage, cost_pico, ok=status == "ok" or self.has_content, ends_turn=ends_turn)
+        if left:
+            spend.end_turn(turn_id)
 
     def _tell_breaker(self, status: Status, of_upstream: bool) -> None:
         breakers, key = self._router.breakers, self._router.breaker_of(self._routed.model.id)

@@ -24,12 +24,14 @@ from turnout.core.decision import (
 from turnout.core.horizon import NO_HORIZON
 from turnout.core.policy import Policy
 from turnout.core.request import Request
+from turnout.core.spend_bound import SpendBound
 from turnout.core.verdict import Verdict
 from turnout.messages.conversation import Conversation
 from turnout.router.calls import OpenCall
 from turnout.router.turns import MayMove, RefusedError, Routed, Turn
-from turnout.router.verdicts import ask
+from turnout.router.verdicts import ask, most_pico
 from turnout.sessions.memory import CacheScope, SessionMemory
+from turnout.sessions.spend_bound import BoundKeeper
 from turnout.trace.events import CallEvent, DecisionEvent, Records, new_id
 from turnout.trace.spans.context import OpenSpan, Spans, spans_of, surrounding_span
 from turnout.trace.spans.joining import active_spans
@@ -60,8 +62,10 @@ class Router:
         may_move: Asked whether a conversation may leave the model that had to go on serving, once that has failed;
             none: it may not, and the error is the caller's.
         chance: Draws the waits before retries; give one with a seed to have them repeat.
+        bound: How much may be spent beyond what the most capable candidate alone would; none: spending is not bound.
 
     Attributes:
+        spend: The account of the spend bound; none where spending is not bound.
         records: See above.
         breakers: See above; `turnout.upstream.breaker.Breakers.states` shows them.
 
@@ -86,6 +90,7 @@ class Router:
         breakers: Breakers | None = None,
         may_move: MayMove | None = None,
         chance: random.Random | None = None,
+        bound: SpendBound | None = None,
     ) -> None:
         if classifier_timeout_s <= 0:
             raise ValueError(f"classifier_timeout_s must be above 0 seconds, got {classifier_timeout_s}")
@@ -100,6 +105,7 @@ class Router:
         self.calls = calls or CallRules()
         self.breakers = breakers or Breakers(self.calls.breaker)
         self.chance = chance or random.Random()
+        self.spend = None if bound is None else BoundKeeper(bound)
         self._may_move = may_move
         self.records = records
         self._scopes = dict(scopes or {})
@@ -127,20 +133,30 @@ class Router:
             RefusedError: No candidate may serve it.
         """
         given = self._input(request, policy or self.policy, turn.verdict)
+        classify_pico = 0
+        if self.spend is not None and turn.verdict is None:
+            classify_pico = most_pico(self, self.classifier, conversation)
+            given = self._viewed(given, turn, classify_pico)
         span = self._begin_request(turn)
         classifier_ms = 0.0
         if turn.verdict is None and self.classifier is not None and needs_verdict(given):
-            with span.current():
-                turn.verdict, classifier_ms = await ask(
-                    self, self.classifier, conversation, turn, span, self._timeout_s
-                )
+            if self.spend is None or self.spend.classifying(turn.turn_id, classify_pico):
+                try:
+                    with span.current():
+                        turn.verdict, classifier_ms = await ask(
+                            self, self.classifier, conversation, turn, span, self._timeout_s
+                        )
+                finally:
+                    if self.spend is not None:
+                        self.spend.classified(turn.turn_id, 0)
             given = msgspec.structs.replace(given, verdict=turn.verdict, unavailable=self._out_of_service(given.policy))
+        given = self._viewed(given, turn)
         spans = self.spans
         kept = conversation if spans is not None and spans.record_text and span.span_id else None
         return self._decide(given, turn, span, classifier_ms=classifier_ms, conversation=kept)
 
-    def retry(self, routed: Routed, *, request: Request | None = None) -> Routed:
-        """The same decision for one more call to its model.
+    def retry(self, routed: Routed, *, request: Request | None = None) -> Routed | None:
+        """The same decision for one more call to its model; none where the spend bound has no room for it.
 
         Args:
             routed: The decision whose model failed.
@@ -148,6 +164,8 @@ class Router:
         """
         given = routed.given if request is None else msgspec.structs.replace(routed.given, request=request)
         turn = routed.turn
+        if self.spend is not None and not self.spend.retry(turn.turn_id):
+            return None
         turn.routed = msgspec.structs.replace(routed, given=given, attempt=routed.attempt + 1)
         self.breakers.admit(self.breaker_of(routed.model.id), self.now_ms(), anyway=True)
         return turn.routed
@@ -206,13 +224,14 @@ class Router:
             unsafe = self._unsafe_moves(given, stay.model, conversation)
             # Each move was judged by itself: what is left of the stay is in `unsafe`.
             request = msgspec.structs.replace(request, hard_stay=None)
-        return msgspec.structs.replace(
+        after = msgspec.structs.replace(
             given,
             request=request,
             failed=(*given.failed, FailedAttempt(routed.model.id, error)),
             now_ms=self.now_ms(),
             unavailable=(*unsafe, *unavailable, *self._out_of_service(given.policy)),
         )
+        return self._viewed(after, routed.turn)
 
     def _unsafe_moves(self, given: DecisionInput, source: str, conversation: Conversation | None) -> list[Unavailable]:
         """The candidates that the conversation cannot move to from the model that had to go on serving."""
@@ -313,7 +332,7 @@ class Router:
         attempt: int = 1,
     ) -> Routed:
         started = time.perf_counter()
-        given, decision = self._admitted(given)
+        given, decision = self._booked(given, turn)
         self.record(
             DecisionEvent(
                 event_id=new_id(),
@@ -347,6 +366,22 @@ class Router:
             attempt=attempt,
         )
         return turn.routed
+
+    def _viewed(self, given: DecisionInput, turn: Turn, classify_pico: int = 0) -> DecisionInput:
+        """The input with what the spend bound allows."""
+        if self.spend is None:
+            return given
+        return msgspec.structs.replace(given, bound=self.spend.view(given, turn.turn_id, classify_pico))
+
+    def _booked(self, given: DecisionInput, turn: Turn) -> tuple[DecisionInput, Decision]:
+        """The decision, booked in the account; where another request took the room, decided again."""
+        while True:
+            given, decision = self._admitted(given)
+            if self.spend is None or self.spend.begin(given, decision, turn.turn_id):
+                return given, decision
+            if decision.model is not None:
+                self.breakers.released(self.breaker_of(decision.model), self.now_ms())
+            given = self._viewed(given, turn)
 
     def _admitted(self, given: DecisionInput) -> tuple[DecisionInput, Decision]:
         """The decision, with its model's breaker told of the call; where another request was faster, decided again."""

@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from turnout.classify.protocol import Classifier
+from turnout.classify.protocol import Classifier, PricedClassifier
 from turnout.core.bounds import Bounds, of_classifier
 from turnout.core.cost import NO_COST, cost_of
 from turnout.core.verdict import ClassifierCall, Failure, Verdict
@@ -36,6 +36,15 @@ CANCELLED = "CancelledError"
 
 UNPRICED = "unpriced_model"
 """The error of a call whose model the catalog has no price for."""
+
+
+def most_pico(router: Router, classifier: object, conversation: Conversation) -> int:
+    """What a verdict costs at most, in pico-USD; a model without a price counts as nothing."""
+    if not isinstance(classifier, PricedClassifier):
+        return 0
+    prices = router.prices
+    usages = [(prices[model], usage) for model, usage in classifier.most_usage(conversation) if model in prices]
+    return sum([cost_of(usage, model.price).total_pico for model, usage in usages])
 
 
 async def ask(
@@ -92,6 +101,8 @@ def _record_call(
         bounds, cost, charged_pico = Bounds(least=call.usage), NO_COST, 0
         status, error = "error", error if error not in ("", CANCELLED) else UNPRICED
     router.memory.spent(turn.session_id, charged_pico)
+    if router.spend is not None:
+        router.spend.classified(turn.turn_id, charged_pico)
     own = router.begin_span(CHAT, span)
     router.record(
         CallEvent(

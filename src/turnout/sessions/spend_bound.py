@@ -57,6 +57,8 @@ from turnout.core.warm_debt import (
 )
 
 _LONGEST_MS = max(TTL_MS.values())
+_IDLE_MS = 900_000
+"""A turn that nobody has gone on with for so long was given up; what was set aside for it is free again."""
 
 _KEPT_FREE = 4
 """One part in so many of the debt is kept free before the reference may serve with points of fact's own: measured on a
@@ -71,6 +73,7 @@ class _OpenTurn:
         self.model: Model | None = None
         self.plans: Plans | None = None
         self.now_ms = 0
+        self.used_ms = 0
         self.classifying_pico = 0
         self.reserved_pico = 0
         self.to_owe_pico = 0
@@ -123,6 +126,7 @@ class _Viewed(NamedTuple):
             and given.request is self.given.request
             and given.policy is self.given.policy
             and given.failed == self.given.failed
+            and given.unavailable == self.given.unavailable
             and given.horizon is self.given.horizon
             and given.caches is self.given.caches
         )
@@ -236,7 +240,7 @@ class BoundKeeper:
                 same = viewed is not None and viewed.holds(turn_id, given, now_ms, self._account)
                 asked = viewed.asked if same and viewed is not None else self._asked(given, turn, now_ms)
             model = given.catalog[decision.model]
-            if asked is not None and any(attempt.model == asked.reference.id for attempt in given.failed):
+            if asked is not None and asked.reference.id in _not_serving(given):
                 turn.reference_failed = True
             if asked is None or turn.reference_failed:
                 turn.model, turn.running, turn.outside = model, True, asked is None
@@ -301,6 +305,7 @@ class BoundKeeper:
             if turn is None or not turn.running or turn.model is None:
                 self._account = self._account.apart("outside", cost_pico)
                 return
+            self._turn(turn_id)
             if turn.outside or turn.reference_failed:
                 self._account = self._account.apart("outside" if turn.outside else "failed", cost_pico)
             elif turn.reference is not None and turn.model.id == turn.reference.id:
@@ -495,11 +500,11 @@ class BoundKeeper:
         )
 
     def _turn(self, turn_id: str) -> _OpenTurn:
-        turn = self._turns.get(turn_id)
-        if turn is None:
-            turn = self._turns[turn_id] = _OpenTurn()
-            while len(self._turns) > self._max_turns:
-                self._close(next(iter(self._turns)))
+        turn = self._turns.setdefault(turn_id, _OpenTurn())
+        turn.used_ms = self._now_ms
+        self._turns.move_to_end(turn_id)
+        while len(self._turns) > self._max_turns:
+            self._close(next(iter(self._turns)))
         return turn
 
     def _close(self, turn_id: str) -> None:
@@ -511,6 +516,11 @@ class BoundKeeper:
     def _at(self, now_ms: int) -> int:
         """The account's own time, which never runs back; what has expired by then is forgotten."""
         self._now_ms = now_ms = max(self._now_ms, now_ms)
+        while self._turns:
+            turn_id, turn = next(iter(self._turns.items()))
+            if turn.running or now_ms - turn.used_ms < _IDLE_MS:
+                break
+            self._close(turn_id)
         while self._expiries and self._expiries[0][0] <= now_ms:
             _, model_id, key = heapq.heappop(self._expiries)
             held = self._held[model_id]
@@ -567,6 +577,11 @@ class BoundKeeper:
         for expires_ms, model_id, key in heapq.nsmallest(surplus, loose):
             self._blind_until_ms = max(self._blind_until_ms, expires_ms)
             del self._held[model_id][key]
+
+
+def _not_serving(given: DecisionInput) -> set[str]:
+    """The models that failed the request, or are out of service."""
+    return {attempt.model for attempt in given.failed} | {one.model for one in given.unavailable}
 
 
 def _ratio(given: DecisionInput, model: Model) -> float:

@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from tests.doors.strands.support import CAPABLE, CHEAP, HEAD, POLICY, Events, agent, routed
+from turnout.core.spend_bound import SpendBound
 from turnout.doors.strands import RoutedModel
 from turnout.testing.bedrock import BedrockDouble
 
@@ -95,3 +96,23 @@ def test_each_model_has_points_above_its_own_floor_only(double: BedrockDouble, e
         ask(f"What is the price of tea number {turn}?")
     assert {call.model for call in events.calls} == {CHEAP}
     assert all(points(call.request) == [] for call in double.calls)
+
+
+def test_every_cost_on_the_wire_is_in_the_account_of_the_bound(double: BedrockDouble, events: Events) -> None:
+    bound = SpendBound(epsilon=0.0, kappa_pico=10**12, output_limit_tokens=500)
+    for policy in (POLICY, MANAGED):
+        events.events.clear()
+        double.caches.clear()
+        model = routed(double, events, policy=policy, bound=bound)
+        first, second = agent(model), agent(model)
+        for turn in range(5):
+            first(f"{LONG} This is question {turn}." if turn % 2 else f"What is the price of tea number {turn}?")
+            second(f"hello {turn}")
+        assert model.routing.router.spend is not None
+        account = model.routing.router.spend.account
+        assert {call.model for call in events.calls} == {CHEAP, CAPABLE}
+        assert account.total_pico == sum(call.cost.total_pico for call in events.calls)
+        assert account.slack_pico(bound) >= 0
+        assert account.reserved_pico == 0
+        # Tokens are counted before they are reported: a prefix's share of the prompt is off by a little.
+        assert account.apart_pico == account.evicted_pico <= 0.001 * account.total_pico

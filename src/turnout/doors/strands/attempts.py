@@ -132,8 +132,10 @@ class Attempts:
                 step.wait_s,
             )
             await self._wait(step.wait_s)
-            self.routed = router.retry(self.routed, request=request)
-            return
+            again = router.retry(self.routed, request=request)
+            if again is not None:
+                self.routed = again
+                return
         if step.why == "error":
             raise error
         if step.why == "deadline":

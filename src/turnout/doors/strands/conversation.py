@@ -17,7 +17,7 @@ from turnout.messages.request import has_bound_state, in_tool_loop, request_of
 OVERRIDES_KEY = "turnout"
 """Where `invocation_state` may hold a mapping of `Overrides`."""
 
-_OVERRIDES = ("pin", "session_id", "query_id")
+_OVERRIDES = ("pin", "session_id", "query_id", "session_pin", "tags")
 _SAMPLING = ("temperature", "top_p")
 
 
@@ -61,7 +61,7 @@ class Call:
         self.structured_output = kwargs.get("structured_output_model") is not None
         state = kwargs.get("invocation_state")
         self.state: dict[str, Any] | None = state if isinstance(state, dict) else None
-        self.overrides = _overrides(self.state)
+        self.overrides, self.tags = _overrides(self.state)
         signal = kwargs.get("cancel_signal")
         self.cancel_signal: threading.Event | None = signal if isinstance(signal, threading.Event) else None
         metadata = kwargs.get("agent_metadata")
@@ -125,15 +125,20 @@ def _conversation(
     return Conversation(messages=messages, system=system, tools=[{"toolSpec": spec} for spec in tool_specs or []])
 
 
-def _overrides(state: Mapping[str, Any] | None) -> dict[str, str]:
+def _overrides(state: Mapping[str, Any] | None) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The texts, and the tags."""
     given = (state or {}).get(OVERRIDES_KEY)
     if given is None:
-        return {}
-    if not isinstance(given, Mapping) or not all(isinstance(value, str) for value in given.values()):
+        return {}, ()
+    texts = {name: value for name, value in given.items() if name != "tags"} if isinstance(given, Mapping) else {}
+    if not isinstance(given, Mapping) or not all(isinstance(value, str) for value in texts.values()):
         raise OverrideError(f"invocation_state[{OVERRIDES_KEY!r}] must map names to texts, got {type(given).__name__}")
+    tags = given.get("tags", ())
+    if not isinstance(tags, list | tuple) or not all(isinstance(tag, str) for tag in tags):
+        raise OverrideError(f"invocation_state[{OVERRIDES_KEY!r}]: tags must be a list of texts")
     for name in given:
         if name not in _OVERRIDES:
             raise OverrideError(
                 f"unknown override {name!r} in invocation_state[{OVERRIDES_KEY!r}]; known are {', '.join(_OVERRIDES)}"
             )
-    return dict(given)
+    return texts, tuple(tags)

@@ -14,8 +14,10 @@ from turnout.classify.protocol import Classifier
 from turnout.core.calls import CallRules
 from turnout.core.catalog import Catalog
 from turnout.core.catalog import Model as Entry
+from turnout.core.pins import NO_TAGS, Pinned, check_pin, pinned, with_pin
 from turnout.core.policy import Policy
 from turnout.core.request import Request
+from turnout.core.spend_bound import SpendBound
 from turnout.doors.strands.clients import prepare, region_of, streams
 from turnout.doors.strands.conversation import Call, adds_cache_points, sampling_parameters
 from turnout.doors.strands.histories import Histories
@@ -27,6 +29,7 @@ from turnout.messages.prefix import PrefixHasher
 from turnout.messages.request import request_of
 from turnout.router import OpenCall, Routed, Router, Turn
 from turnout.sessions.memory import CacheScope, SessionMemory
+from turnout.sessions.pins import SessionPins
 from turnout.trace.events import Records
 from turnout.upstream.breaker import Breakers
 
@@ -52,6 +55,9 @@ class RoutingOptions(TypedDict, total=False):
         calls: How long and how often a request is tried; the defaults of `CallRules` by default.
         breakers: Which models are out of service; none, the default: new ones. Several doors may share them.
         chance: Draws the waits before retries; none, the default: anew in every process.
+        bound: How much may be spent beyond what the most capable candidate alone would; none, the default: spending is
+            not bound.
+        pinned_tags: For each pinned tag the catalog id of its model (`turnout.core.pins`); none by default.
     """
 
     policy: Required[Policy]
@@ -67,6 +73,8 @@ class RoutingOptions(TypedDict, total=False):
     calls: CallRules | None
     breakers: Breakers | None
     chance: random.Random | None
+    bound: SpendBound | None
+    pinned_tags: Mapping[str, str]
 
 
 class StrandsRouting:
@@ -89,6 +97,8 @@ class StrandsRouting:
         calls: CallRules | None = None,
         breakers: Breakers | None = None,
         chance: random.Random | None = None,
+        bound: SpendBound | None = None,
+        pinned_tags: Mapping[str, str] = NO_TAGS,
     ) -> None:
         wanted = {candidate.model for candidate in policy.candidates}
         if wanted != set(models):
@@ -114,7 +124,10 @@ class StrandsRouting:
             breakers=breakers,
             may_move=self._may_move,
             chance=chance,
+            bound=bound,
         )
+        self.session_pins = SessionPins(policy)
+        self._pinned_tags = {tag: check_pin(model_id, policy) for tag, model_id in pinned_tags.items()}
         for model_id, model in models.items():
             prepare(model_id, model)
         ranked = sorted(policy.candidates, key=lambda candidate: candidate.rank)
@@ -143,9 +156,24 @@ class StrandsRouting:
         stay = self.turns.stay(call, turn)
         request = call.request(self._hasher, turn.session_id, stay, self.most_capable)
         request = msgspec.structs.replace(request, history=self.histories.fits(call, stay))
+        request = with_pin(request, self._pin(call, turn))
         # Strands lets a door add cache points to system and messages, not to tools: without a system none is placed.
         policy = self.router.policy if places and call.system else self._untouched
         return await self.router.route(call.conversation, request, turn, policy=policy)
+
+    def _pin(self, call: Call, turn: Turn) -> Pinned | None:
+        """The pin that holds; one that the call brings for its session holds from now on."""
+        wanted = call.overrides.get("session_pin")
+        if wanted == "":
+            self.session_pins.unpin(turn.session_id)
+        elif wanted is not None:
+            self.session_pins.pin(turn.session_id, wanted)
+        return pinned(
+            request=call.overrides.get("pin"),
+            session=self.session_pins.of(turn.session_id),
+            tags=call.tags,
+            pinned_tags=self._pinned_tags,
+        )
 
     def begin_call(self, routed: Routed, model: Model) -> OpenCall:
         """Start the record of a call, and name the served model in Strands' span."""
