@@ -225,7 +225,9 @@ class TestHoldOut:
         rows = [row for row in range(len(outcomes)) for _ in range(times)]
         once, often = hold_out(outcomes, scores, 0.5), hold_out(outcomes.take(rows), [scores[row] for row in rows], 0.5)
         for one, other in zip(_figures(once), _figures(often), strict=True):
-            assert (one.value, one.low, one.high) == pytest.approx((other.value, other.low, other.high), abs=1e-9)
+            assert (one.value, one.low, one.high) == pytest.approx(
+                (other.value, other.low, other.high), rel=1e-9, abs=1e-9
+            )
 
     @pytest.mark.once
     def test_an_interval_covers_the_truth_about_as_often_as_it_says(self) -> None:
