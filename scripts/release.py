@@ -24,7 +24,8 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from email.message import Message
 from email.parser import BytesParser
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import Any, PurePosixPath
 
 ROOT = Path(__file__).resolve().parent.parent
 SBOMS = {"core": "requirements/core.txt", "extras": "requirements/extras.txt"}
@@ -85,7 +86,9 @@ def build_reproducibly(root: Path, out: Path, epoch: int) -> list[Path]:
         first, second = (build(tree, tree / "dist", epoch) for tree in trees)
         again = Path(made) / "again"
         with tarfile.open(first[0]) as archive:
-            archive.extractall(again, filter="data")
+            # Python 3.11.2, Debian 12's own, has no filters yet; the archive is one that was just built here.
+            filtered: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+            archive.extractall(again, **filtered)
         third = build(next(again.iterdir()), Path(made) / "third", epoch, targets=("wheel",))
         for one, other in [*zip(first, second, strict=True), (first[1], third[0])]:
             if one.name != other.name or one.read_bytes() != other.read_bytes():
