@@ -24,8 +24,8 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from email.message import Message
 from email.parser import BytesParser
-from pathlib import Path
-from typing import Any, PurePosixPath
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 SBOMS = {"core": "requirements/core.txt", "extras": "requirements/extras.txt"}
