@@ -29,6 +29,8 @@ def test_needs_are_read_from_the_conversation() -> None:
     needs = request_of(of({"text": "see"}, {"image": {}}, {"document": {}}), HASHER, streaming=False).needs
     assert (needs.vision, needs.documents, needs.tools, needs.streaming) == (True, True, False, False)
     assert request_of(of({"toolResult": {"content": []}}), HASHER).needs.tools
+    found = request_of(of({"toolResult": {"content": [{"image": {}}, {"document": {}}]}}), HASHER).needs
+    assert (found.vision, found.documents) == (True, True)
     with_tools = Conversation(messages=conversation_of("hi").messages, tools=[{"toolSpec": {"name": "look"}}])
     assert request_of(with_tools, HASHER).needs.tools
 

@@ -42,6 +42,8 @@ def request_of(
         hard_stay: The model that must go on serving.
     """
     blocks = [block for message in conversation.messages for block in message["content"]]
+    # What tools found counts as much as what was said: a screenshot is an image too.
+    parts = [*blocks, *(part for block in blocks for part in block.get("toolResult", {}).get("content", ()))]
     return Request(
         session_id=session_id or hasher.opening(conversation),
         segments=hasher.segments(conversation),
@@ -50,8 +52,8 @@ def request_of(
         needs=Needs(
             tools=bool(conversation.tools) or any("toolUse" in block or "toolResult" in block for block in blocks),
             forced_tool_choice=forced_tool_choice,
-            vision=any("image" in block for block in blocks),
-            documents=any("document" in block for block in blocks),
+            vision=any("image" in part for part in parts),
+            documents=any("document" in part for part in parts),
             structured_output=structured_output,
             streaming=streaming,
         ),
