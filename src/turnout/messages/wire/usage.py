@@ -1,0 +1,364 @@
+"""What an answer says of itself: usage, why it ended, which model served it; from a body or from a stream's events.
+
+One reader a protocol, with the same members. Readers look at numbers and names only; text is never kept.
+
+Sources: the answer and event types of openai 3.54, anthropic 2.12 and botocore 1.44.5, read 2026-11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+
+from turnout.core.usage import Usage
+from turnout.messages.wire.asked import WireProtocol
+from turnout.messages.wire.eventstream import Frame
+from turnout.messages.wire.malformed import MalformedStreamError
+from turnout.messages.wire.media import decoded
+from turnout.messages.wire.sse import SseEvent
+
+_Event = TypeVar("_Event", contravariant=True)
+_Value = TypeVar("_Value")
+
+
+class AnswerReader(Protocol, Generic[_Event]):
+    """Reads one answer.
+
+    Attributes:
+        finish_reason: Why the answer ended, in the protocol's own word; none as long as it has not.
+        has_content: Whether any part of the answer has come: text, thinking, a call of a tool.
+        served_model: The model that the provider says has answered; none where it does not say.
+        error: The name of the error that the stream carried instead of going on; never its message.
+        complete: Whether the answer has come to its end, usage included where the protocol promises it.
+    """
+
+    finish_reason: str | None
+    has_content: bool
+    served_model: str | None
+    error: str | None
+    complete: bool
+
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens so far as they are reported; none where nothing is yet.
+
+        Raises:
+            UsageError: The report contradicts itself.
+        """
+
+    def feed(self, event: _Event) -> None:
+        """Take the next event of the stream.
+
+        Raises:
+            MalformedStreamError: It is none of this protocol.
+        """
+
+    def body(self, data: bytes) -> None:
+        """Take the whole answer, where it was not streamed.
+
+        Raises:
+            MalformedStreamError: It is none of this protocol.
+        """
+
+
+class _Reader:
+    """What all readers share."""
+
+    def __init__(self) -> None:
+        self.finish_reason: str | None = None
+        self.has_content = False
+        self.served_model: str | None = None
+        self.error: str | None = None
+        self.complete = False
+        self._report: dict[str, Any] | None = None
+
+
+class _Error(msgspec.Struct):
+    type: Any = None
+    code: Any = None
+
+
+class _AnthropicMessage(msgspec.Struct):
+    model: str | None = None
+    usage: dict[str, Any] | None = None
+    stop_reason: str | None = None
+    content: list[msgspec.Raw] | None = None
+    type: str | None = None
+    error: _Error | None = None
+
+
+class _AnthropicDelta(msgspec.Struct):
+    type: str | None = None
+    stop_reason: str | None = None
+    text: str | None = None
+    thinking: str | None = None
+
+
+class _AnthropicBlock(msgspec.Struct):
+    type: str | None = None
+    text: str | None = None
+    thinking: str | None = None
+
+
+class _AnthropicEvent(msgspec.Struct):
+    type: str
+    message: _AnthropicMessage | None = None
+    delta: _AnthropicDelta | None = None
+    content_block: _AnthropicBlock | None = None
+    usage: dict[str, Any] | None = None
+    error: _Error | None = None
+
+
+_ANTHROPIC_EVENT = msgspec.json.Decoder(_AnthropicEvent)
+_ANTHROPIC_MESSAGE = msgspec.json.Decoder(_AnthropicMessage)
+
+
+class AnthropicReader(_Reader):
+    """Reads answers of the Messages API.
+
+    Counts of ``message_delta`` are totals, so they take the place of those of ``message_start``; what they leave out
+    stays. Known limitation: ``message_delta`` does not split cache writes by TTL. Writes that only it reports count as
+    those of ``message_start`` do if they are all of one TTL, else as 5 minute ones.
+    """
+
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens so far; see `AnswerReader`."""
+        return None if self._report is None else Usage.from_anthropic(_with_all_writes(self._report))
+
+    def feed(self, event: SseEvent) -> None:
+        """Take the next event."""
+        if event.data:
+            self.data(event.data)
+
+    def data(self, data: bytes) -> None:
+        """Take the JSON of the next event."""
+        value = _decoded(_ANTHROPIC_EVENT, data, "an event of the Messages API")
+        match value.type:
+            case "content_block_delta":
+                if not self.has_content and value.delta is not None:
+                    delta = value.delta
+                    self.has_content = delta.text != "" and delta.thinking != ""
+            case "content_block_start":
+                block = value.content_block
+                if block is not None and (block.type not in ("text", "thinking") or block.text or block.thinking):
+                    self.has_content = True
+            case "message_start" if value.message is not None:
+                self.served_model = value.message.model
+                self._add(value.message.usage)
+            case "message_delta":
+                self._add(value.usage)
+                if value.delta is not None and value.delta.stop_reason is not None:
+                    self.finish_reason = value.delta.stop_reason
+            case "message_stop":
+                self.complete = True
+            case "error":
+                self.error = _error_name(value.error)
+
+    def body(self, data: bytes) -> None:
+        """Take the whole answer."""
+        message = _decoded(_ANTHROPIC_MESSAGE, data, "an answer of the Messages API")
+        self.error = _error_name(message.error) if message.error is not None else None
+        self.served_model = message.model
+        self.finish_reason = message.stop_reason
+        self.has_content = bool(message.content)
+        self.complete = message.stop_reason is not None
+        self._add(message.usage)
+
+    def _add(self, usage: dict[str, Any] | None) -> None:
+        if usage is not None:
+            counts = {name: value for name, value in usage.items() if value is not None}
+            self._report = counts if self._report is None else {**self._report, **counts}
+
+
+def _with_all_writes(report: dict[str, Any]) -> Mapping[str, Any]:
+    """A report whose split of cache writes has those too that came to the total later."""
+    split, total = report.get("cache_creation"), report.get("cache_creation_input_tokens")
+    if not isinstance(split, dict) or type(total) is not int:
+        return report
+    write_5m, write_1h = (split.get(f"ephemeral_{ttl}_input_tokens") or 0 for ttl in ("5m", "1h"))
+    if type(write_5m) is not int or type(write_1h) is not int or total <= write_5m + write_1h:
+        return report
+    later = total - write_5m - write_1h
+    name = "ephemeral_1h_input_tokens" if write_1h and not write_5m else "ephemeral_5m_input_tokens"
+    return {**report, "cache_creation": {**split, name: (split.get(name) or 0) + later}}
+
+
+class InvokeReader(AnthropicReader):
+    """Reads answers of Claude behind InvokeModel: events of the Messages API in frames of ``chunk``."""
+
+    def feed(self, event: SseEvent | Frame) -> None:
+        """Take the next frame."""
+        if isinstance(event, SseEvent):
+            super().feed(event)
+        elif event.kind != "event":
+            self.error = event.name
+        elif event.name == "chunk":
+            held = decoded(_decoded(_CHUNK, event.payload, "a chunk of InvokeModel").bytes)
+            if held is None:
+                raise MalformedStreamError("the bytes of a chunk are no base64")
+            self.data(held)
+
+
+class _Chunk(msgspec.Struct):
+    bytes: str
+
+
+_CHUNK = msgspec.json.Decoder(_Chunk)
+
+
+class _Choice(msgspec.Struct):
+    delta: dict[str, msgspec.Raw] | None = None
+    message: dict[str, msgspec.Raw] | None = None
+    finish_reason: str | None = None
+    index: int = 0
+
+
+class _Completion(msgspec.Struct):
+    model: str | None = None
+    choices: list[_Choice] | None = None
+    usage: dict[str, Any] | None = None
+    error: Any = None
+
+
+_COMPLETION = msgspec.json.Decoder(_Completion)
+_NOTHING = (b"null", b'""', b"[]", b"{}")
+
+
+class OpenAIReader(_Reader):
+    """Reads answers of Chat Completions.
+
+    Usage stands in the last chunk, where it was asked for; servers that report it in every chunk give totals, so the
+    last report counts. An answer of several choices ends with its first one's reason.
+    """
+
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens so far; see `AnswerReader`."""
+        return None if self._report is None else Usage.from_openai(self._report)
+
+    def feed(self, event: SseEvent) -> None:
+        """Take the next event."""
+        if event.data == b"[DONE]":
+            self.complete = True
+        elif event.data:
+            self._take(_decoded(_COMPLETION, event.data, "a chunk of Chat Completions"))
+
+    def body(self, data: bytes) -> None:
+        """Take the whole answer."""
+        self._take(_decoded(_COMPLETION, data, "an answer of Chat Completions"))
+        self.complete = self.finish_reason is not None
+
+    def _take(self, value: _Completion) -> None:
+        if value.model:
+            self.served_model = value.model
+        if value.usage is not None:
+            self._report = value.usage
+        if value.error is not None:
+            error = value.error if isinstance(value.error, dict) else {}
+            self.error = _error_name(_Error(type=error.get("type"), code=error.get("code")))
+        for choice in value.choices or ():
+            if choice.finish_reason is not None and choice.index == 0:
+                self.finish_reason = choice.finish_reason
+            if not self.has_content:
+                held = choice.delta or choice.message or {}
+                self.has_content = any(
+                    name != "role" and bytes(raw).strip() not in _NOTHING for name, raw in held.items()
+                )
+
+
+class _ConverseUsage(msgspec.Struct):
+    usage: dict[str, Any] | None = None
+    trace: dict[str, Any] | None = None
+    stopReason: str | None = None
+    output: dict[str, Any] | None = None
+
+
+class _ConverseStart(msgspec.Struct):
+    start: dict[str, msgspec.Raw] | None = None
+
+
+class _ConverseDelta(msgspec.Struct):
+    delta: dict[str, msgspec.Raw]
+
+
+_CONVERSE = msgspec.json.Decoder(_ConverseUsage)
+_CONVERSE_START = msgspec.json.Decoder(_ConverseStart)
+_CONVERSE_DELTA = msgspec.json.Decoder(_ConverseDelta)
+_EVENTS_OF_CONVERSE = frozenset(
+    {"messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata"}
+)
+
+
+class ConverseReader(_Reader):
+    """Reads answers of Converse and ConverseStream; which model served is known only of a prompt router."""
+
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens so far; see `AnswerReader`."""
+        return None if self._report is None else Usage.from_bedrock(self._report)
+
+    def feed(self, event: Frame) -> None:
+        """Take the next frame."""
+        if event.kind != "event":
+            if event.kind not in ("exception", "error"):
+                raise MalformedStreamError("a frame is neither event nor exception")
+            self.error = event.name
+            return
+        match event.name:
+            case "contentBlockDelta":
+                held = _decoded(_CONVERSE_DELTA, event.payload, "a delta of ConverseStream").delta
+                if not self.has_content:
+                    self.has_content = any(bytes(raw).strip() not in _NOTHING for raw in held.values())
+            case "contentBlockStart":
+                value = _decoded(_CONVERSE_START, event.payload, "a block's start of ConverseStream")
+                self.has_content = self.has_content or bool(value.start)
+            case "messageStop" | "metadata":
+                self._take(_decoded(_CONVERSE, event.payload, "an event of ConverseStream"))
+                self.complete = self._report is not None and self.finish_reason is not None
+
+    def body(self, data: bytes) -> None:
+        """Take the whole answer."""
+        value = _decoded(_CONVERSE, data, "an answer of Converse")
+        self._take(value)
+        message = (value.output or {}).get("message")
+        self.has_content = isinstance(message, dict) and bool(message.get("content"))
+        self.complete = self.finish_reason is not None
+
+    def _take(self, value: _ConverseUsage) -> None:
+        if value.usage is not None:
+            self._report = value.usage
+        if value.stopReason is not None:
+            self.finish_reason = value.stopReason
+        router = (value.trace or {}).get("promptRouter")
+        if isinstance(router, dict) and isinstance(router.get("invokedModelId"), str):
+            self.served_model = router["invokedModelId"]
+
+
+def reader_of(protocol: WireProtocol) -> AnthropicReader | InvokeReader | OpenAIReader | ConverseReader:
+    """A reader of one answer in that protocol."""
+    return _READERS[protocol]()
+
+
+_READERS: Mapping[WireProtocol, type[AnthropicReader | InvokeReader | OpenAIReader | ConverseReader]] = {
+    WireProtocol.OPENAI_CHAT: OpenAIReader,
+    WireProtocol.ANTHROPIC: AnthropicReader,
+    WireProtocol.CONVERSE: ConverseReader,
+    WireProtocol.INVOKE: InvokeReader,
+}
+
+
+def _decoded(decoder: msgspec.json.Decoder[_Value], data: bytes, what: str) -> _Value:
+    try:
+        return decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise MalformedStreamError(f"a piece of {len(data)} bytes is not {what}") from None
+
+
+def _error_name(error: _Error | None) -> str:
+    for name in (error.type, error.code) if error is not None else ():
+        if isinstance(name, str) and name:
+            return name
+    return "error"
