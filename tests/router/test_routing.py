@@ -102,6 +102,25 @@ async def test_a_simple_query_goes_to_the_cheap_model_and_the_decision_replays()
     assert (event.query_id, event.session_id, event.run) == ("q", "s", "default")
 
 
+async def test_a_preview_decides_the_same_and_leaves_nothing_behind() -> None:
+    made, events = router()
+    conversation = Conversation(messages=conversation_of("hello").messages, system=[{"text": "be kind " * 100}])
+    asked = request_of(conversation, HASHER, session_id="s")
+    given, decision = await made.preview(conversation, asked)
+    assert events.all == []
+    assert made.memory.session("s").current_model is None
+    routed = await made.route(conversation, asked, made.begin_turn("s"))
+    assert decision == routed.decision
+    assert msgspec.structs.replace(given, now_ms=0) == msgspec.structs.replace(routed.given, now_ms=0)
+
+
+async def test_what_was_routed_names_the_event_of_its_decision() -> None:
+    made, events = router()
+    routed = await route(made)
+    following = made.failover(routed, "ThrottlingException")
+    assert [event.event_id for event in events.decisions] == [routed.event_id, following.event_id]
+
+
 async def test_a_complex_query_goes_to_the_capable_model() -> None:
     made, _ = router(COMPLEX)
     routed = await route(made)

@@ -33,6 +33,8 @@ class Commands(LazyCommands):
         "models": "List the models that Turnout knows, with prices, cache floors and sources.",
         "agentcore": "Serve an agent as an AgentCore Runtime service, here or deployed.",
         "score": "Score a call, a decision or a turn in Langfuse: feedback beside its trace.",
+        "serve": "Serve OpenAI, Anthropic and Bedrock clients: route each request, and relay it to a provider that "
+        "speaks its protocol.",
         "ledger": "List, show, export and prune what was recorded.",
     }
 

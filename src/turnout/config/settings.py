@@ -5,12 +5,13 @@ No setting is a secret: keys of providers stay where their own clients look for 
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from pydantic import ValidationError
@@ -29,8 +30,12 @@ from turnout.config.settings_schema import (
     CallsTable,
     ClassifierKind,
     ClassifierTable,
+    GatewayTable,
     PolicyTable,
     SettingsTable,
+    UpstreamAuth,
+    UpstreamProtocol,
+    UpstreamTable,
 )
 from turnout.config.toml_file import read_toml
 from turnout.core.calls import BreakerRules, CallRules
@@ -61,6 +66,49 @@ class ClassifierSettings(msgspec.Struct, frozen=True, kw_only=True):
     doubt: tuple[float, float]
 
 
+class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where ``turnout serve`` listens, and how much it takes on.
+
+    Attributes:
+        host: An address of this machine alone.
+        port: 0 for any free one.
+        max_body_bytes: The longest body of a request.
+        max_depth: How deep a body may be nested.
+        max_requests: How many requests are served at once; more are refused with 429 or 503, as the protocol has it.
+        body_seconds: How long a body may take to come.
+        drain_seconds: How long answers under way have to end when the server is told to stop.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 4141
+    max_body_bytes: int = 32 * 1024 * 1024
+    max_depth: int = 100
+    max_requests: int = 1_000
+    body_seconds: float = 30.0
+    drain_seconds: float = 30.0
+
+
+class UpstreamSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One provider's API, as requests are relayed to it.
+
+    Attributes:
+        protocol: What it speaks.
+        provider: Whose models of the catalog it serves, such as ``openai`` in ``openai/gpt-5``; none: its own name.
+        base_url: Where it is, as the provider's SDK takes it; none: the provider's own address.
+        auth: How it is proved who calls; none: as the provider is used to, and not at all with a ``base_url`` but
+            without a ``key_env``.
+        key_env: The environment variable that holds the key.
+        region: The AWS region; none: that of the settings or of the environment.
+    """
+
+    protocol: UpstreamProtocol
+    provider: str | None = None
+    base_url: str | None = None
+    auth: UpstreamAuth | None = None
+    key_env: str | None = None
+    region: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """What Turnout was configured with.
@@ -78,6 +126,8 @@ class Settings:
         application_profiles: The model of each application-profile ARN, by the ARN or its last part.
         max_prompt_chars: The longest prompt that is taken from outside, in characters.
         record_text: Whether prompts and answers may be recorded. Off unless somebody turns it on.
+        gateway: Where ``turnout serve`` listens, and how much it takes on.
+        upstreams: The providers' APIs that it relays to, by name; those that are not named have defaults.
         file: The file that was read, or none.
     """
 
@@ -93,6 +143,8 @@ class Settings:
     application_profiles: Mapping[str, str] = field(default_factory=dict)
     max_prompt_chars: int = 200_000
     record_text: bool = False
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)
+    upstreams: Mapping[str, UpstreamSettings] = field(default_factory=dict)
     file: Path | None = None
 
     def policy(self, catalog: Catalog) -> Policy:
@@ -194,6 +246,8 @@ class _Loader:
             application_profiles=profiles,
             max_prompt_chars=table.max_prompt_chars,
             record_text=table.record_text,
+            gateway=self._gateway(table.gateway),
+            upstreams={name: self._upstream(name, one) for name, one in table.upstreams.items()},
             file=self._file,
         )
 
@@ -266,6 +320,32 @@ class _Loader:
             doubt=table.doubt,
         )
 
+    def _gateway(self, table: GatewayTable) -> GatewaySettings:
+        if not is_loopback(table.host):
+            raise self._error(
+                "must be an address of this machine, such as 127.0.0.1: there are no keys yet, so whoever reaches the "
+                "gateway may spend",
+                "gateway",
+                "host",
+            )
+        return GatewaySettings(**table.model_dump())
+
+    def _upstream(self, name: str, table: UpstreamTable) -> UpstreamSettings:
+        where = ("upstreams", name)
+        provider = table.provider or name
+        protocol = table.protocol or _PROTOCOLS.get(provider)
+        if protocol is None:
+            raise self._error(f"is needed: {', '.join(get_args(UpstreamProtocol))}", *where, "protocol")
+        if provider not in _PROTOCOLS and table.base_url is None:
+            raise self._error("is needed", *where, "base_url")
+        if table.base_url is not None and not table.base_url.startswith(("http://", "https://")):
+            raise self._error("must begin with http:// or https://", *where, "base_url")
+        if table.key_env is not None and not (table.key_env.isascii() and table.key_env.isidentifier()):
+            raise self._error("must be the name of an environment variable, not the key itself", *where, "key_env")
+        if table.auth in ("none", "sigv4") and table.key_env is not None:
+            raise self._error(f"has no use with auth = {table.auth!r}", *where, "key_env")
+        return UpstreamSettings(**{**table.model_dump(), "protocol": protocol})
+
     def _model(self, names: ModelNames, text: str, *location: int | str) -> str:
         """The catalog id of a model that settings name; it has to say its inference profile."""
         if ":application-inference-profile/" in text:
@@ -279,6 +359,18 @@ class _Loader:
     def _error(self, message: str, *location: int | str) -> ConfigError:
         dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)[1:]
         return ConfigError(f"{origin(location, self._file, self._environment)}: {dotted}: {message}")
+
+
+_PROTOCOLS: Mapping[str, UpstreamProtocol] = {"openai": "openai", "anthropic": "anthropic", "bedrock": "bedrock"}
+"""What the providers speak that need not say it."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address, or the name ``localhost``, reaches this machine only."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _calls(table: CallsTable) -> CallRules:

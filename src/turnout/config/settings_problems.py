@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -87,7 +87,9 @@ def check_variables(environment: Iterable[str], reserved: Iterable[str]) -> None
         ConfigError: A variable is unknown; the nearest known one is named.
     """
     known = {*reserved, *_variables(SettingsTable, PREFIX)}
-    open_ended = tuple(name + NESTED for name in known if name.endswith(("APPLICATION_PROFILES", "PINS__TAGS")))
+    open_ended = tuple(
+        name + NESTED for name in known if name.endswith(("APPLICATION_PROFILES", "PINS__TAGS", "UPSTREAMS"))
+    )
     for variable in environment:
         if variable.startswith(PREFIX) and variable not in known and not variable.startswith(open_ended):
             raise ConfigError(f"environment: {unknown('variable', variable, known)}")
@@ -97,6 +99,8 @@ def _variables(table: type[BaseModel], prefix: str) -> list[str]:
     found = []
     for name, field in table.model_fields.items():
         found.append(prefix + name.upper())
+        if get_origin(field.annotation) is dict:
+            continue  # its keys are the user's
         for choice in (field.annotation, *get_args(field.annotation)):
             # Tables in lists have no variables of their own: the whole list is given as JSON.
             if isinstance(choice, type) and issubclass(choice, BaseModel):
@@ -107,9 +111,13 @@ def _variables(table: type[BaseModel], prefix: str) -> list[str]:
 def _table_at(location: tuple[int | str, ...]) -> type[BaseModel] | None:
     """The table that a key's location leads to."""
     table: type[BaseModel] | None = SettingsTable
+    named = False  # whether the next part is a key of the user's, such as the name of an upstream
     for part in location:
-        if table is not None and isinstance(part, str):
-            table = _inner_table(table.model_fields[part].annotation) if part in table.model_fields else None
+        if named:
+            named = False
+        elif table is not None and isinstance(part, str):
+            annotation = table.model_fields[part].annotation if part in table.model_fields else None
+            table, named = _inner_table(annotation), get_origin(annotation) is dict
     return table
 
 

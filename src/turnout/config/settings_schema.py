@@ -37,6 +37,13 @@ Probability = Annotated[Number, Field(ge=0, le=1)]
 Text = Annotated[str, Field(min_length=1)]
 
 
+UpstreamProtocol = Literal["openai", "anthropic", "bedrock"]
+"""What a provider's API speaks: Chat Completions, Messages, Converse."""
+
+UpstreamAuth = Literal["sigv4", "bearer", "api_key", "none"]
+"""How it is proved who calls: AWS' signature, ``authorization: Bearer``, ``x-api-key``, or not at all."""
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -160,6 +167,29 @@ class PinsTable(_Table):
     tags: dict[Text, Text] = {}
 
 
+class GatewayTable(_Table):
+    """``[gateway]``: where ``turnout serve`` listens and how much it takes on; see `GatewaySettings`."""
+
+    host: Text = "127.0.0.1"
+    port: Annotated[int, BeforeValidator(_not_bool), Field(ge=0, le=65_535)] = 4141
+    max_body_bytes: Annotated[int, BeforeValidator(_not_bool), Field(ge=1_024)] = 32 * 1024 * 1024
+    max_depth: Annotated[int, BeforeValidator(_not_bool), Field(ge=8, le=500)] = 100
+    max_requests: Annotated[int, BeforeValidator(_not_bool), Field(ge=1)] = 1_000
+    body_seconds: Annotated[Number, Field(gt=0)] = 30.0
+    drain_seconds: Annotated[Number, Field(ge=0)] = 30.0
+
+
+class UpstreamTable(_Table):
+    """One of ``[upstreams.<name>]``: a provider's API; see `turnout.config.settings.UpstreamSettings`."""
+
+    protocol: UpstreamProtocol | None = None
+    provider: Text | None = None
+    base_url: Text | None = None
+    auth: UpstreamAuth | None = None
+    key_env: Text | None = None
+    region: Text | None = None
+
+
 class SettingsTable(BaseSettings):
     """The whole of ``turnout.toml``; see `turnout.config.settings.Settings` for what each key means."""
 
@@ -171,6 +201,8 @@ class SettingsTable(BaseSettings):
     classifier: ClassifierTable = ClassifierTable()
     calls: CallsTable = CallsTable()
     pins: PinsTable = PinsTable()
+    gateway: GatewayTable = GatewayTable()
+    upstreams: dict[Text, UpstreamTable] = {}
     ledger: Path | None = None
     overrides: Path | None = None
     default_profile: Text | None = None

@@ -155,6 +155,25 @@ class Router:
         kept = conversation if spans is not None and spans.record_text and span.span_id else None
         return self._decide(given, turn, span, classifier_ms=classifier_ms, conversation=kept)
 
+    async def preview(
+        self, conversation: Conversation, request: Request, *, policy: Policy | None = None
+    ) -> tuple[DecisionInput, Decision]:
+        """What `route` would decide now, without a call to follow: no event of it, nothing remembered or booked.
+
+        A classifier that is asked is on record, in a turn of its own: its calls cost what they cost.
+
+        Args:
+            conversation: What the classifier reads.
+            request: What the decision is made from.
+            policy: As of `route`.
+        """
+        turn = self.begin_turn(request.session_id)
+        given = self._viewed(self._input(request, policy or self.policy, None), turn)
+        if self.classifier is not None and needs_verdict(given):
+            verdict, _ = await ask(self, self.classifier, conversation, turn, surrounding_span(), self._timeout_s)
+            given = msgspec.structs.replace(given, verdict=verdict)
+        return given, decide(given)
+
     def retry(self, routed: Routed, *, request: Request | None = None) -> Routed | None:
         """The same decision for one more call to its model; none where the spend bound has no room for it.
 
@@ -333,9 +352,10 @@ class Router:
     ) -> Routed:
         started = time.perf_counter()
         given, decision = self._booked(given, turn)
+        event_id = new_id()
         self.record(
             DecisionEvent(
-                event_id=new_id(),
+                event_id=event_id,
                 run=self.run,
                 session_id=turn.session_id,
                 turn_id=turn.turn_id,
@@ -364,6 +384,7 @@ class Router:
             span=span,
             conversation=conversation,
             attempt=attempt,
+            event_id=event_id,
         )
         return turn.routed
 

@@ -58,7 +58,7 @@ class Routed(msgspec.Struct, frozen=True, kw_only=True):
     """A decision that may be served, with what it was made from.
 
     ``span`` is that of the request; ``conversation`` is kept only where prompts may be recorded. ``attempt`` counts the
-    calls that the request has come to.
+    calls that the request has come to. ``event_id`` is that of the decision's event.
     """
 
     turn: Turn
@@ -68,3 +68,4 @@ class Routed(msgspec.Struct, frozen=True, kw_only=True):
     span: OpenSpan
     conversation: Conversation | None = None
     attempt: int = 1
+    event_id: str = ""

@@ -231,6 +231,11 @@ def is_retryable(error: BaseException) -> bool:
     return _kind(error) == "retryable"
 
 
+def says_overflow(text: str) -> bool:
+    """Whether a provider's words say that the prompt is longer than the model's window."""
+    return any(known in text for known in (*_OVERFLOW, *_OVERFLOW_MESSAGES))
+
+
 def is_unbilled(name: str) -> bool:
     """Whether a call that ended in this error before anything came is surely not billed, told by `error_name`.
 
@@ -247,7 +252,7 @@ def _kind(error: BaseException) -> FailureKind:
         return "overflow"
     status = _status(error)
     if names & _CALLER or (not _code(error) and status in _CALLER_STATUS):
-        return "overflow" if any(text in str(error) for text in _OVERFLOW_MESSAGES) else "caller"
+        return "overflow" if says_overflow(str(error)) else "caller"
     # A provider's code says more than the status that it comes with.
     if names & _RETRYABLE or status in _RETRYABLE_STATUS:
         return "retryable"

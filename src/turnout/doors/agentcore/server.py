@@ -13,43 +13,15 @@ import threading
 from types import FrameType
 from typing import Any
 
+from turnout.doors.listening import ListenError, listen
+
+__all__ = ["EXIT_TERMINATED", "GRACE_S", "ListenError", "listen", "serve"]
+
 EXIT_TERMINATED = 128 + signal.SIGTERM
 """The exit code after SIGTERM, as shells tell it."""
 
 GRACE_S = 10
 """Seconds that answers under way have to end after SIGTERM or Ctrl-C; then they are cancelled."""
-
-
-class ListenError(OSError):
-    """The address cannot be listened at; the message says why and what to do."""
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket.
-
-    Args:
-        host: A name or address.
-        port: 0 for any free one.
-
-    Raises:
-        ListenError: The name is not known, or the port is taken.
-    """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-    except OSError:
-        raise ListenError(f"--host {host}: there is no such address") from None
-    listening = socket.socket(family, kind, protocol)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(128)
-    except OSError as error:
-        listening.close()
-        reason = error.strerror or type(error).__name__
-        raise ListenError(f"cannot listen on {host}, port {port}: {reason}; try another --port, or 0 for any") from None
-    return listening
 
 
 def serve(app: Any, listening: socket.socket, *, grace_s: int = GRACE_S) -> None:

@@ -1,0 +1,96 @@
+"""The closed list of what a relay changes in a body, each for its reason; without a reason the very bytes.
+
+- the model's name, where the provider has it in the body;
+- ``stream_options.include_usage`` in streams of Chat Completions: without it they report no usage;
+- with ``adapt`` in the policy: a sampling parameter that the model rejects is left out, an output limit is lowered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from turnout.core.catalog import Model
+from turnout.messages.wire.asked import Asked, WireProtocol
+
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_CONVERSE_NAMES = {"temperature": "temperature", "top_p": "topP"}
+
+
+class Edited(msgspec.Struct, frozen=True):
+    """A body as it is sent.
+
+    Attributes:
+        body: The bytes.
+        edits: What was changed, by name.
+    """
+
+    body: bytes
+    edits: tuple[str, ...]
+
+    @property
+    def asks_usage(self) -> bool:
+        """Whether usage was asked for that the client did not ask for: its chunk is then taken out again."""
+        return "stream_usage" in self.edits
+
+
+def edited(asked: Asked, model: Model, decided: Iterable[str] = ()) -> Edited:
+    """The body of a request as a model's provider gets it.
+
+    Args:
+        asked: The request.
+        model: The model.
+        decided: The edits that the decision named (`turnout.core.decision.Decision.edits`).
+    """
+    body, names = asked.body, list[str]()
+    replace: dict[str, bytes] = {}
+    insert: dict[str, bytes] = {}
+    delete: list[str] = []
+    if asked.protocol is not WireProtocol.CONVERSE and asked.model != model.model_id:
+        replace["model"] = msgspec.json.encode(model.model_id)
+        names.append("model")
+    if asked.protocol is WireProtocol.OPENAI_CHAT and asked.stream and not asked.wants_usage:
+        options = {} if body.is_null("stream_options") else _OBJECT.decode(body.raws["stream_options"])
+        value = msgspec.json.encode({**options, "include_usage": True})
+        (replace if "stream_options" in body else insert)["stream_options"] = value
+        names.append("stream_usage")
+    dropped, limit = set[str](), None
+    for edit in decided:
+        kind, _, detail = edit.partition(":")
+        if kind == "drop_parameter":
+            dropped.add(detail)
+            names.append(edit)
+        elif kind == "clamp_output":
+            limit = int(detail)
+            names.append(edit)
+    if asked.protocol is WireProtocol.CONVERSE:
+        replace.update(_in_converse(asked, dropped, limit))
+    else:
+        delete = [name for name in dropped if name in body]
+        if limit is not None:
+            for name in ("max_completion_tokens", "max_tokens"):
+                if name in body and not body.is_null(name):
+                    replace[name] = str(limit).encode()
+    if not names:
+        return Edited(body.data, ())
+    return Edited(body.edited(replace=replace, insert=insert, delete=delete), tuple(names))
+
+
+def _in_converse(asked: Asked, dropped: set[str], limit: int | None) -> dict[str, bytes]:
+    """The members of a Converse body that hold what is to be changed."""
+    changed: dict[str, bytes] = {}
+    body = asked.body
+    if (dropped or limit is not None) and not body.is_null("inferenceConfig"):
+        inference: dict[str, Any] = dict(_OBJECT.decode(body.raws["inferenceConfig"]))
+        for name in dropped:
+            inference.pop(_CONVERSE_NAMES.get(name, name), None)
+        if limit is not None and "maxTokens" in inference:
+            inference["maxTokens"] = limit
+        changed["inferenceConfig"] = msgspec.json.encode(inference)
+    if "top_k" in dropped and not body.is_null("additionalModelRequestFields"):
+        extra: dict[str, Any] = dict(_OBJECT.decode(body.raws["additionalModelRequestFields"]))
+        extra.pop("top_k", None)
+        changed["additionalModelRequestFields"] = msgspec.json.encode(extra)
+    return changed

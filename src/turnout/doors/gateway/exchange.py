@@ -1,0 +1,103 @@
+"""The ASGI side of one request: its body, bounded; its answer; and the client that may leave meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+from turnout.doors.gateway.problems import RequestError
+from turnout.messages.wire.errors import Problem
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Fields = Iterable[tuple[bytes, bytes]]
+
+_DRAINED = 4
+"""So many times the longest body is still read away, so that its sender gets to read why it is refused."""
+
+
+class ClientLeftError(Exception):
+    """The client left before the end of its request."""
+
+
+async def read_body(receive: Receive, *, limit: int, seconds: float) -> bytes:
+    """The body of a request.
+
+    Args:
+        receive: ASGI's.
+        limit: The most bytes.
+        seconds: How long it may take to come.
+
+    Raises:
+        RequestError: It is too long or too slow.
+        ClientLeftError: The client left before its end.
+    """
+    chunks, size = list[bytes](), 0
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientLeftError
+                chunk = message.get("body", b"")
+                size += len(chunk)
+                if size <= limit:
+                    chunks.append(chunk)
+                else:
+                    chunks.clear()
+                if not message.get("more_body", False) or size > _DRAINED * limit:
+                    break
+    except TimeoutError:
+        raise RequestError(
+            Problem(status=408, code="body_timeout", message=f"the body did not come within {seconds:g} s")
+        ) from None
+    if size > limit:
+        raise RequestError(
+            Problem(status=413, code="body_too_large", message=f"the body is longer than {limit:,} bytes")
+        )
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def answer_whole(send: Send, status: int, headers: Fields, body: bytes) -> None:
+    """Send an answer as a whole."""
+    fields = [*headers, (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": fields})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def begin_stream(send: Send, status: int, headers: Fields) -> None:
+    """Send status and headers of an answer that comes in pieces."""
+    await send({"type": "http.response.start", "status": status, "headers": list(headers)})
+
+
+async def go_on(send: Send, data: bytes, *, more: bool = True) -> None:
+    """Send the next piece of an answer; ``more`` says whether others follow."""
+    await send({"type": "http.response.body", "body": data, "more_body": more})
+
+
+class Presence:
+    """Watches over a client while it is served: when it leaves, the task that serves it is cancelled.
+
+    Attributes:
+        left: Whether it has left.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self.left = False
+        self._receive = receive
+        self._serving = asyncio.current_task()
+        self._watching = asyncio.get_running_loop().create_task(self._watch())
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.left = True
+        if self._serving is not None:
+            self._serving.cancel()
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._watching.cancel()

@@ -1,0 +1,363 @@
+"""Relays one request: calls the candidate that was chosen, and others where it fails, until an answer has begun.
+
+What follows a failed call is decided elsewhere: `turnout.upstream.retry` says whether and when to try again, and
+`turnout.core.decide` on which candidate. Before the first content of an answer nothing of it is passed on, so that
+another candidate can give all of it; after it a failure ends the stream with an error in the client's own protocol.
+
+Known limitations: an answer that broke off is not continued by prefill, as the Strands door does it; texts of answers
+are not recorded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from turnout.core.cost import pico_to_usd
+from turnout.core.decision import Unavailable
+from turnout.core.usage import UsageError
+from turnout.doors.gateway.bill import Bill
+from turnout.doors.gateway.edits import edited
+from turnout.doors.gateway.exchange import Send, answer_whole, begin_stream, go_on
+from turnout.doors.gateway.headers import about
+from turnout.doors.gateway.problems import of_failure, problem_of
+from turnout.doors.gateway.routing import GatewayRouting, Reading
+from turnout.doors.gateway.streams import Part, Stream, comment
+from turnout.messages.wire.asked import Asked, WireProtocol
+from turnout.messages.wire.errors import Problem, error_answer, error_event
+from turnout.messages.wire.malformed import MalformedStreamError
+from turnout.messages.wire.usage import reader_of
+from turnout.router import OpenCall, RefusedError, Routed
+from turnout.upstream.errors import Failure, TruncatedStreamError, error_name, failure_of
+from turnout.upstream.http.client import Answer, HttpClient
+from turnout.upstream.http.errors import AnswerError, EventError, RemoteProtocolError, name_of_answer
+from turnout.upstream.http.headers import returned
+from turnout.upstream.retry import next_step
+
+logger = logging.getLogger(__name__)
+
+_FINISH_REASONS = {
+    "stop": "end_turn",
+    "length": "max_tokens",
+    "tool_calls": "tool_use",
+    "function_call": "tool_use",
+    "content_filter": "content_filtered",
+}
+"""Chat Completions' words in those of the ledger, which are Converse's and Anthropic's."""
+
+_LAST_WORDS_S = 1.0
+"""Seconds that the end of a stream may take after the end of its answer."""
+
+_MOST_ERROR_BYTES = 1024 * 1024
+
+
+class Relay:
+    """One request on its way.
+
+    Args:
+        routing: The gateway's.
+        client: Calls providers.
+        asked: The request.
+        reading: The same as decisions see it.
+        routed: The decision that the first call serves.
+        headers: The headers that go to the provider.
+        query: The query of the request's path, which goes there too.
+        bill: What the request costs.
+        send: ASGI's.
+        began_s: When the request came, by the event loop's clock.
+    """
+
+    def __init__(
+        self,
+        routing: GatewayRouting,
+        client: HttpClient,
+        asked: Asked,
+        reading: Reading,
+        routed: Routed,
+        headers: Sequence[tuple[bytes, bytes]],
+        query: bytes,
+        bill: Bill,
+        send: Send,
+        began_s: float,
+    ) -> None:
+        self._routing = routing
+        self._router = routing.router
+        self._rules = routing.router.calls
+        self._client = client
+        self._asked = asked
+        self._reading = reading
+        self._routed = routed
+        self._headers = headers
+        self._query = query
+        self._bill = bill
+        self._send = send
+        self._ends_s = began_s + self._rules.deadline_s
+        self._failures = 0
+        self._waited_s = 0.0
+        self._begun = False
+        self._held: tuple[Answer, bytes] | None = None
+
+    async def run(self) -> None:
+        """Answer the request."""
+        while True:
+            try:
+                await self._attempt()
+                return
+            except Exception as error:
+                if self._begun:
+                    await self._break_off(error)
+                    return
+                if not await self._goes_on(error):
+                    await self._refuse(error)
+                    return
+
+    async def _attempt(self) -> None:
+        """One call; returns where its answer was relayed to its end."""
+        routed, asked = self._routed, self._asked
+        endpoint = self._routing.ways[routed.model.id, asked.protocol]
+        sent = edited(asked, routed.model, routed.decision.edits)
+        call = self._router.begin_call(routed, streamed=asked.stream)
+        stream = Stream(asked.protocol, drops_usage=sent.asks_usage) if asked.stream else None
+        reader = reader_of(asked.protocol) if stream is None else stream.reader
+        self._held = None
+        answer: Answer | None = None
+        try:
+            answer = await endpoint.call(
+                self._client,
+                routed.model,
+                "stream" if asked.stream else "answer",
+                self._headers,
+                sent.body,
+                self._until(),
+                query=self._query,
+            )
+            if not 200 <= answer.status < 300:
+                raise await self._error_of(answer)
+            call.began()
+            if stream is None:
+                await self._whole(answer, reader, call)
+            else:
+                await self._streamed(answer, stream, call)
+        except asyncio.CancelledError:
+            self._note(call, reader, stream)
+            call.end("cancelled")
+            raise
+        except Exception as error:
+            self._note(call, reader, stream)
+            call.failed(error)
+            raise
+        finally:
+            if answer is not None:
+                answer.close()
+
+    async def _whole(self, answer: Answer, reader: Any, call: OpenCall) -> None:
+        data = await answer.read(self._ends_s)
+        try:
+            reader.body(data)
+        except MalformedStreamError as error:
+            raise RemoteProtocolError(str(error)) from error
+        if reader.has_content:
+            call.content()
+        self._end(call, reader)
+        self._begun = True
+        fields = [*returned(answer.headers), *about(self._routed), self._cost()]
+        await answer_whole(self._send, answer.status, fields, data)
+
+    async def _streamed(self, answer: Answer, stream: Stream, call: OpenCall) -> None:
+        reader, held = stream.reader, list[bytes]()
+        while (part := await self._next(answer, stream)) is not None:
+            if reader.has_content and not call.has_content:
+                call.content()
+            if part.error is not None:
+                self._held = (answer, b"".join([*held, part.data]))
+                if self._begun and part.data:
+                    await go_on(self._send, part.data)
+                raise part.error
+            data = part.data
+            if part.last:
+                data += self._end_of(call, stream) + part.last
+            if not self._begun:
+                held.append(data)
+                if not (reader.has_content or reader.complete):
+                    continue
+                data = b"".join(held)
+                await self._begin(answer)
+            if data:
+                await go_on(self._send, data)
+        if not stream.ended:
+            raise TruncatedStreamError("the stream ended before its answer did")
+        if not self._begun:
+            await self._begin(answer)
+            await go_on(self._send, b"".join(held))
+        self._end(call, reader)
+        await go_on(self._send, b"", more=False)
+
+    async def _next(self, answer: Answer, stream: Stream) -> Part | None:
+        """The next piece of a stream; none at its end, and where it breaks off after the end of the answer."""
+        until = self._until()
+        if stream.reader.complete:
+            until = min(until, asyncio.get_running_loop().time() + _LAST_WORDS_S)
+        try:
+            chunk = await answer.next(until)
+            return None if chunk is None else stream.feed(chunk)
+        except (ConnectionError, TimeoutError) as error:
+            if not stream.ended:
+                raise
+            logger.warning("error=<%s> | a stream broke off after the end of its answer", error_name(error))
+            return None
+
+    def _end_of(self, call: OpenCall, stream: Stream) -> bytes:
+        """End the call, whose answer is at its end, and say what it cost where the protocol has a place for that."""
+        if call.event is not None:
+            return b""
+        self._end(call, stream.reader)
+        if self._asked.protocol is WireProtocol.CONVERSE:
+            return b""
+        routed = self._routed
+        return comment(
+            {
+                "model": routed.model.id,
+                "reason": routed.decision.reason.value,
+                "request_id": routed.event_id,
+                "cost_usd": str(pico_to_usd(self._bill.pico)),
+            }
+        )
+
+    async def _begin(self, answer: Answer) -> None:
+        self._begun = True
+        await begin_stream(self._send, answer.status, [*returned(answer.headers), *about(self._routed)])
+
+    def _end(self, call: OpenCall, reader: Any) -> None:
+        if call.event is not None:
+            return
+        self._note(call, reader, None)
+        call.end("ok")
+        self._routing.turns.wrote(self._routed.turn, self._routed.model.id)
+
+    def _note(self, call: OpenCall, reader: Any, stream: Stream | None) -> None:
+        """Tell the record of a call what its answer reported, or without a report what has come of it."""
+        usage = None
+        try:
+            usage = reader.usage
+        except UsageError as error:
+            logger.error("error=<%s> | a usage report could not be read, the call's cost is estimated", error)
+        if usage is not None:
+            call.usage(usage)
+        elif stream is not None and (characters := stream.characters()):
+            call.content(characters)
+        if reader.finish_reason is not None:
+            call.finish_reason(_FINISH_REASONS.get(reader.finish_reason, reader.finish_reason))
+
+    def _until(self) -> float:
+        """Until when the next bytes may take."""
+        stall = asyncio.get_running_loop().time() + self._rules.stall_s
+        if self._begun:
+            return stall
+        return min(self._ends_s, stall) if self._asked.stream else self._ends_s
+
+    async def _error_of(self, answer: Answer) -> AnswerError:
+        fields = answer.fields
+        body = await answer.read(self._until(), _MOST_ERROR_BYTES)
+        error = AnswerError(answer.status, name_of_answer(answer.status, fields), fields, body)
+        self._held = (answer, b"")
+        return error
+
+    async def _goes_on(self, error: Exception) -> bool:
+        """Get ready for the next call after one that failed, waiting where that helps; whether there is one."""
+        failure = failure_of(error)
+        self._failures += 1
+        router, conversation = self._router, self._reading.conversation
+        unavailable = self._unsuited(failure)
+        same = not any(one.model == self._routed.model.id for one in unavailable)
+        elsewhere = failure.kind in ("retryable", "overflow") and router.can_fail_over(
+            self._routed, failure.name, conversation=conversation, unavailable=unavailable
+        )
+        loop = asyncio.get_running_loop()
+        step = next_step(
+            self._rules,
+            failure,
+            failures=self._failures,
+            waited_s=self._waited_s,
+            left_s=self._ends_s - loop.time(),
+            same=same,
+            elsewhere=elsewhere,
+            chance=router.chance.random(),
+        )
+        if step.do == "again":
+            logger.warning(
+                "model=<%s>, error=<%s>, wait_s=<%.3f> | failed, calling it again",
+                self._routed.model.id,
+                failure.name,
+                step.wait_s,
+            )
+            self._waited_s += step.wait_s
+            await asyncio.sleep(step.wait_s)
+            again = router.retry(self._routed)
+            if again is not None:
+                self._routed = again
+                return True
+        if step.why in ("error", "deadline"):
+            return False
+        try:
+            following = router.failover(self._routed, failure.name, conversation=conversation, unavailable=unavailable)
+        except RefusedError:
+            return False
+        logger.warning(
+            "from_model=<%s>, to_model=<%s>, error=<%s> | failed, failing over",
+            self._routed.model.id,
+            following.model.id,
+            failure.name,
+        )
+        self._routed, self._failures, self._waited_s = following, 0, 0.0
+        return True
+
+    def _unsuited(self, failure: Failure) -> list[Unavailable]:
+        """The candidates that a prompt cannot go to which was too long for the chosen one."""
+        if failure.kind != "overflow":
+            return []
+        window = self._routed.model.context_window
+        models = self._router.catalog.models
+        return [Unavailable(one.id, "window_not_larger") for one in models if one.context_window <= window]
+
+    async def _refuse(self, error: Exception) -> None:
+        """Answer with the error of the last call: the provider's own where it is one for the client."""
+        self._begun = True
+        fields = [*about(self._routed), self._cost()]
+        failure = failure_of(error)
+        if isinstance(error, AnswerError) and failure.kind != "fatal" and self._held is not None:
+            await answer_whole(self._send, error.status, [*returned(self._held[0].headers), *fields], error.body)
+            return
+        if isinstance(error, EventError) and self._held is not None:
+            answer, held = self._held
+            await begin_stream(self._send, answer.status, [*returned(answer.headers), *fields])
+            await go_on(self._send, held + error.raw, more=False)
+            return
+        said = error_answer(self._asked.protocol, self._problem(error, failure), request_id=self._routed.event_id)
+        await answer_whole(self._send, said.status, [*said.headers, *fields], said.body)
+
+    async def _break_off(self, error: Exception) -> None:
+        """End an answer that has begun with an error; nothing of it is repeated."""
+        logger.warning("model=<%s>, error=<%s> | an answer broke off", self._routed.model.id, error_name(error))
+        if isinstance(error, EventError):
+            event = error.raw
+        else:
+            problem = self._problem(error, failure_of(error), partial=True)
+            event = error_event(self._asked.protocol, problem, request_id=self._routed.event_id)
+        await go_on(self._send, event, more=False)
+
+    def _problem(self, error: Exception, failure: Failure, *, partial: bool = False) -> Problem:
+        if isinstance(error, AnswerError):
+            return Problem(
+                status=502,
+                code="upstream_refused",
+                message=f"{self._routed.model.id}: the provider answered {error.status} to Turnout's own credentials",
+            )
+        if failure.kind == "retryable":
+            return of_failure(failure, self._routed.model.id, partial=partial)
+        logger.error("error=<%s> | a request could not be relayed", failure.name, exc_info=error)
+        return problem_of(error)
+
+    def _cost(self) -> tuple[bytes, bytes]:
+        return b"x-turnout-cost-usd", str(pico_to_usd(self._bill.pico)).encode()

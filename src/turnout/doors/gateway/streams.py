@@ -1,0 +1,125 @@
+"""Streams of an upstream as they are relayed: whole events, unchanged, each read for usage and for the stream's end."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from turnout.messages.wire import eventstream, sse
+from turnout.messages.wire.asked import WireProtocol
+from turnout.messages.wire.malformed import MalformedStreamError
+from turnout.messages.wire.usage import reader_of
+from turnout.upstream.http.errors import EventError, RemoteProtocolError, name_of_event
+
+_KEPT_BYTES = 8 * 1024 * 1024
+_ANY = msgspec.json.Decoder(Any)
+
+
+class Part(NamedTuple):
+    """What a piece of a stream brings.
+
+    Attributes:
+        data: The bytes to pass on.
+        last: The bytes of the events from the one that ends the stream on; they follow what is said of the cost.
+        error: The error that the stream carried; its event is not in ``data``.
+    """
+
+    data: bytes
+    last: bytes
+    error: EventError | None
+
+
+class Stream:
+    """One streamed answer.
+
+    Args:
+        protocol: What the upstream speaks.
+        drops_usage: Whether the chunk with the usage was asked for by Turnout alone, and is taken out.
+
+    Attributes:
+        reader: Knows usage, finish reason, and whether content has come.
+    """
+
+    def __init__(self, protocol: WireProtocol, *, drops_usage: bool = False) -> None:
+        self.reader: Any = reader_of(protocol)
+        self._parser: Any = eventstream.EventStreamParser() if protocol is WireProtocol.CONVERSE else sse.SseParser()
+        self._frames = protocol is WireProtocol.CONVERSE
+        self._drops_usage = drops_usage
+        self._payloads: list[bytes] = []
+        self._kept = 0
+
+    def feed(self, chunk: bytes) -> Part:
+        """Take the next bytes.
+
+        Raises:
+            RemoteProtocolError: They are no events of the protocol.
+        """
+        reader = self.reader
+        passed: list[bytes] = []
+        last: list[bytes] = []
+        try:
+            for event in self._parser.feed(chunk):
+                was_complete = reader.complete
+                reader.feed(event)
+                if reader.error is not None:
+                    return Part(b"".join(passed), b"", EventError(name_of_event(reader.error), event.raw))
+                payload = event.payload if self._frames else event.data
+                if payload and self._kept < _KEPT_BYTES:
+                    self._payloads.append(payload)
+                    self._kept += len(payload)
+                if self._drops_usage and _only_usage(payload):
+                    continue
+                (last if reader.complete and (last or not was_complete) else passed).append(event.raw)
+        except MalformedStreamError as error:
+            raise RemoteProtocolError(str(error)) from error
+        return Part(passed[0] if len(passed) == 1 else b"".join(passed), b"".join(last), None)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the answer is at its end; usage may still be missing."""
+        return self.reader.complete or self.reader.finish_reason is not None
+
+    def characters(self) -> int:
+        """How many characters of text, thinking and tools' input have come; for calls whose usage was not reported."""
+        return sum(_characters(payload) for payload in self._payloads)
+
+
+def comment(value: Any) -> bytes:
+    """A comment in a stream of server-sent events; clients pass over it."""
+    return b": turnout %b\n\n" % msgspec.json.encode(value)
+
+
+def _only_usage(payload: bytes) -> bool:
+    """Whether a chunk of Chat Completions holds the usage and no choice."""
+    if b'"choices"' not in payload or b'"usage"' not in payload:
+        return False
+    value = _ANY.decode(payload)
+    return isinstance(value, dict) and value.get("choices") == [] and value.get("usage") is not None
+
+
+def _characters(payload: bytes) -> int:
+    try:
+        value = _ANY.decode(payload)
+    except msgspec.DecodeError:
+        return 0
+    if not isinstance(value, dict):
+        return 0
+    deltas = [
+        value.get("delta"),
+        *(choice.get("delta") for choice in value.get("choices") or () if isinstance(choice, dict)),
+    ]
+    return sum(_texts(delta) for delta in deltas if isinstance(delta, dict))
+
+
+_SAID = ("text", "thinking", "partial_json", "content", "reasoning", "reasoning_content", "arguments", "input")
+
+
+def _texts(value: Any) -> int:
+    """The length of the texts that stand where protocols have what a model says."""
+    if isinstance(value, list):
+        return sum(_texts(item) for item in value)
+    if not isinstance(value, dict):
+        return 0
+    own = sum(len(text) for name in _SAID if isinstance(text := value.get(name), str))
+    return own + sum(_texts(inner) for inner in value.values() if isinstance(inner, dict | list))

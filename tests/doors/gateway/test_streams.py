@@ -1,0 +1,93 @@
+"""Streams as they are relayed: every event as it came, but for the usage that nobody asked for."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from turnout.doors.gateway.streams import Stream, comment
+from turnout.messages.wire.asked import WireProtocol
+from turnout.messages.wire.eventstream import encode_event, encode_exception
+from turnout.upstream.http.errors import RemoteProtocolError
+
+CHUNKS = [
+    b'data: {"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":""}}],"usage":null}\n\n',
+    b'data: {"model":"m","choices":[{"index":0,"delta":{"content":"He"}}],"usage":null}\n\n',
+    b": a comment\n\n",
+    b'data: {"model":"m","choices":[{"index":0,"delta":{"content":"llo"},"finish_reason":"stop"}],"usage":null}\n\n',
+    b'data: {"model":"m","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}\n\n',
+    b"data: [DONE]\n\n",
+]
+
+
+@given(st.lists(st.integers(0, sum(map(len, CHUNKS))), max_size=6), st.booleans())
+def test_however_the_bytes_are_cut(places: list[int], drops: bool) -> None:
+    whole = b"".join(CHUNKS)
+    stream = Stream(WireProtocol.OPENAI_CHAT, drops_usage=drops)
+    data, last = b"", b""
+    cuts = [0, *sorted(places), len(whole)]
+    for start, end in itertools.pairwise(cuts):
+        part = stream.feed(whole[start:end])
+        assert part.error is None
+        assert not (last and part.data)
+        data, last = data + part.data, last + part.last
+    kept = [chunk for chunk in CHUNKS if not (drops and b'"choices":[]' in chunk)]
+    assert data + last == b"".join(kept)
+    assert last == CHUNKS[-1]
+    assert stream.ended
+    assert stream.reader.usage.output_tokens == 2
+    assert stream.characters() == 5
+
+
+def test_of_event_streams() -> None:
+    frames = [
+        encode_event("messageStart", b'{"role":"assistant"}'),
+        encode_event("contentBlockDelta", b'{"contentBlockIndex":0,"delta":{"text":"Hello"}}'),
+        encode_event("messageStop", b'{"stopReason":"end_turn"}'),
+        encode_event("metadata", b'{"usage":{"inputTokens":3,"outputTokens":2,"totalTokens":5}}'),
+    ]
+    stream = Stream(WireProtocol.CONVERSE)
+    assert stream.feed(b"".join(frames[:2])).data == b"".join(frames[:2])
+    before = stream.ended
+    part = stream.feed(b"".join(frames[2:]))
+    assert part.data + part.last == b"".join(frames[2:])
+    assert (before, stream.ended) == (False, True)
+    assert stream.characters() == 5
+
+
+def test_an_error_in_a_stream() -> None:
+    stream = Stream(WireProtocol.CONVERSE)
+    raw = encode_exception("throttlingException", b'{"message":"slow"}')
+    start = encode_event("messageStart", b'{"role":"assistant"}')
+    part = stream.feed(start + raw)
+    assert part.data == start
+    assert part.error is not None
+    assert part.error.raw == raw
+    assert part.error.response["Error"]["Code"] == "throttlingException"
+
+
+@pytest.mark.parametrize("protocol", [WireProtocol.CONVERSE, WireProtocol.OPENAI_CHAT, WireProtocol.ANTHROPIC])
+def test_garbage(protocol: WireProtocol) -> None:
+    with pytest.raises(RemoteProtocolError):
+        Stream(protocol).feed(b"data: \xff\xfe\xfd\n\n" + bytes(range(200, 256)) * 4)
+
+
+def test_characters_of_thinking_and_tools() -> None:
+    stream = Stream(WireProtocol.ANTHROPIC)
+    for delta in (
+        {"type": "thinking_delta", "thinking": "abc"},
+        {"type": "input_json_delta", "partial_json": '{"a"'},
+        {"type": "text_delta", "text": "xy"},
+        {"type": "signature_delta", "signature": "long and not said"},
+    ):
+        event = {"type": "content_block_delta", "index": 0, "delta": delta}
+        stream.feed(b"event: content_block_delta\ndata: %b\n\n" % json.dumps(event).encode())
+    assert stream.characters() == 3 + 4 + 2
+
+
+def test_a_comment_is_one_line() -> None:
+    assert comment({"a": "x\ny"}) == b': turnout {"a":"x\\ny"}\n\n'
