@@ -34,6 +34,7 @@ class Commands(LazyCommands):
         "agentcore": "Serve an agent as an AgentCore Runtime service, here or deployed.",
         "score": "Score a call, a decision or a turn in Langfuse: feedback beside its trace.",
         "ledger": "List, show, export and prune what was recorded.",
+        "keys": "Make, list, show and revoke the keys of the gateway.",
     }
 
 
