@@ -88,7 +88,7 @@ def router(says: Verdict | Exception | None = SIMPLE, policy: Policy = POLICY, *
 async def route(made: Router, query: str = "hello", **request: Any) -> Any:
     conversation = Conversation(messages=conversation_of(query).messages, system=[{"text": "be kind " * 100}])
     asked = request_of(conversation, HASHER, session_id="s", **request)
-    return await made.route(conversation, asked, made.begin_turn("s", query_id="q"))
+    return await made.route(conversation, asked, made.begin_turn("s", query_id="q", key_id="k"))
 
 
 async def test_a_simple_query_goes_to_the_cheap_model_and_the_decision_replays() -> None:
@@ -220,8 +220,8 @@ async def test_a_request_that_is_cancelled_while_its_classifier_is_asked_is_char
     # Of the other nothing is known: at the most twice the count and all of the context window as output.
     assert (cancelled.status, cancelled.error, cancelled.usage_source) == ("cancelled", "", "estimated")
     assert (cancelled.cost.total_pico, cancelled.cost_high_pico) == (0, 800 * 1_000_000 + 10_000 * 5_000_000)
-    assert {(event.role, event.classifier, event.query_id) for event in events.calls} == {
-        ("classifier", "calling", "q")
+    assert {(event.role, event.classifier, event.query_id, event.key_id) for event in events.calls} == {
+        ("classifier", "calling", "q", "k")
     }
     # The request's span is not built, so nothing may hang under it.
     assert {event.parent_span_id for event in events.calls} == {""}
@@ -512,6 +512,7 @@ async def test_a_retry_is_an_attempt_and_no_decision() -> None:
     assert again.turn.routed is again
     made.begin_call(again).end()
     assert [event.attempt for event in events.calls] == [1, 2]
+    assert [event.key_id for event in events.calls] == ["k", "k"]
     assert len(events.decisions) == 1
 
 

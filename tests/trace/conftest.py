@@ -62,6 +62,7 @@ def call_events() -> SearchStrategy[CallEvent]:
         trace_id=_texts,
         span_id=_texts,
         parent_span_id=_texts,
+        key_id=_texts,
         role=st.sampled_from(["answer", "classifier"]),
         model=_texts,
         classifier=_texts,

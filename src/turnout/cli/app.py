@@ -36,6 +36,7 @@ class Commands(LazyCommands):
         "serve": "Serve OpenAI, Anthropic and Bedrock clients: route each request, and relay it to a provider that "
         "speaks its protocol.",
         "ledger": "List, show, export and prune what was recorded.",
+        "keys": "Make, list, show and revoke the keys of the gateway.",
     }
 
 

@@ -139,6 +139,7 @@ class OpenCall:
             finish_reason=self._finish_reason,
             streamed=self._streamed,
             simulated=router.simulated,
+            key_id=turn.key_id,
         )
         noted = self.outer_usage or self.transcript is not None
         if noted and (spans := router.spans) is not None:

@@ -112,9 +112,9 @@ class Router:
         self._timeout_s = classifier_timeout_s
         self._clock = clock
 
-    def begin_turn(self, session_id: str, *, query_id: str = "") -> Turn:
+    def begin_turn(self, session_id: str, *, query_id: str = "", key_id: str = "") -> Turn:
         """Open a turn."""
-        return Turn(session_id=session_id, turn_id=new_id(), query_id=query_id)
+        return Turn(session_id=session_id, turn_id=new_id(), query_id=query_id, key_id=key_id)
 
     async def route(
         self, conversation: Conversation, request: Request, turn: Turn, *, policy: Policy | None = None

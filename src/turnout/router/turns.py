@@ -35,6 +35,8 @@ class RefusedError(ValueError):
 class Turn(msgspec.Struct, kw_only=True):
     """One query and everything it takes to answer it; a door keeps it through the turn's tool loop.
 
+    ``key_id`` is the id of the key that it came with, where a door knows keys; every call of the turn carries it.
+
     ``span`` is that of the turn's first request, whose trace the others join where nothing is around them. ``answers``
     counts the calls that brought content, ``broke_off`` says whether the newest call failed after it had, ``routed`` is
     the newest decision and ``called`` the newest that was followed by a call.
@@ -43,6 +45,7 @@ class Turn(msgspec.Struct, kw_only=True):
     session_id: str
     turn_id: str
     query_id: str = ""
+    key_id: str = ""
     span: OpenSpan | None = None
     model: str | None = None
     verdict: Verdict | None = None

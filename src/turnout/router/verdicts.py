@@ -127,6 +127,7 @@ def _record_call(
             status=status,
             error="" if status == "cancelled" else error,
             simulated=False,
+            key_id=turn.key_id,
         )
     )
 

@@ -51,6 +51,7 @@ class CallEvent(msgspec.Struct, frozen=True, kw_only=True, tag="call"):
         finish_reason: The provider's stop reason.
         streamed: Whether the answer was streamed.
         simulated: Whether the models were simulated: nothing about quality or savings follows from it.
+        key_id: The id of the gateway's key that the request came with, which is no secret; empty: there was none.
     """
 
     event_id: str
@@ -77,6 +78,7 @@ class CallEvent(msgspec.Struct, frozen=True, kw_only=True, tag="call"):
     finish_reason: str = ""
     streamed: bool = False
     simulated: bool = False
+    key_id: str = ""
 
 
 class DecisionEvent(msgspec.Struct, frozen=True, kw_only=True, tag="decision"):

@@ -93,6 +93,19 @@ def test_the_span_that_an_event_was_recorded_in_becomes_its_parent(connection: s
         assert rows == [("", "b7ad6b7169203331"), ("", "")]
 
 
+def test_calls_of_before_there_were_keys_have_none(connection: sqlite3.Connection) -> None:
+    for version, statements in enumerate(MIGRATIONS[:3], start=1):
+        for statement in statements:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {version}")
+    values = {name: 1 for name in _columns(connection, "calls") if name != "sequence"}
+    connection.execute(
+        f"INSERT INTO calls ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})", list(values.values())
+    )
+    migrate(connection)
+    assert connection.execute("SELECT key_id, cost_pico FROM calls").fetchall() == [("", 5)]
+
+
 def test_a_step_that_fails_leaves_the_ledger_as_it_was(
     connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

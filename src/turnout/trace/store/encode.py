@@ -48,6 +48,7 @@ CALL_COLUMNS = (
     "streamed",
     "simulated",
     "parent_span_id",
+    "key_id",
 )
 """The columns of table ``calls``: the fields of a `CallEvent`, with usage and cost a column a kind."""
 
@@ -135,6 +136,7 @@ def call_row(event: CallEvent) -> Row:
         event.streamed,
         event.simulated,
         event.parent_span_id,
+        event.key_id,
     )
 
 

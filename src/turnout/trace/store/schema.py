@@ -126,7 +126,13 @@ _PARENT_SPANS = tuple(
     )
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _PACKED, _PARENT_SPANS)
+_KEYS = (
+    "ALTER TABLE calls ADD COLUMN key_id TEXT NOT NULL DEFAULT ''",
+    # For what each key has spent since a time; calls that came without a key have no part in it.
+    "CREATE INDEX calls_by_key ON calls (started_ms) WHERE key_id != ''",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _PACKED, _PARENT_SPANS, _KEYS)
 """The steps from an empty file to the newest schema, each a tuple of SQL statements."""
 
 SCHEMA_VERSION = len(MIGRATIONS)
