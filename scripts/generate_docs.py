@@ -1,7 +1,7 @@
 """Writes the pages of the docs that are generated; with ``--check``, only says which are out of date.
 
 ``docs/cli.md`` comes from the commands' own help by typer's ``utils docs``, so that it cannot say anything else than
-``turnout --help`` does.
+``turnout --help`` does; ``docs/turnout.schema.json`` is what ``turnout schema`` prints.
 """
 
 from __future__ import annotations
@@ -32,7 +32,14 @@ def cli_page(module: str = "turnout.cli", name: str = "turnout", title: str = "T
     return NOTE + page.rstrip() + "\n"
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"docs/cli.md": cli_page}
+def schema_page() -> str:
+    """The JSON schema of ``turnout.toml``."""
+    from turnout.config.json_schema import json_schema_text
+
+    return json_schema_text()
+
+
+PAGES: Mapping[str, Callable[[], str]] = {"docs/cli.md": cli_page, "docs/turnout.schema.json": schema_page}
 """Each generated page, and what makes it."""
 
 

@@ -21,6 +21,10 @@ class Commands(LazyCommands):
 
     summaries: ClassVar[dict[str, str]] = {
         "doctor": "Say what works here and how to get what does not; exit code 2 if something is wrong.",
+        "init": "Write a turnout.toml with every key, what it means and its default, commented out.",
+        "check": "Say whether the settings work on this machine, and what each route would do; exit code 1 if not.",
+        "schema": "Print the JSON schema of turnout.toml, for editors.",
+        "templates": "Print what runs the gateway as a service: a systemd unit, a Dockerfile.",
         "classify": "Print the verdicts of all classifiers side by side, with time and cost.",
         "chat": "Talk to the reference agent. Without an option its models are simulated.",
         "demo": "Show the reference prompts with and without routing; `turnout demo --help` lists the options.",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ import turnout
 from turnout.cli.common import ConfigOption, JsonOption, console, load, print_json
 from turnout.config.errors import ConfigError
 from turnout.config.presets import preset_of
+from turnout.deploy.preflight.ways_out import aws_credential_sources
 from turnout.trace.errors import LedgerError
 from turnout.trace.store.ledger import Ledger
 from turnout.upstream.local.weights import (
@@ -138,11 +138,7 @@ def _configuration(config: Path | None) -> list[Finding]:
 
 def _credentials() -> Finding:
     """Whether AWS credentials seem to be configured; they are not read, and nothing is called."""
-    variables = ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_BEARER_TOKEN_BEDROCK", "AWS_WEB_IDENTITY_TOKEN_FILE")
-    found = [name for name in variables if os.environ.get(name)]
-    shared = Path(os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")).expanduser()
-    if shared.is_file():
-        found.append(str(shared))
+    found = aws_credential_sources()
     if found:
         return Finding("AWS credentials", "ok", f"configured by {', '.join(found)} (not checked)")
     return Finding("AWS credentials", "missing", "for models on Amazon Bedrock; nothing else needs them")

@@ -2,6 +2,9 @@
 
 ``TURNOUT_POLICY__SIMPLE_BAR`` is ``simple_bar`` of the table ``[policy]``: two underscores go one table down; lists and
 tables may be given as JSON. A variable wins over the file.
+
+The docstrings of the tables say what each key means, to people who write the file: ``turnout init`` and the JSON schema
+for editors take their words from there (`turnout.config.settings_docs`).
 """
 
 from __future__ import annotations
@@ -49,23 +52,41 @@ class _Table(BaseModel):
 
 
 class CandidateTable(_Table):
-    """One of ``[[policy.candidates]]``: a model and its rank of capability, the higher the more capable."""
+    """One of ``[[policy.candidates]]``: a model and its rank of capability.
+
+    Attributes:
+        model: A model of the catalog, with its provider or inference profile; ``turnout models`` lists them.
+        rank: The higher, the more capable; no two are alike.
+    """
 
     model: Text
     rank: Annotated[int, BeforeValidator(_not_bool)]
 
 
 class BudgetTable(_Table):
-    """``[policy.budget]``: the most that may be spent, in USD, and what happens then."""
+    """``[policy.budget]``: the most that may be spent, and what happens then.
+
+    Attributes:
+        usd: The most that one session may cost, in USD.
+        when_spent: ``refuse`` the request, or go on with the ``cheapest`` model.
+    """
 
     usd: Annotated[Decimal, BeforeValidator(_not_bool), Field(gt=0, allow_inf_nan=False)]
     when_spent: Literal["refuse", "cheapest"] = "refuse"
 
 
 class BoundTable(_Table):
-    """``[policy.bound]``: the spend bound, with the keys of `turnout.core.spend_bound.SpendBound`; an amount is in USD.
+    """``[policy.bound]``: the spend bound: little more is spent than the most capable model alone would have cost.
 
-    A table without keys switches it on with the defaults, which are those of ``turnout replay``.
+    The keys are those of `turnout.core.spend_bound.SpendBound`; an amount is in USD. A table without keys
+    switches it on with the defaults, which are those of ``turnout replay``.
+
+    Attributes:
+        epsilon: The share of what the most capable model alone would have cost that may be spent beyond it.
+        kappa_usd: What may be spent beyond it once and for all, in USD.
+        call_limit: The most calls of a turn with tools that is reckoned with.
+        growth_limit_tokens: By how many tokens the prompt grows at most from a call of a turn to the next.
+        output_limit_tokens: The longest answer that is reckoned with where nothing says less, in tokens.
     """
 
     epsilon: Annotated[Number, Field(ge=0)] = 0.05
@@ -80,6 +101,22 @@ class PolicyTable(_Table):
 
     ``cheap`` and ``capable`` are short for two candidates. Without these and ``candidates`` it is the default pair.
     ``preset`` sets the bars (see `turnout.config.presets`); a bar that is set itself wins over it, wherever it is set.
+
+    Attributes:
+        candidates: The models that may serve, each with its rank.
+        cheap: The cheaper of two candidates; goes together with ``capable``.
+        capable: The more capable of the two.
+        preset: How sure a verdict has to be before a cheaper model serves.
+        simple_bar: A query goes to the cheap model where P(simple) is at least this. Wins over the preset.
+        quality_bar: The same for classifiers that were calibrated on graded answers: P(answer suffices).
+        simple_share: The share of simple queries that you expect.
+        markers: Who places cache points: only the ``user``; ``fill`` adds one where a request has none; ``manage``
+            moves them as it pays, and needs the horizon ``session``.
+        fill_ttl: How long what a filled cache point writes is kept.
+        horizon: Over what a decision is priced: the ``call`` at hand, or the ``session`` that it belongs to.
+        adapt: Whether parameters that a model rejects may be dropped, and output limits clamped.
+        budget: A limit on what a session may cost; none: there is no limit.
+        bound: The spend bound; none: spending is not bound.
     """
 
     candidates: Annotated[tuple[CandidateTable, ...], Field(min_length=1)] | None = None
@@ -113,7 +150,7 @@ class ClassifierTable(_Table):
     Attributes:
         kind: Which one routes; the default is the one that needs neither weights nor a model.
         timeout_seconds: How long the router waits for a verdict.
-        model: What the LLM classifier asks, named like a candidate; none: the cheapest-ranked candidate.
+        model: What the LLM classifier asks, named like a candidate; none: the lowest-ranked candidate.
         examples: Labelled examples of the embedding and the LLM classifier; none: those that come with Turnout.
         rules: Rules of the keyword classifier; none: those that come with Turnout.
         doubt: The zone of P(simple) in which a cascade asks its last classifier.
@@ -134,7 +171,18 @@ class ClassifierTable(_Table):
 
 
 class BreakerTable(_Table):
-    """``[calls.breaker]``: the keys of `turnout.core.calls.BreakerRules`, with times in seconds."""
+    """``[calls.breaker]``: when a model counts as out of service, and how it comes back.
+
+    The keys are those of `turnout.core.calls.BreakerRules`, with times in seconds.
+
+    Attributes:
+        consecutive_failures: So many failures in a row open the breaker.
+        error_rate: So large a share of failures within the window opens it, once there are ``minimum_calls``.
+        minimum_calls: The fewest calls within the window that a share says something about.
+        window_seconds: How far back calls count for the share.
+        open_seconds: How long an open breaker keeps requests away before it lets probes through.
+        probes: How many probes may run at once, and how many have to succeed before it closes.
+    """
 
     consecutive_failures: Annotated[int, BeforeValidator(_not_bool), Field(gt=0)] = 5
     error_rate: Annotated[Number, Field(gt=0, le=1)] = 0.5
@@ -145,7 +193,20 @@ class BreakerTable(_Table):
 
 
 class CallsTable(_Table):
-    """``[calls]``: the keys of `turnout.core.calls.CallRules`, with times in seconds."""
+    """``[calls]``: how long and how often a request is tried.
+
+    The keys are those of `turnout.core.calls.CallRules`, with times in seconds.
+
+    Attributes:
+        deadline_seconds: Until its first content has to come, classifier, retries and failovers included; where an
+            answer is not streamed, until all of it has come.
+        stall_seconds: How long a streamed answer may bring nothing before the model is given up.
+        attempts_per_model: The most calls of one request to the same model, the first one included.
+        base_backoff_seconds: The longest wait before a model's second call; it doubles with each further one.
+        max_backoff_seconds: What the longest wait never exceeds.
+        failover_after_seconds: The most waiting for a failing model while another could serve instead.
+        breaker: When a model counts as out of service.
+    """
 
     deadline_seconds: Annotated[Number, Field(gt=0)] = 120.0
     stall_seconds: Annotated[Number, Field(gt=0)] = 60.0
@@ -191,7 +252,21 @@ class UpstreamTable(_Table):
 
 
 class SettingsTable(BaseSettings):
-    """The whole of ``turnout.toml``; see `turnout.config.settings.Settings` for what each key means."""
+    """The whole of ``turnout.toml``; `turnout.config.settings.Settings` is what is made of it.
+
+    Attributes:
+        policy: How models are chosen.
+        classifier: Which classifier routes, and how.
+        calls: How long and how often a request is tried.
+        pins: Models that are insisted on.
+        ledger: The SQLite file of what was recorded; none: in the user's data directory.
+        overrides: A file with facts and prices of your own models; it has to be there. None: the packaged ones alone.
+        default_profile: The Bedrock inference profile of requests that name none; none: they are refused.
+        region: The AWS region; none: boto3's own choice.
+        application_profiles: The model of each Bedrock application profile, by its ARN or the ARN's last part.
+        max_prompt_chars: The longest prompt that is taken from outside, in characters.
+        record_text: Whether prompts and answers may be recorded.
+    """
 
     model_config = SettingsConfigDict(
         extra="forbid", frozen=True, env_prefix=PREFIX, env_nested_delimiter=NESTED, env_ignore_empty=True

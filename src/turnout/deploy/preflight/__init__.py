@@ -1,0 +1,1 @@
+"""Whether settings work on this machine, and what they would do: what ``turnout check`` prints."""

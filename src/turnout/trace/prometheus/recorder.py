@@ -1,0 +1,139 @@
+"""Counts events on the caller's path, and writes the sums as text when Prometheus asks.
+
+`MetricsRecorder.record` never waits: an event that comes while another thread counts, or while the sums are read, or
+in a signal handler that interrupts either, is left to be counted by whoever is next. So nothing is counted twice or
+lost, and the numbers that are read are those of all events recorded before.
+
+Known limitations: the counts are those of one process since its start, as Prometheus expects; with several workers
+behind one socket each scrape reads one of them. A child made by ``fork`` begins with its parent's counts.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import turnout
+from turnout.config.extras import require
+from turnout.trace.events import Event
+from turnout.trace.prometheus.families import breaker_family, build_family, dropped_family, families
+from turnout.trace.prometheus.totals import Totals
+
+logger = logging.getLogger(__name__)
+
+
+class BreakerName(Protocol):
+    """What a breaker is kept for, as `turnout.upstream.breaker.BreakerKey`."""
+
+    @property
+    def model(self) -> str:
+        """A catalog id."""
+
+    @property
+    def region(self) -> str:
+        """The region, or empty."""
+
+
+class Exposition(NamedTuple):
+    """An answer to a scrape: its body and its ``content-type``."""
+
+    body: bytes
+    content_type: str
+
+
+class Collector(Protocol):
+    """Gives further metric families when they are read, as collectors of ``prometheus_client`` do."""
+
+    def collect(self) -> Iterable[Any]:
+        """The families."""
+
+
+class MetricsRecorder:
+    """A place where events go (`turnout.trace.events.Records`) that counts them for Prometheus.
+
+    Args:
+        models: The catalog ids that get a label of their own, such as the candidates and the classifier's model; all
+            others are ``other``.
+        breakers: Gives the breakers' states when they are read:
+            ``lambda: router.breakers.states(router.now_ms()).items()``.
+        dropped: For each other place where events go, such as ``ledger``, how many it has dropped.
+        collectors: Give further families, such as a server's own.
+
+    Raises:
+        MissingExtraError: ``prometheus_client`` is not installed.
+    """
+
+    def __init__(
+        self,
+        models: Iterable[str],
+        *,
+        breakers: Callable[[], Iterable[tuple[BreakerName, str]]] | None = None,
+        dropped: Mapping[str, Callable[[], int]] | None = None,
+        collectors: Iterable[Collector] = (),
+    ) -> None:
+        self._core = require("prometheus_client.core", extra="gateway")
+        self._exposition = require("prometheus_client.exposition", extra="gateway")
+        self._totals = Totals(models)
+        self._breakers = breakers
+        self._dropped = dict(dropped or {})
+        self._collectors = tuple(collectors)
+        self._waiting: deque[Event] = deque()
+        # Not reentrant on purpose: a signal handler that interrupts the holder must leave its event.
+        self._counting = threading.Lock()
+
+    def use_models(self, models: Iterable[str]) -> None:
+        """Replace the models that have labels of their own, after settings were read anew; counts stay."""
+        self._totals.models = frozenset(models)
+
+    def record(self, event: Event) -> None:
+        """Count one event."""
+        self._waiting.append(event)
+        if self._counting.acquire(blocking=False):
+            try:
+                self._count()
+            finally:
+                self._counting.release()
+
+    def render(self) -> bytes:
+        """All metrics in Prometheus' text format 0.0.4 (``text/plain; version=0.0.4; charset=utf-8``)."""
+        return self.exposition().body
+
+    def exposition(self, accept: str = "") -> Exposition:
+        """All metrics in the format that a request's ``accept`` header asks for: OpenMetrics, else text.
+
+        It takes some milliseconds of computing (`benchmarks/bench_metrics.py`) and does no I/O.
+        """
+        writer, content_type = self._exposition.choose_encoder(accept)
+        with self._counting:
+            self._count()
+            found = list(families(self._core, self._totals))
+        if self._breakers is not None:
+            states = [(key.model, key.region, state) for key, state in self._breakers()]
+            found.append(breaker_family(self._core, self._totals, states))
+        found.append(dropped_family(self._core, {place: count() for place, count in self._dropped.items()}))
+        found.append(build_family(self._core, turnout.__version__))
+        for collector in self._collectors:
+            found.extend(collector.collect())
+        body: bytes = writer(_Collected(found))
+        return Exposition(body, content_type)
+
+    def _count(self) -> None:
+        while self._waiting:
+            event = self._waiting.popleft()
+            try:
+                self._totals.add(event)
+            except Exception:
+                logger.exception("kind=<%s> | an event was not counted", type(event).__name__)
+
+
+class _Collected:
+    """Families that were read, as the writer takes them."""
+
+    def __init__(self, found: list[Any]) -> None:
+        self._found = found
+
+    def collect(self) -> list[Any]:
+        return self._found
