@@ -37,8 +37,7 @@ class Commands(LazyCommands):
         "models": "List the models that Turnout knows, with prices, cache floors and sources.",
         "agentcore": "Serve an agent as an AgentCore Runtime service, here or deployed.",
         "score": "Score a call, a decision or a turn in Langfuse: feedback beside its trace.",
-        "serve": "Serve OpenAI, Anthropic and Bedrock clients: route each request, and relay it to a provider that "
-        "speaks its protocol.",
+        "serve": "Serve OpenAI, Anthropic and Bedrock clients, each request by the cheapest model that can carry it.",
         "ledger": "List, show, export and prune what was recorded.",
         "keys": "Make, list, show and revoke the keys of the gateway.",
     }

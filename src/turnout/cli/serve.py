@@ -24,7 +24,7 @@ def run(
     ledger: LedgerOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Serve OpenAI, Anthropic and Bedrock clients: route each request, and relay it to a provider of its protocol.
+    """Serve OpenAI, Anthropic and Bedrock clients, each request by the cheapest model that can carry it.
 
     Clients are pointed at it by their base URL. Settings: the tables [gateway] and [upstreams.<name>].
     """

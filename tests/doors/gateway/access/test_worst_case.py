@@ -27,7 +27,7 @@ MODEL = Model(
     price=flat_price("3", "15", cache_read="0.3", cache_write_5m="3.75", cache_write_1h="6"),
     context_window=10_000,
     max_output_tokens=500,
-    cache=CacheRules(floor_tokens=100),
+    cache=CacheRules(floor_tokens=100, ttls=("5m", "1h")),
 )
 
 
@@ -36,8 +36,8 @@ async def begun(sent: int | None, asked: int | None, model: Model = MODEL) -> tu
     router = Router(Policy(candidates=(Candidate("p/m", 1),)), Catalog.of([model]), records=ListRecorder())
     system: list[Any] = [{"text": "be kind " * 100}, {"cachePoint": {"type": "default", "ttl": "1h"}}]
     conversation = Conversation(messages=conversation_of("hello").messages, system=system)
-    asked = request_of(conversation, PrefixHasher(b"key"), session_id="s", max_output_tokens=asked)
-    routed = await router.route(conversation, asked, router.begin_turn("s"))
+    request = request_of(conversation, PrefixHasher(b"key"), session_id="s", max_output_tokens=asked)
+    routed = await router.route(conversation, request, router.begin_turn("s"))
     worst = worst_pico(routed, max_output_tokens=sent)
     return router.begin_call(routed, max_output_tokens=sent), worst
 
