@@ -1,6 +1,7 @@
 """The double's HTTP, as Bedrock speaks it.
 
-Its paths (``POST /model/{modelId}/converse``, ``.../converse-stream``, ``.../count-tokens``), its errors
+Its paths (``POST /model/{modelId}/converse``, ``.../converse-stream``, ``.../invoke``,
+``.../invoke-with-response-stream``, ``.../count-tokens``), its errors
 (``x-amzn-errortype`` and a JSON body with ``message``) and its event streams, sent event by event as chunks.
 """
 
@@ -19,8 +20,14 @@ from turnout.testing.bedrock.errors import BedrockError, invalid
 from turnout.testing.bedrock.shapes import error_statuses, stream_errors
 from turnout.testing.loopback import BodyError, ConnectionDropError, LoopbackHandler, LoopbackServer
 
-_ROUTE = re.compile(r"/model/(?P<model>.+)/(?P<operation>converse|converse-stream|count-tokens)")
-_OPERATIONS = {"converse": "Converse", "converse-stream": "ConverseStream", "count-tokens": "CountTokens"}
+_OPERATIONS = {
+    "converse": "Converse",
+    "converse-stream": "ConverseStream",
+    "count-tokens": "CountTokens",
+    "invoke": "InvokeModel",
+    "invoke-with-response-stream": "InvokeModelWithResponseStream",
+}
+_ROUTE = re.compile(rf"/model/(?P<model>.+)/(?P<operation>{'|'.join(_OPERATIONS)})")
 _GARBAGE = bytes(range(200, 256)) * 4
 _BODY_ERRORS = {411: "ValidationException", 413: "RequestEntityTooLargeException"}
 
@@ -55,7 +62,7 @@ class Handler(LoopbackHandler):
         else:
             if isinstance(reply, dict):
                 self.write_json(200, reply)
-            elif operation == "Converse":
+            elif operation in ("Converse", "InvokeModel"):
                 reply.first_byte()
                 self._write_answer(reply)
             else:
@@ -96,7 +103,7 @@ class Handler(LoopbackHandler):
 
     def _write_answer(self, exchange: Exchange) -> None:
         if exchange.fault is None:
-            self.write_json(200, exchange.body())
+            self.write_json(200, exchange.body(), _counts(exchange))
             return
         whole = json.dumps(exchange.body()).encode()
         body = _GARBAGE if exchange.fault.damage == "garbage" else whole[: len(whole) // 2]
@@ -108,6 +115,8 @@ class Handler(LoopbackHandler):
         chunked = self.request_version != "HTTP/1.0"
         self.close_connection |= not chunked
         framing = {"Transfer-Encoding": "chunked"} if chunked else {}
+        if exchange.model is not None:
+            framing["X-Amzn-Bedrock-Content-Type"] = "application/json"
         self.write_head(200, {"Content-Type": eventstream.CONTENT_TYPE} | framing)
 
         def send(frame: bytes) -> None:
@@ -156,3 +165,14 @@ class Handler(LoopbackHandler):
             self.drain(self.headers.get("content-length", ""))
         error = "UnknownOperationException" if code == 501 else "ValidationException"
         self._write_error(BedrockError(error, message or "The request could not be read.", status=code))
+
+
+def _counts(exchange: Exchange) -> dict[str, str]:
+    """The headers that InvokeModel reports usage in, beside the body."""
+    if exchange.model is None:
+        return {}
+    return {
+        "X-Amzn-Bedrock-Input-Token-Count": str(exchange.usage["inputTokens"]),
+        "X-Amzn-Bedrock-Output-Token-Count": str(exchange.usage["outputTokens"]),
+        "X-Amzn-Bedrock-Invocation-Latency": str(exchange.latency_ms),
+    }

@@ -1,4 +1,4 @@
-"""Doubles of OpenAI's Chat Completions and Anthropic's Messages on loopback: simulated models, scripted faults.
+"""Doubles of OpenAI's Chat Completions and Responses and Anthropic's Messages on loopback: simulated models, scripted faults.
 
 They import nothing of Turnout. `OpenAIDouble` and `AnthropicDouble` answer the providers' own SDKs, plain and streamed,
 with tools and images, and keep each call as it came in, byte by byte. Known limitations: there is no prompt cache; the
