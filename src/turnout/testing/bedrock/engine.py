@@ -33,12 +33,13 @@ class Call:
         operation: ``Converse``, ``ConverseStream``, ``InvokeModel``, ``InvokeModelWithResponseStream`` or
             ``CountTokens``.
         model: The model's id as it was sent.
-        request: The body as it was sent.
+        request: The body as it was sent, as JSON.
         at_s: When it came, in seconds of the double's clock.
         usage: The usage that was reported, or none where none was.
         stop_reason: Why the answer ended, or none where there was none.
         error: The name of the error, ``dropped`` for a dropped connection, ``truncated`` or ``garbage`` for a damaged
             answer, or none.
+        body: The body's bytes.
     """
 
     operation: str
@@ -48,6 +49,7 @@ class Call:
     usage: Mapping[str, Any] | None = None
     stop_reason: str | None = None
     error: str | None = None
+    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -98,9 +100,16 @@ class Engine:
         self.calls: deque[Call] = deque(maxlen=calls_kept)
 
     def serve(
-        self, operation: str, model_id: str, request: Mapping[str, Any], wait: Callable[[float], object]
+        self,
+        operation: str,
+        model_id: str,
+        request: Mapping[str, Any],
+        wait: Callable[[float], object],
+        body: bytes = b"",
     ) -> Exchange | dict[str, Any]:
         """Answer a request; ``wait`` is given the seconds of a scripted delay before the first byte.
+
+        The bytes of the body are for the record only.
 
         Returns:
             A body for CountTokens, else an exchange.
@@ -128,7 +137,7 @@ class Engine:
             raise
         finally:
             # deque.append is atomic.
-            self.calls.append(Call(operation, model_id, request, now, usage, stop_reason, error))
+            self.calls.append(Call(operation, model_id, request, now, usage, stop_reason, error, body))
 
     def _serve(
         self,

@@ -50,11 +50,12 @@ class Handler(LoopbackHandler):
     def do_POST(self) -> None:
         """Answer one request."""
         try:
-            request = self._body()
+            raw = self._raw_body()
+            request = _object_of(raw)
             operation, model_id = self._route()
             if not self.headers.get("authorization"):
                 raise BedrockError("AccessDeniedException", "Missing Authentication Token")
-            reply = self.server.engine.serve(operation, model_id, request, self.server.closing.wait)
+            reply = self.server.engine.serve(operation, model_id, request, self.server.closing.wait, raw)
         except BedrockError as error:
             self._write_error(error)
         except ConnectionDropError:
@@ -84,18 +85,11 @@ class Handler(LoopbackHandler):
             )
         return _OPERATIONS[match["operation"]], unquote(match["model"])
 
-    def _body(self) -> dict[str, Any]:
+    def _raw_body(self) -> bytes:
         try:
-            raw = self.read_body(self.headers.get("content-length", ""))
+            return self.read_body(self.headers.get("content-length", ""))
         except BodyError as error:
             raise BedrockError(_BODY_ERRORS[error.status], error.message, status=error.status) from None
-        try:
-            body = json.loads(raw or b"{}")
-        except (ValueError, RecursionError) as error:
-            raise invalid(f"The request body is not valid JSON: {error}") from None
-        if not isinstance(body, dict):
-            raise invalid(f"The request body is a JSON {type(body).__name__}, not an object.")
-        return body
 
     def _write_error(self, error: BedrockError, headers: dict[str, str] | None = None) -> None:
         status = error.status or error_statuses()[error.code]
@@ -165,6 +159,16 @@ class Handler(LoopbackHandler):
             self.drain(self.headers.get("content-length", ""))
         error = "UnknownOperationException" if code == 501 else "ValidationException"
         self._write_error(BedrockError(error, message or "The request could not be read.", status=code))
+
+
+def _object_of(raw: bytes) -> dict[str, Any]:
+    try:
+        body = json.loads(raw or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise invalid(f"The request body is not valid JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise invalid(f"The request body is a JSON {type(body).__name__}, not an object.")
+    return body
 
 
 def _counts(exchange: Exchange) -> dict[str, str]:

@@ -94,6 +94,10 @@ class OpenAIHandler(CompletionHandler):
         """A completion, or a response."""
         if _is_response(call):
             response = openai_responses.response_of(self._kept.new_number(), call.request, said, tokens)
+            if self._double.failing > 0:
+                self._double.failing -= 1
+                error = {"code": "server_error", "message": "The model failed."}
+                return {**response, "status": "failed", "output": [], "error": error, "usage": None}
             if call.request.get("store", True):
                 self._kept.keep(response)
             return response
@@ -139,10 +143,14 @@ class OpenAIHandler(CompletionHandler):
         return b"data: %b\n\n" % json.dumps(self.error(status, message)).encode()
 
     @property
-    def _kept(self) -> KeptResponses:
+    def _double(self) -> OpenAIDouble:
         double = self.server.double
         assert isinstance(double, OpenAIDouble), "this handler serves that double"
-        return double.kept
+        return double
+
+    @property
+    def _kept(self) -> KeptResponses:
+        return self._double.kept
 
     def _about(self, call: Call, kind: str) -> dict[str, Any]:
         return {**_ABOUT, "object": kind, "model": call.model}
@@ -153,6 +161,7 @@ class OpenAIDouble(CompletionDouble):
 
     Attributes:
         kept: The responses that it keeps.
+        failing: How many responses to come fail although the request is answered with 200, where they are not streamed.
     """
 
     service = "OpenAI"
@@ -162,6 +171,7 @@ class OpenAIDouble(CompletionDouble):
         """A double that has not been started; see `CompletionDouble`."""
         super().__init__(*args, **options)
         self.kept = KeptResponses()
+        self.failing = 0
 
 
 def _is_response(call: Call) -> bool:
