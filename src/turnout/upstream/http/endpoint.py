@@ -30,7 +30,11 @@ _PROTOCOLS: Mapping[str, tuple[WireProtocol, ...]] = {
     "bedrock": (WireProtocol.CONVERSE, WireProtocol.INVOKE),
 }
 _SPEECH = {"chat": WireProtocol.OPENAI_CHAT, "responses": WireProtocol.OPENAI_RESPONSES}
-_SUFFIX = {WireProtocol.OPENAI_RESPONSES: ":responses", WireProtocol.INVOKE: ":invoke"}
+_SUFFIX = {
+    WireProtocol.OPENAI_CHAT: ":chat",
+    WireProtocol.OPENAI_RESPONSES: ":responses",
+    WireProtocol.INVOKE: ":invoke",
+}
 _PROFILE = re.compile(r"(?:global|us-gov|us|eu|jp|au|apac)\.")
 """An inference profile before a model's id: CountTokens takes ids without one."""
 
@@ -284,7 +288,7 @@ def _endpoints(
     headers = {**one.headers, **_from_environment(one, where, environment)}
     found: dict[str, Endpoint] = {}
     for protocol in _protocols(one, name):
-        key = name + _SUFFIX.get(protocol, "") if found else name
+        key = name + _SUFFIX[protocol] if found else name
         try:
             found[key] = Endpoint(
                 key,
