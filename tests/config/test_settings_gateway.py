@@ -61,6 +61,49 @@ def test_a_whole_file(write: Write) -> None:
     }
 
 
+def test_what_an_upstream_may_say(write: Write) -> None:
+    file = write(
+        """
+        [upstreams.azure]
+        provider = "openai"
+        protocol = "openai"
+        base_url = "https://mine.openai.azure.com"
+        api_version = "2026-01-01"
+        auth = "api_key"
+        key_env = "AZURE_KEY"
+        speaks = ["responses", "chat", "responses"]
+        ca_file = "ca.pem"
+        connect_seconds = 2
+        stall_seconds = 90
+        max_connections = 7
+        [upstreams.azure.models]
+        gpt-5 = "mine"
+        [upstreams.azure.headers]
+        HTTP-Referer = "https://example.com"
+        [upstreams.azure.headers_env]
+        X-Secret = "MY_SECRET"
+        """
+    )
+    assert load_settings(file).upstreams == {
+        "azure": UpstreamSettings(
+            protocol="openai",
+            provider="openai",
+            base_url="https://mine.openai.azure.com",
+            auth="api_key",
+            key_env="AZURE_KEY",
+            speaks=("responses", "chat"),
+            api_version="2026-01-01",
+            models={"gpt-5": "mine"},
+            headers={"HTTP-Referer": "https://example.com"},
+            headers_env={"X-Secret": "MY_SECRET"},
+            ca_file=file.parent / "ca.pem",
+            connect_seconds=2,
+            stall_seconds=90,
+            max_connections=7,
+        )
+    }
+
+
 def test_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TURNOUT_GATEWAY__PORT", "5000")
     monkeypatch.setenv("TURNOUT_UPSTREAMS__OPENAI__BASE_URL", "http://localhost:1/v1")
@@ -87,6 +130,17 @@ def test_variables(monkeypatch: pytest.MonkeyPatch) -> None:
         ('[upstreams.openai]\nbase_url = "x"', "upstreams.openai.base_url: must begin with http:// or https://"),
         ('[upstreams.openai]\nkey_env = "sk-12 3"', "upstreams.openai.key_env: must be the name of an environment"),
         ('[upstreams.bedrock]\nauth = "sigv4"\nkey_env = "A"', "upstreams.bedrock.key_env: has no use with auth"),
+        ('[upstreams.anthropic]\nspeaks = ["chat"]', "upstreams.anthropic.speaks: has no use with protocol = 'anth"),
+        ("[upstreams.openai]\nspeaks = []", "upstreams.openai.speaks: "),
+        ('[upstreams.openai]\nspeaks = ["chta"]', "upstreams.openai.speaks[0]: must be 'chat' or 'responses'"),
+        ('[upstreams.openai]\napi_version = "v"', "upstreams.openai.api_version: needs a base_url"),
+        ("[upstreams.openai]\nmax_connections = 0", "upstreams.openai.max_connections: must be at least 1"),
+        ("[upstreams.openai]\nstall_seconds = 0", "upstreams.openai.stall_seconds: must be above 0"),
+        ('[upstreams.openai.headers]\n"a b" = "x"', "upstreams.openai.headers.a b: is no header that can be set"),
+        ('[upstreams.openai.headers]\nHost = "x"', "upstreams.openai.headers.Host: is no header that can be set"),
+        ('[upstreams.openai.headers]\nx = "a\\nb"', "upstreams.openai.headers.x: holds what a header may not hold"),
+        ('[upstreams.openai.headers]\nApi-Key = "sk-12"', "headers.Api-Key: holds a key: name its variable in headers"),
+        ('[upstreams.openai.headers_env]\nx = "sk-12"', "headers_env.x: must be the name of an environment variable"),
         ("[upstream.openai]", "unknown key 'upstream'; the nearest known one is 'upstreams'"),
     ],
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -35,6 +36,7 @@ from turnout.config.settings_schema import (
     SettingsTable,
     UpstreamAuth,
     UpstreamProtocol,
+    UpstreamSpeech,
     UpstreamTable,
 )
 from turnout.config.toml_file import read_toml
@@ -99,6 +101,18 @@ class UpstreamSettings(msgspec.Struct, frozen=True, kw_only=True):
             without a ``key_env``.
         key_env: The environment variable that holds the key.
         region: The AWS region; none: that of the settings or of the environment.
+        speaks: Which of OpenAI's two APIs a server with ``protocol = "openai"`` has, ``chat`` and ``responses``; none:
+            both for the provider ``openai``, else Chat Completions alone.
+        api_version: Azure OpenAI's older API, which has the deployment in the path: what goes into ``api-version``. Not
+            for ``base_url`` that ends in ``/openai/v1``.
+        models: What this server calls models that the catalog knows by another name, such as Azure's deployments: the
+            provider's own id, and the name that is sent.
+        headers: Headers that every request to it carries.
+        headers_env: The same, with values from environment variables: the header, and the variable's name.
+        ca_file: Certificates (PEM) that a TLS connection trusts instead of those of the system.
+        connect_seconds: How long a connection may take to be made; none: 10.
+        stall_seconds: How long it may send nothing, instead of that of ``[calls]``.
+        max_connections: How many requests it gets at once; others wait for their turn. None: as many as come.
     """
 
     protocol: UpstreamProtocol
@@ -107,6 +121,15 @@ class UpstreamSettings(msgspec.Struct, frozen=True, kw_only=True):
     auth: UpstreamAuth | None = None
     key_env: str | None = None
     region: str | None = None
+    speaks: tuple[UpstreamSpeech, ...] | None = None
+    api_version: str | None = None
+    models: Mapping[str, str] = {}
+    headers: Mapping[str, str] = {}
+    headers_env: Mapping[str, str] = {}
+    ca_file: Path | None = None
+    connect_seconds: float | None = None
+    stall_seconds: float | None = None
+    max_connections: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -344,7 +367,30 @@ class _Loader:
             raise self._error("must be the name of an environment variable, not the key itself", *where, "key_env")
         if table.auth in ("none", "sigv4") and table.key_env is not None:
             raise self._error(f"has no use with auth = {table.auth!r}", *where, "key_env")
-        return UpstreamSettings(**{**table.model_dump(), "protocol": protocol})
+        for key in ("speaks", "api_version"):
+            if protocol != "openai" and getattr(table, key) is not None:
+                raise self._error(f"has no use with protocol = {protocol!r}", *where, key)
+        if table.api_version is not None and table.base_url is None:
+            raise self._error("needs a base_url, such as https://NAME.openai.azure.com", *where, "api_version")
+        self._check_headers(where, table)
+        given = table.model_dump()
+        speaks = None if table.speaks is None else tuple(dict.fromkeys(table.speaks))
+        ca_file = _expanded(table.ca_file)
+        if ca_file is not None and not ca_file.is_absolute() and self._file is not None:
+            ca_file = self._file.parent / ca_file
+        return UpstreamSettings(**{**given, "protocol": protocol, "speaks": speaks, "ca_file": ca_file})
+
+    def _check_headers(self, where: tuple[str, str], table: UpstreamTable) -> None:
+        for key, headers in (("headers", table.headers), ("headers_env", table.headers_env)):
+            for name, value in headers.items():
+                if not _HEADER.fullmatch(name) or name.lower() in _NOT_OURS_TO_SET:
+                    raise self._error("is no header that can be set", *where, key, name)
+                if key == "headers_env" and not (value.isascii() and value.isidentifier()):
+                    raise self._error("must be the name of an environment variable", *where, key, name)
+                if key == "headers" and name.lower() in _CREDENTIALS:
+                    raise self._error("holds a key: name its variable in headers_env", *where, key, name)
+                if key == "headers" and not (value.isascii() and value.isprintable()):
+                    raise self._error("holds what a header may not hold", *where, key, name)
 
     def _model(self, names: ModelNames, text: str, *location: int | str) -> str:
         """The catalog id of a model that settings name; it has to say its inference profile."""
@@ -363,6 +409,15 @@ class _Loader:
 
 _PROTOCOLS: Mapping[str, UpstreamProtocol] = {"openai": "openai", "anthropic": "anthropic", "bedrock": "bedrock"}
 """What the providers speak that need not say it."""
+
+
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NOT_OURS_TO_SET = frozenset(
+    {"host", "content-length", "transfer-encoding", "connection", "accept-encoding", "content-encoding", "expect", "te"}
+)
+"""They belong to the connection, or to how answers are read."""
+
+_CREDENTIALS = frozenset({"authorization", "api-key", "x-api-key", "cookie", "proxy-authorization"})
 
 
 def is_loopback(host: str) -> bool:

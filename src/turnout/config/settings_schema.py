@@ -240,6 +240,10 @@ class GatewayTable(_Table):
     drain_seconds: Annotated[Number, Field(ge=0)] = 30.0
 
 
+UpstreamSpeech = Literal["chat", "responses"]
+"""What a server with OpenAI's API may speak: Chat Completions, Responses."""
+
+
 class UpstreamTable(_Table):
     """One of ``[upstreams.<name>]``: a provider's API; see `turnout.config.settings.UpstreamSettings`."""
 
@@ -249,6 +253,15 @@ class UpstreamTable(_Table):
     auth: UpstreamAuth | None = None
     key_env: Text | None = None
     region: Text | None = None
+    speaks: Annotated[list[UpstreamSpeech], Field(min_length=1)] | None = None
+    api_version: Text | None = None
+    models: dict[Text, Text] = {}
+    headers: dict[Text, Text] = {}
+    headers_env: dict[Text, Text] = {}
+    ca_file: Path | None = None
+    connect_seconds: Annotated[Number, Field(gt=0)] | None = None
+    stall_seconds: Annotated[Number, Field(gt=0)] | None = None
+    max_connections: Annotated[int, BeforeValidator(_not_bool), Field(ge=1)] | None = None
 
 
 class SettingsTable(BaseSettings):

@@ -55,6 +55,10 @@ def upstreams() -> Iterator[Upstreams]:
         yield Upstreams(one, two, three)
 
 
+PROFILE = "abc123"
+"""An application profile of the least capable model on Bedrock."""
+
+
 def settings_text(found: Upstreams, *candidates: str, extra: str = "") -> str:
     """A file of settings for these doubles; candidates from the least to the most capable."""
     listed = "".join(
@@ -62,6 +66,8 @@ def settings_text(found: Upstreams, *candidates: str, extra: str = "") -> str:
     )
     return f"""
 {listed}
+[application_profiles]
+{PROFILE} = "{BEDROCK[0].removeprefix("bedrock/")}"
 [calls]
 stall_seconds = 5
 deadline_seconds = 10

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from turnout.config import load_catalog
 from turnout.doors.gateway.edits import edited
-from turnout.messages.wire import anthropic, converse, openai_chat
+from turnout.messages.wire import anthropic, converse, invoke, openai_chat, openai_responses
 
 CATALOG = load_catalog()
 GPT, CLAUDE = CATALOG["openai/gpt-5"], CATALOG["bedrock/global.anthropic.claude-sonnet-4-6"]
@@ -50,6 +50,25 @@ def test_what_a_policy_adapts() -> None:
     model = CATALOG["anthropic/claude-sonnet-4-6"]
     found = edited(anthropic.decode(data), model, ("drop_parameter:top_k",))
     assert found.body == b'{"model":"claude-sonnet-4-6","max_tokens":9,"messages":[]}'
+
+
+def test_a_name_that_the_upstream_has_for_a_model() -> None:
+    body = b'{"model":"gpt-5","messages":[]}'
+    found = edited(openai_chat.decode(body), GPT, called="my-deployment")
+    assert found.body == b'{"model":"my-deployment","messages":[]}'
+    body = b'{"model":"my-deployment","input":"hi"}'
+    assert edited(openai_responses.decode(body), GPT, called="my-deployment").body is body
+
+
+def test_what_a_policy_adapts_in_responses_and_invoke() -> None:
+    data = b'{"model":"turnout","stream":true,"max_output_tokens":9,"max_tokens":9,"top_p":0.5,"input":"hi"}'
+    found = edited(openai_responses.decode(data), GPT, ("drop_parameter:top_p", "clamp_output:5"))
+    assert found.body == b'{"model":"gpt-5","stream":true,"max_output_tokens":5,"max_tokens":9,"input":"hi"}'
+    data = b'{"anthropic_version":"v","max_tokens":9,"temperature":0.5,"messages":[]}'
+    asked = invoke.decode(data, model="turnout", stream=True)
+    assert edited(asked, CLAUDE).body is data
+    found = edited(asked, CLAUDE, ("drop_parameter:temperature", "clamp_output:5"))
+    assert found.body == b'{"anthropic_version":"v","max_tokens":5,"messages":[]}'
 
 
 def test_what_a_policy_adapts_in_converse() -> None:

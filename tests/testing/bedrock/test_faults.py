@@ -255,7 +255,7 @@ def test_times_and_order(client: Any, double: BedrockDouble) -> None:
         ({"error": "ThrottleException"}, "'ThrottleException' before the first byte; the nearest one is 'ThrottlingE"),
         ({"error": "AccessDeniedException", "after_events": 1}, "'AccessDeniedException' in mid-stream"),
         ({"error": "ThrottlingException", "drop": True}, "either an error, a dropped connection or damage"),
-        ({"operation": "InvokeModel"}, "unknown operation 'InvokeModel'; there are Converse"),
+        ({"operation": "ApplyGuardrail"}, "unknown operation 'ApplyGuardrail'; there are Converse"),
         ({"delay_s": -1}, "not negative"),
         ({"after_events": -1}, "not negative"),
     ],

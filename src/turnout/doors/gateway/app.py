@@ -22,7 +22,8 @@ from turnout.doors.gateway.problems import RequestError, problem_of
 from turnout.doors.gateway.relay import Relay
 from turnout.doors.gateway.routes import Route, match, paths
 from turnout.doors.gateway.routing import GatewayRouting
-from turnout.messages.wire import anthropic, converse, openai_chat
+from turnout.doors.gateway.stored import relay_stored
+from turnout.messages.wire import anthropic, converse, count_tokens, invoke, openai_chat, openai_responses
 from turnout.messages.wire.asked import Asked, WireProtocol
 from turnout.messages.wire.errors import Problem, error_answer
 from turnout.router import RefusedError
@@ -80,6 +81,8 @@ class Gateway:
                 await self._answer(route, scope, receive, send)
             case "count":
                 await self._count(route, scope, receive, send)
+            case "stored":
+                await relay_stored(self.routing, self._client, route, scope, receive, send)
             case "decide":
                 await self._decide(scope, receive, send)
             case "models" | "model":
@@ -145,7 +148,9 @@ class Gateway:
             message = f"no candidate counts tokens for {asked.protocol.value}"
             raise RequestError(Problem(status=400, code="no_candidate", message=message))
         model = self.routing.router.catalog[model_id]
-        body = asked.body.edited(replace={"model": msgspec.json.encode(model.model_id)})
+        body = asked.body.data
+        if "model" in asked.body:
+            body = asked.body.edited(replace={"model": msgspec.json.encode(endpoint.called(model))})
         until = asyncio.get_running_loop().time() + self.routing.router.calls.deadline_s
         presence = Presence(receive)
         try:
@@ -171,7 +176,7 @@ class Gateway:
         """What would be decided for a body of any door, whose protocol stands in the query."""
         named = dict(_pairs(scope["query_string"]))
         protocol = named.get("protocol", WireProtocol.OPENAI_CHAT.value)
-        known = {one.value: one for one in (WireProtocol.OPENAI_CHAT, WireProtocol.ANTHROPIC, WireProtocol.CONVERSE)}
+        known = {one.value: one for one in WireProtocol}
         if protocol not in known:
             message = unknown("protocol", protocol[:40], known)
             raise RequestError(Problem(status=400, code="unknown_protocol", message=message))
@@ -198,8 +203,14 @@ class Gateway:
         match route.protocol:
             case WireProtocol.OPENAI_CHAT:
                 return openai_chat.decode(data, max_depth=depth)
+            case WireProtocol.OPENAI_RESPONSES:
+                return openai_responses.decode(data, max_depth=depth)
             case WireProtocol.ANTHROPIC:
                 return anthropic.decode(data, max_depth=depth)
+            case WireProtocol.INVOKE:
+                return invoke.decode(data, model=route.model, stream=route.stream, max_depth=depth)
+            case WireProtocol.CONVERSE if route.kind == "count":
+                return count_tokens.decode(data, model=route.model, max_depth=depth)
             case _:
                 return converse.decode(data, model=route.model, stream=route.stream, max_depth=depth)
 

@@ -16,6 +16,13 @@ from turnout.core.catalog import Model
 from turnout.messages.wire.asked import Asked, WireProtocol
 
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_MODEL_IN_PATH = (WireProtocol.CONVERSE, WireProtocol.INVOKE)
+_LIMITS = {
+    WireProtocol.OPENAI_CHAT: ("max_completion_tokens", "max_tokens"),
+    WireProtocol.OPENAI_RESPONSES: ("max_output_tokens",),
+    WireProtocol.ANTHROPIC: ("max_tokens",),
+    WireProtocol.INVOKE: ("max_tokens",),
+}
 _CONVERSE_NAMES = {"temperature": "temperature", "top_p": "topP"}
 
 
@@ -36,20 +43,22 @@ class Edited(msgspec.Struct, frozen=True):
         return "stream_usage" in self.edits
 
 
-def edited(asked: Asked, model: Model, decided: Iterable[str] = ()) -> Edited:
+def edited(asked: Asked, model: Model, decided: Iterable[str] = (), *, called: str = "") -> Edited:
     """The body of a request as a model's provider gets it.
 
     Args:
         asked: The request.
         model: The model.
         decided: The edits that the decision named (`turnout.core.decision.Decision.edits`).
+        called: What the upstream calls the model, where it has a name of its own for it.
     """
     body, names = asked.body, list[str]()
     replace: dict[str, bytes] = {}
     insert: dict[str, bytes] = {}
     delete: list[str] = []
-    if asked.protocol is not WireProtocol.CONVERSE and asked.model != model.model_id:
-        replace["model"] = msgspec.json.encode(model.model_id)
+    wanted = called or model.model_id
+    if asked.protocol not in _MODEL_IN_PATH and asked.model != wanted:
+        replace["model"] = msgspec.json.encode(wanted)
         names.append("model")
     if asked.protocol is WireProtocol.OPENAI_CHAT and asked.stream and not asked.wants_usage:
         options = {} if body.is_null("stream_options") else _OBJECT.decode(body.raws["stream_options"])
@@ -70,7 +79,7 @@ def edited(asked: Asked, model: Model, decided: Iterable[str] = ()) -> Edited:
     else:
         delete = [name for name in dropped if name in body]
         if limit is not None:
-            for name in ("max_completion_tokens", "max_tokens"):
+            for name in _LIMITS[asked.protocol]:
                 if name in body and not body.is_null(name):
                     replace[name] = str(limit).encode()
     if not names:

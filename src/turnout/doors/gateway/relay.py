@@ -24,15 +24,21 @@ from turnout.doors.gateway.exchange import Send, answer_whole, begin_stream, go_
 from turnout.doors.gateway.headers import about
 from turnout.doors.gateway.problems import of_failure, problem_of
 from turnout.doors.gateway.routing import GatewayRouting, Reading
-from turnout.doors.gateway.streams import Part, Stream, comment
-from turnout.messages.wire.asked import Asked, WireProtocol
+from turnout.doors.gateway.streams import FRAMED, Part, Stream, comment
+from turnout.messages.wire.asked import Asked
 from turnout.messages.wire.errors import Problem, error_answer, error_event
 from turnout.messages.wire.malformed import MalformedStreamError
 from turnout.messages.wire.usage import reader_of
 from turnout.router import OpenCall, RefusedError, Routed
 from turnout.upstream.errors import Failure, TruncatedStreamError, error_name, failure_of
 from turnout.upstream.http.client import Answer, HttpClient
-from turnout.upstream.http.errors import AnswerError, EventError, RemoteProtocolError, name_of_answer
+from turnout.upstream.http.errors import (
+    AnswerError,
+    EventError,
+    RemoteProtocolError,
+    name_of_answer,
+    name_of_event,
+)
 from turnout.upstream.http.headers import returned
 from turnout.upstream.retry import next_step
 
@@ -44,8 +50,10 @@ _FINISH_REASONS = {
     "tool_calls": "tool_use",
     "function_call": "tool_use",
     "content_filter": "content_filtered",
+    "completed": "end_turn",
+    "max_output_tokens": "max_tokens",
 }
-"""Chat Completions' words in those of the ledger, which are Converse's and Anthropic's."""
+"""OpenAI's words in those of the ledger, which are Converse's and Anthropic's."""
 
 _LAST_WORDS_S = 1.0
 """Seconds that the end of a stream may take after the end of its answer."""
@@ -97,6 +105,8 @@ class Relay:
         self._failures = 0
         self._waited_s = 0.0
         self._begun = False
+        self._reader: Any = None
+        self._stall_s = self._rules.stall_s
         self._held: tuple[Answer, bytes] | None = None
 
     async def run(self) -> None:
@@ -117,11 +127,13 @@ class Relay:
         """One call; returns where its answer was relayed to its end."""
         routed, asked = self._routed, self._asked
         endpoint = self._routing.ways[routed.model.id, asked.protocol]
-        sent = edited(asked, routed.model, routed.decision.edits)
+        sent = edited(asked, routed.model, routed.decision.edits, called=endpoint.called(routed.model))
         call = self._router.begin_call(routed, streamed=asked.stream)
         stream = Stream(asked.protocol, drops_usage=sent.asks_usage) if asked.stream else None
         reader = reader_of(asked.protocol) if stream is None else stream.reader
         self._held = None
+        self._stall_s = endpoint.stall_s or self._rules.stall_s
+        self._reader = reader
         answer: Answer | None = None
         try:
             answer = await endpoint.call(
@@ -158,6 +170,9 @@ class Relay:
             reader.body(data)
         except MalformedStreamError as error:
             raise RemoteProtocolError(str(error)) from error
+        if reader.error is not None:
+            self._held = (answer, b"")
+            raise EventError(name_of_event(reader.error), data)
         if reader.has_content:
             call.content()
         self._end(call, reader)
@@ -213,7 +228,7 @@ class Relay:
         if call.event is not None:
             return b""
         self._end(call, stream.reader)
-        if self._asked.protocol is WireProtocol.CONVERSE:
+        if self._asked.protocol in FRAMED:
             return b""
         routed = self._routed
         return comment(
@@ -238,6 +253,8 @@ class Relay:
 
     def _note(self, call: OpenCall, reader: Any, stream: Stream | None) -> None:
         """Tell the record of a call what its answer reported, or without a report what has come of it."""
+        if reader.ids:
+            self._routing.held.note(reader.ids, self._routed)
         usage = None
         try:
             usage = reader.usage
@@ -252,7 +269,7 @@ class Relay:
 
     def _until(self) -> float:
         """Until when the next bytes may take."""
-        stall = asyncio.get_running_loop().time() + self._rules.stall_s
+        stall = asyncio.get_running_loop().time() + self._stall_s
         if self._begun:
             return stall
         return min(self._ends_s, stall) if self._asked.stream else self._ends_s
@@ -344,7 +361,8 @@ class Relay:
             event = error.raw
         else:
             problem = self._problem(error, failure_of(error), partial=True)
-            event = error_event(self._asked.protocol, problem, request_id=self._routed.event_id)
+            sequence = getattr(self._reader, "sequence", 0) + 1
+            event = error_event(self._asked.protocol, problem, request_id=self._routed.event_id, sequence=sequence)
         await go_on(self._send, event, more=False)
 
     def _problem(self, error: Exception, failure: Failure, *, partial: bool = False) -> Problem:

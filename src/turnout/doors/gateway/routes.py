@@ -8,8 +8,11 @@ from urllib.parse import unquote_to_bytes
 
 from turnout.messages.wire.asked import WireProtocol
 
-Kind = Literal["answer", "count", "decide", "models", "model", "health", "ready", "unknown", "method"]
-"""What is asked for; the last two are refused: an unknown path, and a known one with the wrong method."""
+Kind = Literal["answer", "count", "decide", "models", "model", "stored", "health", "ready", "unknown", "method"]
+"""What is asked for: ``stored`` is what a provider keeps of an answer.
+
+The last two are refused: an unknown path, and a known one with the wrong method.
+"""
 
 
 class Route(NamedTuple):
@@ -18,18 +21,22 @@ class Route(NamedTuple):
     Attributes:
         kind: What is asked for.
         protocol: How the client asks, and how it is answered.
-        model: The model's id where the path has it.
+        model: The model's id where the path has it; the response's for ``stored``.
         stream: Whether the path asks for a stream.
+        rest: What the path has after the response's id.
     """
 
     kind: Kind
     protocol: WireProtocol = WireProtocol.OPENAI_CHAT
     model: str = ""
     stream: bool = False
+    rest: str = ""
 
 
 _FIXED: dict[bytes, tuple[str, Route]] = {
     b"/v1/chat/completions": ("POST", Route("answer", WireProtocol.OPENAI_CHAT)),
+    b"/v1/responses": ("POST", Route("answer", WireProtocol.OPENAI_RESPONSES)),
+    b"/v1/responses/input_tokens": ("POST", Route("count", WireProtocol.OPENAI_RESPONSES)),
     b"/v1/messages": ("POST", Route("answer", WireProtocol.ANTHROPIC)),
     b"/v1/messages/count_tokens": ("POST", Route("count", WireProtocol.ANTHROPIC)),
     b"/v1/models": ("GET", Route("models")),
@@ -37,13 +44,23 @@ _FIXED: dict[bytes, tuple[str, Route]] = {
     b"/healthz": ("GET", Route("health")),
     b"/readyz": ("GET", Route("ready")),
 }
-_BEDROCK = re.compile(rb"/model/(?P<model>[^/].*)/(?P<operation>converse|converse-stream)")
+_OPERATIONS: dict[str, tuple[Kind, WireProtocol, bool]] = {
+    "converse": ("answer", WireProtocol.CONVERSE, False),
+    "converse-stream": ("answer", WireProtocol.CONVERSE, True),
+    "invoke": ("answer", WireProtocol.INVOKE, False),
+    "invoke-with-response-stream": ("answer", WireProtocol.INVOKE, True),
+    "count-tokens": ("count", WireProtocol.CONVERSE, False),
+}
+_BEDROCK = re.compile(rb"/model/(?P<model>[^/].*)/(?P<operation>%b)" % "|".join(_OPERATIONS).encode())
+_STORED = re.compile(rb"/v1/responses/(?P<id>[A-Za-z0-9_-]{1,256})(?P<rest>/cancel|/input_items)?")
+_STORED_METHODS = {"": ("GET", "DELETE"), "/cancel": ("POST",), "/input_items": ("GET",)}
 _MODEL = re.compile(rb"/v1/models/(?P<model>.+)")
 
 
 def paths() -> list[str]:
     """The paths that there are, to name them to who asks for another."""
-    return [*(path.decode() for path in _FIXED), "/model/{modelId}/converse", "/model/{modelId}/converse-stream"]
+    bedrock = [f"/model/{{modelId}}/{operation}" for operation in _OPERATIONS]
+    return [*(path.decode() for path in _FIXED), *(f"/v1/responses/{{id}}{rest}" for rest in _STORED_METHODS), *bedrock]
 
 
 def match(method: str, raw_path: bytes) -> Route:
@@ -57,16 +74,20 @@ def match(method: str, raw_path: bytes) -> Route:
     if fixed is not None:
         return fixed[1] if method == fixed[0] else Route("method", fixed[1].protocol)
     if found := _BEDROCK.fullmatch(raw_path):
+        kind, protocol, stream = _OPERATIONS[found["operation"].decode()]
         if method != "POST":
-            return Route("method", WireProtocol.CONVERSE)
-        model = unquote_to_bytes(found["model"]).decode("utf-8", "replace")
-        return Route("answer", WireProtocol.CONVERSE, model, found["operation"] == b"converse-stream")
+            return Route("method", protocol)
+        return Route(kind, protocol, unquote_to_bytes(found["model"]).decode("utf-8", "replace"), stream)
+    if found := _STORED.fullmatch(raw_path):
+        rest = (found["rest"] or b"").decode()
+        allowed = method in _STORED_METHODS[rest]
+        return Route("stored" if allowed else "method", WireProtocol.OPENAI_RESPONSES, found["id"].decode(), rest=rest)
     if found := _MODEL.fullmatch(raw_path):
         if method != "GET":
             return Route("method")
         return Route("model", model=unquote_to_bytes(found["model"]).decode("utf-8", "replace"))
     if raw_path.startswith(b"/model/"):
         return Route("unknown", WireProtocol.CONVERSE)
-    return Route(
-        "unknown", WireProtocol.ANTHROPIC if raw_path.startswith(b"/v1/messages") else WireProtocol.OPENAI_CHAT
-    )
+    if raw_path.startswith(b"/v1/messages"):
+        return Route("unknown", WireProtocol.ANTHROPIC)
+    return Route("unknown")

@@ -9,15 +9,18 @@ import msgspec
 from turnout.core.catalog import Model
 from turnout.core.decision import Decision, DecisionInput
 from turnout.core.pins import pinned, with_pin
-from turnout.core.request import HistoryFit, Request
+from turnout.core.request import HardStay, HistoryFit, Request
 from turnout.doors.gateway.headers import Wishes
+from turnout.doors.gateway.held import HeldState, Writer
 from turnout.doors.gateway.models import Choice, Models
+from turnout.doors.gateway.problems import RequestError
 from turnout.doors.gateway.turns import Turns
 from turnout.messages.conversation import Conversation
 from turnout.messages.portability import carry, safe_to_switch
 from turnout.messages.prefix import PrefixHasher
 from turnout.messages.request import has_bound_state, in_tool_loop, request_of
 from turnout.messages.wire.asked import Asked, WireProtocol
+from turnout.messages.wire.errors import Problem
 from turnout.router import Routed, Router, Turn
 from turnout.sessions.pins import SessionPins
 from turnout.upstream.http.endpoint import Endpoint
@@ -69,6 +72,7 @@ class GatewayRouting:
         self.models = models
         self.ways = ways
         self.turns = Turns(router)
+        self.held = HeldState()
         self.session_pins = SessionPins(router.policy)
         self._pinned_tags = pinned_tags
         self._hasher = PrefixHasher(hash_key)
@@ -94,12 +98,17 @@ class GatewayRouting:
 
         Raises:
             MalformedBodyError: Its messages do not have the shape of their protocol.
+            RequestError: It goes on from what a provider keeps, and nobody knows which one.
         """
         conversation = asked.conversation
+        writer = self.held.writer(asked.held) if asked.held else None
+        session_id = wishes.session or asked.session_id
+        if session_id is None and writer is not None:
+            session_id = writer.turn.session_id
         request = request_of(
             conversation,
             self._hasher,
-            session_id=wishes.session or asked.session_id,
+            session_id=session_id,
             max_output_tokens=asked.controls.max_output_tokens,
             parameters=asked.parameters,
             forced_tool_choice=asked.forced_tool_choice,
@@ -108,7 +117,9 @@ class GatewayRouting:
         )
         goes_on = in_tool_loop(conversation)
         turn = None
-        if not preview:
+        if not preview and goes_on and writer is not None and writer.turn.session_id == request.session_id:
+            turn = writer.turn
+        elif not preview:
             turn = self.turns.of(conversation, request, goes_on=goes_on, query_id=wishes.query_id)
         stay = None if turn is None else self.turns.stay(conversation, turn, goes_on=goes_on)
         pin = pinned(
@@ -120,6 +131,9 @@ class GatewayRouting:
         history = self._unspoken[asked.protocol]
         if has_bound_state(conversation):
             history = (*history, *self._bound(conversation, request.session_id, asked.protocol))
+        if asked.held:
+            fits, stay = self._held(asked, writer, pin and pin.model, stay)
+            history = (*history, *fits)
         if stay is not None or history:
             request = msgspec.structs.replace(request, hard_stay=stay, history=history)
         return Reading(conversation, with_pin(request, pin), goes_on, turn)
@@ -147,6 +161,30 @@ class GatewayRouting:
             return current
         ranked = sorted(self.router.policy.candidates, key=lambda candidate: -candidate.rank)
         return next((one.model for one in ranked if (one.model, protocol) in self.ways), None)
+
+    def providers(self, protocol: WireProtocol) -> dict[str, Endpoint]:
+        """The providers that can be asked in a protocol, each with where."""
+        return {endpoint.provider: endpoint for (_, spoken), endpoint in self.ways.items() if spoken is protocol}
+
+    def _held(
+        self, asked: Asked, writer: Writer | None, pin: str | None, stay: HardStay | None
+    ) -> tuple[list[HistoryFit], HardStay | None]:
+        """Who can go on from what a provider keeps: the model that wrote it, or another of that provider by a pin."""
+        catalog = self.router.catalog
+        if writer is None or writer.model not in catalog:
+            if pin is None and len(self.providers(asked.protocol)) > 1:
+                message = (
+                    f"{asked.held[0][:100]!r} is kept by a provider, and the gateway has not seen which one answered "
+                    "with it: name the model, or pin it with x-turnout-pin"
+                )
+                raise RequestError(Problem(status=400, code="unknown_state", message=message))
+            return [], stay
+        provider = catalog[writer.model].provider
+        if pin is not None and pin in catalog and catalog[pin].provider == provider:
+            return [], stay
+        others = [model for model in catalog.models if model.id != writer.model]
+        fits = [HistoryFit(model.id, (), ("bound:server_state",)) for model in others]
+        return fits, HardStay(writer.model, "bound_state")
 
     def _bound(self, conversation: Conversation, session_id: str, protocol: WireProtocol) -> list[HistoryFit]:
         """The candidates that a history with signed thinking could not reach as it is."""

@@ -22,7 +22,7 @@ from turnout.router import Router
 from turnout.sessions.memory import CacheScope, SessionMemory
 from turnout.trace.events import Records
 from turnout.upstream.http.client import HttpClient
-from turnout.upstream.http.endpoint import Endpoint, endpoints_of
+from turnout.upstream.http.endpoint import Endpoint, connection_rules, endpoints_of
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ def gateway_of(
     }
     models = Models(policy, catalog, settings.resolve, speaks)
     routing = GatewayRouting(router, models, ways, pinned_tags=settings.pinned_tags, hash_key=hash_key)
-    return Gateway(routing, HttpClient(), settings.gateway)
+    return Gateway(routing, HttpClient(rules=connection_rules(settings, environment)), settings.gateway)
 
 
 def ways_of(policy: Policy, catalog: Catalog, endpoints: Mapping[str, Endpoint]) -> Ways:
@@ -93,6 +93,6 @@ def ways_of(policy: Policy, catalog: Catalog, endpoints: Mapping[str, Endpoint])
     ways: dict[tuple[str, WireProtocol], Endpoint] = {}
     for endpoint in endpoints.values():
         for candidate in policy.candidates:
-            if catalog[candidate.model].provider == endpoint.provider:
+            if endpoint.serves(catalog[candidate.model]):
                 ways.setdefault((candidate.model, endpoint.protocol), endpoint)
     return ways

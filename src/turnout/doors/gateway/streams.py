@@ -12,6 +12,9 @@ from turnout.messages.wire.malformed import MalformedStreamError
 from turnout.messages.wire.usage import reader_of
 from turnout.upstream.http.errors import EventError, RemoteProtocolError, name_of_event
 
+FRAMED = (WireProtocol.CONVERSE, WireProtocol.INVOKE)
+"""The protocols that stream in AWS' frames, which have no place for comments."""
+
 _KEPT_BYTES = 8 * 1024 * 1024
 _ANY = msgspec.json.Decoder(Any)
 
@@ -43,8 +46,9 @@ class Stream:
 
     def __init__(self, protocol: WireProtocol, *, drops_usage: bool = False) -> None:
         self.reader: Any = reader_of(protocol)
-        self._parser: Any = eventstream.EventStreamParser() if protocol is WireProtocol.CONVERSE else sse.SseParser()
-        self._frames = protocol is WireProtocol.CONVERSE
+        self._frames = protocol in FRAMED
+        self._inner = protocol is WireProtocol.INVOKE
+        self._parser: Any = eventstream.EventStreamParser() if self._frames else sse.SseParser()
         self._drops_usage = drops_usage
         self._payloads: list[bytes] = []
         self._kept = 0
@@ -65,6 +69,8 @@ class Stream:
                 if reader.error is not None:
                     return Part(b"".join(passed), b"", EventError(name_of_event(reader.error), event.raw))
                 payload = event.payload if self._frames else event.data
+                if self._inner:
+                    payload = reader.inner
                 if payload and self._kept < _KEPT_BYTES:
                     self._payloads.append(payload)
                     self._kept += len(payload)
@@ -109,7 +115,7 @@ def _characters(payload: bytes) -> int:
         value.get("delta"),
         *(choice.get("delta") for choice in value.get("choices") or () if isinstance(choice, dict)),
     ]
-    return sum(_texts(delta) for delta in deltas if isinstance(delta, dict))
+    return sum(len(one) if isinstance(one, str) else _texts(one) for one in deltas if isinstance(one, dict | str))
 
 
 _SAID = ("text", "thinking", "partial_json", "content", "reasoning", "reasoning_content", "arguments", "input")

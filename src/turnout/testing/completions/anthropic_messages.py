@@ -82,7 +82,7 @@ class AnthropicHandler(CompletionHandler):
         events.append({"type": "message_stop"})
         return [_event(event) for event in events]
 
-    def error_event(self, status: int, message: str) -> bytes:
+    def error_event(self, call: Call, status: int, message: str) -> bytes:
         """An event ``error``."""
         return _event(self.error(status, message))
 

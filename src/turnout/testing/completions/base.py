@@ -26,6 +26,7 @@ class Call:
     """One call as it came in, and how it was answered.
 
     Attributes:
+        method: The HTTP method.
         path: Path and query.
         headers: The headers, names in small letters.
         body: The body's bytes.
@@ -46,6 +47,7 @@ class Call:
     events: int = 0
     left: bool = False
     ended: threading.Event = field(default_factory=threading.Event)
+    method: str = "POST"
 
     @property
     def model(self) -> str:
@@ -124,7 +126,7 @@ class CompletionHandler(LoopbackHandler):
         """The events of a streamed answer."""
 
     @abstractmethod
-    def error_event(self, status: int, message: str) -> bytes:
+    def error_event(self, call: Call, status: int, message: str) -> bytes:
         """An error within a stream."""
 
     def other(self, call: Call) -> dict[str, Any] | None:
@@ -222,7 +224,7 @@ class CompletionHandler(LoopbackHandler):
             self.drop()
             return False
         if fault.status is not None:
-            return self._send(call, self.error_event(fault.status, fault.message), counts=False)
+            return self._send(call, self.error_event(call, fault.status, fault.message), counts=False)
         if fault.damage is not None:
             following = rest[0] if rest else b""
             bytes_ = _GARBAGE if fault.damage == "garbage" else following[: len(following) // 2]
