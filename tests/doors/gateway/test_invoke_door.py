@@ -24,7 +24,7 @@ TOOLS: list[Any] = [
 ]
 ASKED: list[Any] = [{"role": "user", "content": "How is the weather?"}]
 COMMON: dict[str, Any] = {"model": "turnout", "max_tokens": 200, "messages": ASKED}
-FORCED: dict[str, Any] = {"type": "tool", "name": "weather"}
+FORCED: Any = {"type": "tool", "name": "weather"}
 BODY: dict[str, Any] = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 200, "messages": ASKED}
 
 
@@ -73,7 +73,8 @@ def test_stream(client: AnthropicBedrock, gateway: Served) -> None:
 
 
 def test_betas_and_headers_go_through(client: AnthropicBedrock, gateway: Served, doubles: Upstreams) -> None:
-    client.beta.messages.create(**COMMON, betas=["context-1m-2025-08-07"])
+    messages: Any = client.beta.messages  # typed as if it were Anthropic's own
+    messages.create(**COMMON, betas=["context-1m-2025-08-07"])
     (call,) = doubles.bedrock.calls
     assert call.request["anthropic_beta"] == ["context-1m-2025-08-07"]
     assert call.request["anthropic_version"]
