@@ -139,7 +139,7 @@ def test_an_exception_in_mid_stream_comes_as_it_is(
 def test_cancel(client: AnthropicBedrock, gateway: Served, doubles: Upstreams) -> None:
     doubles.bedrock.faults.add(stall(30))
     with pytest.raises(anthropic.APITimeoutError):
-        client.with_options(timeout=0.2).messages.create(**COMMON)
+        client.with_options(timeout=0.6).messages.create(**COMMON)
     gateway.wait_for_calls(1)
     assert gateway.events.calls[0].status == "cancelled"
     wait_for(lambda: gateway.gateway.busy == 0)
@@ -191,6 +191,7 @@ def test_boto3_reads_errors(gateway: Served, doubles: Upstreams) -> None:
         streamed = boto.invoke_model_with_response_stream(modelId="turnout", body=json.dumps(BODY))
         with pytest.raises(EventStreamError, match="Exception"):
             list(streamed["body"])
+        streamed["body"].close()
 
 
 def test_tokens_are_counted_by_the_provider(gateway: Served, doubles: Upstreams) -> None:

@@ -21,7 +21,7 @@ TEXT = """
 cheap = "openai/gpt-5-mini"
 capable = "openai/gpt-5"
 [calls]
-stall_seconds = 0.3
+stall_seconds = 1
 [upstreams.openai]
 base_url = "URL/v1"
 key_env = "MY_OPENAI_KEY"

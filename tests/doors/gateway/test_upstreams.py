@@ -96,7 +96,7 @@ def test_members_and_headers_of_a_reseller(tmp_path: Path, double: OpenAIDouble)
 
 
 def test_one_that_may_be_silent_for_longer_or_less_long(tmp_path: Path, double: OpenAIDouble) -> None:
-    text = '[upstreams.openai]\nbase_url = "URL/v1"\nkey_env = "MY_OPENAI_KEY"\nstall_seconds = 0.1\n'
+    text = '[upstreams.openai]\nbase_url = "URL/v1"\nkey_env = "MY_OPENAI_KEY"\nstall_seconds = 0.7\n'
     double.faults.add(Fault(delay_s=30, after_events=0))
     with gateway(tmp_path, double, text) as found, found.openai() as client:
         chunks = list(client.chat.completions.create(model="turnout", messages=ASKED, stream=True))
