@@ -41,10 +41,13 @@ Text = Annotated[str, Field(min_length=1)]
 
 
 UpstreamProtocol = Literal["openai", "anthropic", "bedrock"]
-"""What a provider's API speaks: Chat Completions, Messages, Converse."""
+"""What a provider's API speaks: Chat Completions and Responses; Messages; Converse and InvokeModel."""
 
 UpstreamAuth = Literal["sigv4", "bearer", "api_key", "none"]
-"""How it is proved who calls: AWS' signature, ``authorization: Bearer``, ``x-api-key``, or not at all."""
+"""How it is proved who calls: AWS' signature, ``authorization: Bearer``, a key's own header, or not at all.
+
+That header is ``x-api-key``, and ``api-key`` (Azure's) with ``protocol = "openai"``.
+"""
 
 
 class _Table(BaseModel):

@@ -24,7 +24,7 @@ TOOLS: list[Any] = [
 ]
 ASKED: list[Any] = [{"role": "user", "content": "How is the weather?"}]
 COMMON: dict[str, Any] = {"model": "turnout", "max_tokens": 200, "messages": ASKED}
-FORCED: dict[str, Any] = {"type": "tool", "name": "weather"}
+FORCED: Any = {"type": "tool", "name": "weather"}
 BODY: dict[str, Any] = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 200, "messages": ASKED}
 
 
@@ -73,7 +73,8 @@ def test_stream(client: AnthropicBedrock, gateway: Served) -> None:
 
 
 def test_betas_and_headers_go_through(client: AnthropicBedrock, gateway: Served, doubles: Upstreams) -> None:
-    client.beta.messages.create(**COMMON, betas=["context-1m-2025-08-07"])
+    messages: Any = client.beta.messages  # typed as if it were Anthropic's own
+    messages.create(**COMMON, betas=["context-1m-2025-08-07"])
     (call,) = doubles.bedrock.calls
     assert call.request["anthropic_beta"] == ["context-1m-2025-08-07"]
     assert call.request["anthropic_version"]
@@ -138,7 +139,7 @@ def test_an_exception_in_mid_stream_comes_as_it_is(
 def test_cancel(client: AnthropicBedrock, gateway: Served, doubles: Upstreams) -> None:
     doubles.bedrock.faults.add(stall(30))
     with pytest.raises(anthropic.APITimeoutError):
-        client.with_options(timeout=0.2).messages.create(**COMMON)
+        client.with_options(timeout=0.6).messages.create(**COMMON)
     gateway.wait_for_calls(1)
     assert gateway.events.calls[0].status == "cancelled"
     wait_for(lambda: gateway.gateway.busy == 0)
@@ -190,6 +191,7 @@ def test_boto3_reads_errors(gateway: Served, doubles: Upstreams) -> None:
         streamed = boto.invoke_model_with_response_stream(modelId="turnout", body=json.dumps(BODY))
         with pytest.raises(EventStreamError, match="Exception"):
             list(streamed["body"])
+        streamed["body"].close()
 
 
 def test_tokens_are_counted_by_the_provider(gateway: Served, doubles: Upstreams) -> None:

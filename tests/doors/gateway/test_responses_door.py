@@ -284,7 +284,7 @@ class TestWhatTheProviderKeeps:
             "include": ["reasoning.encrypted_content"],
             "store": False,
         }
-        asked = [{"role": "user", "content": ASKED}]
+        asked: list[Any] = [{"role": "user", "content": ASKED}]
         with gateway.openai() as client:
             first = client.responses.create(model="gpt-5-mini", input=asked, **options)
             history: list[Any] = [*asked, *(item.model_dump(exclude_none=True) for item in first.output)]

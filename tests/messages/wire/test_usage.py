@@ -500,7 +500,11 @@ class TestResponses:
         [
             ({"type": "error", "code": "rate_limit_exceeded", "message": "slow", "param": None}, "rate_limit_exceeded"),
             ({"type": "error", "error": {"type": "server_error", "code": "x", "message": "no"}}, "server_error"),
-            ({"type": "error", "error": {"code": "context_length_exceeded"}}, "context_length_exceeded"),
+            (
+                {"type": "error", "error": {"type": "invalid_request_error", "code": "context_length_exceeded"}},
+                "context_length_exceeded",
+            ),
+            ({"type": "error", "error": {"type": "tokens", "code": "rate_limit_exceeded"}}, "rate_limit_exceeded"),
             ({"type": "error", "message": "?"}, "error"),
         ],
     )

@@ -168,4 +168,5 @@ def test_errors_before_and_in_the_middle(client: Any, claude: AnthropicBedrock, 
     streamed = client.invoke_model_with_response_stream(modelId=SONNET, body=json.dumps(BODY))
     with pytest.raises(EventStreamError):
         list(streamed["body"])
+    streamed["body"].close()
     assert [call.error for call in double.calls] == ["ThrottlingException", "ModelStreamErrorException"]

@@ -486,7 +486,13 @@ def _decoded(decoder: msgspec.json.Decoder[_Value], data: bytes, what: str) -> _
         raise MalformedStreamError(f"a piece of {len(data)} bytes is not {what}") from None
 
 
+_TELLING = ("context_length_exceeded", "invalid_prompt", "rate_limit_exceeded")
+"""OpenAI's codes that say more than the type beside them, such as ``invalid_request_error`` or ``tokens``."""
+
+
 def _error_name(error: _Error | None) -> str:
+    if error is not None and error.code in _TELLING:
+        return str(error.code)
     for name in (error.type, error.code) if error is not None else ():
         if isinstance(name, str) and name:
             return name

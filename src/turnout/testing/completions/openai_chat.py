@@ -35,7 +35,7 @@ class OpenAIHandler(CompletionHandler):
         if not known or ("/deployments/" in path and "api-version=" not in query):
             return 404, "There is nothing at this path; there are /v1/chat/completions and /v1/responses."
         azure = path.startswith("/openai/") and call.headers.get("api-key")
-        if not azure and not call.headers.get("authorization", "").startswith("Bearer "):
+        if self._double.needs_key and not azure and not call.headers.get("authorization", "").startswith("Bearer "):
             return 401, "You did not provide an API key."
         return openai_responses.refused(self._kept, call.request) if _is_response(call) else None
 
@@ -161,6 +161,7 @@ class OpenAIDouble(CompletionDouble):
 
     Attributes:
         kept: The responses that it keeps.
+        needs_key: Whether calls without a key are refused; not so at servers of one's own.
         failing: How many responses to come fail although the request is answered with 200, where they are not streamed.
     """
 
@@ -172,6 +173,7 @@ class OpenAIDouble(CompletionDouble):
         super().__init__(*args, **options)
         self.kept = KeptResponses()
         self.failing = 0
+        self.needs_key = True
 
 
 def _is_response(call: Call) -> bool:
