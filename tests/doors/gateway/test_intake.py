@@ -227,6 +227,17 @@ def test_what_does_not_end_is_cut_off() -> None:
         wait_for(lambda: not server.server_state.connections)
 
 
+def drip(port: int, begin: bytes, more: bytes) -> None:
+    """Send a little again and again, until the connection is closed."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(begin)
+        with contextlib.suppress(ConnectionError):
+            for _ in range(500):
+                connection.sendall(more)
+                time.sleep(0.005)
+            pytest.fail("a request that never ends was waited for")
+
+
 def test_what_comes_too_slowly_is_cut_off() -> None:
     with tiny(Tiny(), tick_s=0.05) as (port, server):
         for begin, said in (
@@ -237,14 +248,9 @@ def test_what_comes_too_slowly_is_cut_off() -> None:
             (POST + b"content-length: 5\r\n\r\n{", [200]),  # answered although its body has not come
         ):
             assert statuses(exchange(port, begin)) == said, begin
-        # A header a moment keeps nothing alive.
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-            connection.sendall(GET)
-            with contextlib.suppress(ConnectionError):
-                for _ in range(500):
-                    connection.sendall(b"x: y\r\n")
-                    time.sleep(0.005)
-                pytest.fail("a head that never ends was waited for")
+        # A header a moment keeps nothing alive, nor do blank lines after an answer.
+        for begin, more in ((GET, b"x: y\r\n"), (GET + b"\r\n", b"\r\n")):
+            drip(port, begin, more)
         wait_for(lambda: not server.server_state.connections)
 
 

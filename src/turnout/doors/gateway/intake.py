@@ -144,12 +144,12 @@ def intake_of(*, most_head_bytes: int = MOST_HEAD_BYTES, tick_s: float = TICK_S)
             else:
                 self._stuck = -1
             answered = self._serving is None or self._serving.response_complete
-            ends = self._stage == _HEAD or (answered and self.timeout_keep_alive_task is None)
+            ends = self._stage == _HEAD or (answered and (self._stage == _BODY or self.timeout_keep_alive_task is None))
             if not ends or self.flow.read_paused:
                 self._aged = False
             elif not self._aged:
                 self._aged = True
-            elif self._stage == _HEAD and answered and self._counted:
+            elif self._stage == _HEAD and answered and self.scope is not None:
                 self._status = 408
                 self.send_400_response("The head of the request did not come in time.")
             else:
