@@ -158,6 +158,8 @@ class Relay:
             reader.body(data)
         except MalformedStreamError as error:
             raise RemoteProtocolError(str(error)) from error
+        if reader.error is not None or not (reader.has_content or reader.complete):
+            raise RemoteProtocolError("the answer holds none: neither content nor an end")
         if reader.has_content:
             call.content()
         self._end(call, reader)

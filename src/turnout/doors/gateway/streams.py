@@ -94,15 +94,20 @@ def _only_usage(payload: bytes) -> bool:
     """Whether a chunk of Chat Completions holds the usage and no choice."""
     if b'"choices"' not in payload or b'"usage"' not in payload:
         return False
-    value = _ANY.decode(payload)
+    value = _decoded(payload)
     return isinstance(value, dict) and value.get("choices") == [] and value.get("usage") is not None
 
 
-def _characters(payload: bytes) -> int:
+def _decoded(payload: bytes) -> Any:
+    """The JSON of an event that a reader took; none where what the reader did not look at cannot be read."""
     try:
-        value = _ANY.decode(payload)
-    except msgspec.DecodeError:
-        return 0
+        return _ANY.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _characters(payload: bytes) -> int:
+    value = _decoded(payload)
     if not isinstance(value, dict):
         return 0
     deltas = [
