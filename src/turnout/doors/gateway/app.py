@@ -156,6 +156,8 @@ class Gateway:
                 data = await answer.read(until)
             finally:
                 answer.close()
+            if not (200 <= answer.status < 300 or 400 <= answer.status < 600):
+                raise ConnectionError("the provider answered with a status that is none of its API")
             fields = [*returned(answer.headers), (b"x-turnout-model", model_id.encode())]
             await answer_whole(send, answer.status, fields, data)
         except (ConnectionError, TimeoutError) as error:

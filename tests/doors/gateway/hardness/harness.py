@@ -182,12 +182,11 @@ class Bench:
         counted: What became of all requests so far.
     """
 
-    def __init__(self, gateway: Served, provider: Provider) -> None:
+    def __init__(self, gateway: Served, provider: Provider, loops: list[uvloop.Loop]) -> None:
         self.gateway, self.provider = gateway, provider
         self.counted: Counter[str] = Counter()
         self.port = int(gateway.url.rpartition(":")[2])
-        self._loops = [thing for thing in gc.get_objects() if _is_running_loop(thing)]
-        assert len(self._loops) == 1, self._loops
+        self._loops = loops
         self.tasks = self.count_tasks()
 
     def count_tasks(self) -> int:
@@ -242,9 +241,9 @@ class Bench:
         print(f"\n{total} requests: " + ", ".join(f"{count} {what}" for what, count in sorted(self.counted.items())))
 
 
-def _is_running_loop(thing: object) -> bool:
-    """Whether it is the loop of a server: uvicorn's, and not the provider's."""
-    return type(thing) is uvloop.Loop and thing.is_running()
+def running_loops() -> list[uvloop.Loop]:
+    """The event loops of servers that run: uvicorn's, and not the provider's."""
+    return [thing for thing in gc.get_objects() if type(thing) is uvloop.Loop and thing.is_running()]
 
 
 SETTINGS = """
@@ -281,13 +280,15 @@ def settings_of(url: str, *, stall: float, deadline: float) -> str:
 
 
 @contextlib.contextmanager
-def bench(folder: Path, *, stall: float = 0.5, deadline: float = 5.0) -> Iterator[Bench]:
+def bench(folder: Path, *, stall: float = 0.25, deadline: float = 1.5) -> Iterator[Bench]:
     """A gateway before such a provider; at its end no connection is left open."""
+    others = running_loops()
     with Provider() as provider:
         with served(folder, settings_of(provider.url, stall=stall, deadline=deadline)) as gateway:
             with gateway.http() as client:
                 client.get("/healthz")
-            made = Bench(gateway, provider)
+            (loop,) = [one for one in running_loops() if one not in others]
+            made = Bench(gateway, provider, [loop])
             yield made
             made.settle()
         wait_for(lambda: provider.open == 0)

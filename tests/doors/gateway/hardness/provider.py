@@ -178,6 +178,11 @@ BEFORE: dict[str, Fault] = {
     "garbage for chunks": lambda one: [one.head + b"zzz\r\n\xff\xfe", Close],
     "a chunk of an absurd size": lambda one: [one.head + b"ffffffffffffffffff\r\nx", Close],
     "a chunk without its end": lambda one: [one.head + b"5\r\nabc", Close],
+    "events without content for ever": lambda one: [
+        one.head,
+        *[chunk(one.framed(b'{"type":"ping","delta":{},"x":"%b"}' % (b"y" * 60_000)))] * 60,
+        Stall,
+    ],
     "an empty answer": lambda one: [one.whole(b"")],
     "empty chunks": lambda one: [one.head, LAST],
     "gzip although not asked": lambda one: [
@@ -366,8 +371,9 @@ class Provider:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join(10)
 
     @property
     def url(self) -> str:

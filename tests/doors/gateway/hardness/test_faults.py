@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.doors.gateway.hardness.harness import PROTOCOLS, Bench, Case, bench, leave, sampled
+from tests.doors.gateway.hardness.harness import PROTOCOLS, Bench, Case, bench, leave, sampled, send
 from tests.doors.gateway.hardness.provider import BEFORE, WITHIN, Healthy, length_of
 from tests.doors.gateway.support import wait_for
 from turnout.messages.wire.asked import WireProtocol
@@ -38,8 +38,18 @@ def test_before_the_answer(running: Bench, protocol: WireProtocol, stream: bool,
     if times == 1:
         # One failure of a provider is mended where it is the provider's.
         by_fault = {str(one.case.fault["what"]): one.verdict for one in outcomes}
-        for what in ("closes", "resets", "stalls", "answers 500", "answers 503", "no HTTP", "garbage for chunks"):
-            assert by_fault[what] == "answered"
+        for what in (
+            "closes",
+            "resets",
+            "answers 500",
+            "answers 503",
+            "no HTTP",
+            "garbage for chunks",
+            "the JSON null",
+        ):
+            assert by_fault[what] == "answered", what
+        # An answer that is not streamed may take all the time that there is.
+        assert by_fault["stalls"] == ("answered" if stream else "told")
 
 
 @pytest.mark.parametrize("times", [1, None], ids=["once", "always"])
@@ -80,7 +90,8 @@ def test_a_client_that_leaves_leaves_nothing(running: Bench, protocol: WireProto
     running.counted["left by the client"] += len(names)
     for name in names:
         calls = [event for event in running.gateway.events.calls if event.query_id == name]
-        assert len(calls) == running.provider.calls[name], name
+        # A call whose client left while it was being connected has not reached the provider.
+        assert running.provider.calls[name] <= len(calls) <= 1, name
         # One that left at once may not have been read at all.
         assert [call.status for call in calls][-1:] in ([], ["cancelled"], ["ok"]), (name, calls)
     running.gateway.events.events.clear()
@@ -90,8 +101,6 @@ def test_a_provider_that_is_not_there(tmp_path_factory: pytest.TempPathFactory) 
     with bench(tmp_path_factory.mktemp("gone"), deadline=1.0) as made:
         made.provider.stop_listening()
         for protocol, stream in PARTS:
-            from tests.doors.gateway.hardness.harness import send
-
             one = send(made.port, Case(protocol, stream, {}))
             assert one.verdict == "told", one
             assert one.status in (502, 503, 504)
