@@ -14,7 +14,7 @@ _PRIOR_WEIGHT = 5
 
 _MOST_RATIO = 10.0
 """No tokenizer makes more tokens of a text than so many times the reference count (characters / 4), nor fewer than one
-part in so many: what is outside comes from short prompts, or from reports that are wrong, and would refuse long ones."""
+part in so many. What is outside comes from short prompts or wrong reports, and would refuse long ones."""
 
 
 class ModelLearner:
