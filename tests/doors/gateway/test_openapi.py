@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import Counter
+from typing import Any
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
-from jsonschema.validators import Draft202012Validator
 
 from tests.doors.gateway.support import Served, Upstreams
 from turnout.doors.gateway.openapi import described
@@ -32,10 +33,9 @@ def test_every_path_is_described_and_every_described_path_is_there() -> None:
         for method in operations:
             route = match(method.upper(), path.replace("{modelId}", "turnout").replace("{model}", "turnout").encode())
             assert route.kind not in ("unknown", "method"), path
-    for schema in described()["components"]["schemas"].values():
-        Draft202012Validator.check_schema(schema)
 
 
+@pytest.mark.once
 class TestSchemathesis:
     """Requests drawn from the description, right ones and wrong ones, against the served gateway."""
 
@@ -44,7 +44,7 @@ class TestSchemathesis:
         schema.config.update(base_url=gateway.url)
         tried = Counter[int]()
         for result in schema.get_all_operations():
-            operation = result.ok()
+            operation = result.ok()  # type: ignore[union-attr]  # an error says what it is when it is asked so
             for mode in schemathesis.GenerationMode:
                 tried += statuses(operation.as_strategy(generation_mode=mode))
             tried += statuses(operation.as_strategy().map(of_a_known_model))
@@ -53,19 +53,18 @@ class TestSchemathesis:
         assert tried[400] > 20
 
 
-def of_a_known_model(case: schemathesis.Case) -> schemathesis.Case:
+def of_a_known_model(case: schemathesis.Case[Any]) -> schemathesis.Case[Any]:
     """The same request, which now gets as far as a provider."""
     if isinstance(case.body, dict) and "model" in case.body:
         case.body["model"] = "turnout"
     for name in case.path_parameters or {}:
         case.path_parameters[name] = "turnout"
-    for name in ("x-turnout-pin", "anthropic-version"):
-        (case.headers or {}).pop(name, None)
+    case.headers.pop("x-turnout-pin", None)
     case.headers["anthropic-version"] = "2023-06-01"
     return case
 
 
-def statuses(cases: st.SearchStrategy[schemathesis.Case]) -> Counter[int]:
+def statuses(cases: st.SearchStrategy[schemathesis.Case[Any]]) -> Counter[int]:
     """Send requests, and hold each answer against the description."""
     found = Counter[int]()
 
@@ -75,7 +74,7 @@ def statuses(cases: st.SearchStrategy[schemathesis.Case]) -> Counter[int]:
         suppress_health_check=list(HealthCheck),
     )
     @given(case=cases)
-    def one(case: schemathesis.Case) -> None:
+    def one(case: schemathesis.Case[Any]) -> None:
         answer = case.call()
         found[answer.status_code] += 1
         if "text/event-stream" not in answer.headers["content-type"][0]:  # which the checks cannot read

@@ -211,6 +211,8 @@ class Relay:
         if stream.reader.complete:
             until = min(until, asyncio.get_running_loop().time() + _LAST_WORDS_S)
         try:
+            if stream.broken is not None:
+                raise stream.broken
             chunk = await answer.next(until)
             return None if chunk is None else stream.feed(chunk)
         except (ConnectionError, TimeoutError) as error:

@@ -39,6 +39,7 @@ class Stream:
 
     Attributes:
         reader: Knows usage, finish reason, and whether content has come.
+        broken: What was wrong with bytes that followed whole events; nothing can be read after it.
     """
 
     def __init__(self, protocol: WireProtocol, *, drops_usage: bool = False) -> None:
@@ -46,6 +47,7 @@ class Stream:
         self._parser: Any = eventstream.EventStreamParser() if protocol is WireProtocol.CONVERSE else sse.SseParser()
         self._frames = protocol is WireProtocol.CONVERSE
         self._drops_usage = drops_usage
+        self.broken: RemoteProtocolError | None = None
         self._payloads: list[bytes] = []
         self._kept = 0
 
@@ -72,7 +74,10 @@ class Stream:
                     continue
                 (last if reader.complete and (last or not was_complete) else passed).append(event.raw)
         except MalformedStreamError as error:
-            raise RemoteProtocolError(str(error)) from error
+            self.broken = RemoteProtocolError(str(error))
+            if not (passed or last):
+                raise self.broken from error
+            # What came whole before it, in the same bytes, is passed on first.
         return Part(passed[0] if len(passed) == 1 else b"".join(passed), b"".join(last), None)
 
     @property

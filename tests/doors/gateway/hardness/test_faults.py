@@ -16,6 +16,8 @@ from tests.doors.gateway.support import wait_for
 from turnout.messages.wire.asked import WireProtocol
 
 BOTH = (False, True)
+# What goes wrong does so on every version of Python.
+pytestmark = pytest.mark.once
 PARTS = [(protocol, stream) for protocol in PROTOCOLS for stream in BOTH]
 
 
@@ -81,11 +83,8 @@ def test_a_client_that_leaves_leaves_nothing(running: Bench, protocol: WireProto
             name = leave(running.port, Case(protocol, True, fault), after=after, reset=reset)
             names.append(name)
     for what in ("stalls", "stalls in the headers"):
-        names.append(
-            leave(
-                running.port, Case(protocol, False, {"where": "before", "what": what, "times": 1}), after=0, reset=reset
-            )
-        )
+        case = Case(protocol, False, {"where": "before", "what": what, "times": 1})
+        names.append(leave(running.port, case, after=0, reset=reset))
     running.settle()
     running.counted["left by the client"] += len(names)
     for name in names:
