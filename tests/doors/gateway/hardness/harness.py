@@ -217,7 +217,9 @@ class Bench:
         if one.verdict not in ("answered", "told"):
             return one.verdict
         reached = self.provider.calls[one.name]
-        if len({call.event_id for call in calls}) != len(calls) or len(calls) != reached:
+        # A call that was given up while it was being sent has not been read by the provider: only on a busy machine.
+        unread = sum(call.error in ("StalledError", "ConnectTimeout") for call in calls)
+        if len({call.event_id for call in calls}) != len(calls) or not reached <= len(calls) <= reached + unread:
             return f"{reached} calls and {len(calls)} on record"
         if not calls:
             return "nothing was called"

@@ -321,9 +321,7 @@ WITHIN: dict[str, Callable[[Healthy, int], list[Step]]] = {
         b'{"type":"ping","delta":{},"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     ),
     "says all at once, and no JSON in it": lambda one, index: [
-        one.head
-        + b"".join(map(chunk, [*one.events[:index], one.framed(b"{nothing"), *one.events[index:]]))
-        + LAST
+        one.head + b"".join(map(chunk, [*one.events[:index], one.framed(b"{nothing"), *one.events[index:]])) + LAST
     ],
     "says null": _bad_event(b"null"),
     "goes on after its end": lambda one, index: [
