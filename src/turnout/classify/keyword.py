@@ -24,7 +24,7 @@ from turnout.classify.calibrate import (
     failed_verdict,
     label_verdict,
 )
-from turnout.classify.query import bounded
+from turnout.classify.query import readable
 from turnout.core.verdict import Verdict
 from turnout.messages.conversation import Conversation
 
@@ -98,7 +98,7 @@ class KeywordClassifier:
     def score(self, text: str) -> float:
         """The weighted sum of a text's hits; higher means simpler. Not yet a probability."""
         hits: Counter[int] = Counter()
-        for match in self._pattern.finditer(_lower(bounded(text, _MOST_CHARS))):
+        for match in self._pattern.finditer(_lower(readable(text, _MOST_CHARS))):
             group = match.lastgroup or ""
             hits[self._by_group[group] if group in self._by_group else self._by_word[_plain(match.group())]] += 1
         rules = self._rules.rules

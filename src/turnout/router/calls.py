@@ -206,6 +206,8 @@ class OpenCall:
 
     def _learn(self, usage: Usage | None) -> None:
         routed, turn = self._routed, self._routed.turn
+        if usage is not None and usage.prompt_tokens > routed.model.context_window:
+            usage = None  # a report that cannot be true teaches nothing
         prompt_tokens = None if usage is None else usage.prompt_tokens
         grown = None
         if turn.prompt_tokens is not None and prompt_tokens is not None:

@@ -12,6 +12,10 @@ from turnout.core.statistics import ModelStatistics
 _PRIOR_WEIGHT = 5
 """A prior counts as much as so many observations: an assumption that keeps a few calls from ruling the mean."""
 
+_MOST_RATIO = 10.0
+"""No tokenizer makes more tokens of a text than so many times the reference count (characters / 4), nor fewer than one
+part in so many. What is outside comes from short prompts or wrong reports, and would refuse long ones."""
+
 
 class ModelLearner:
     """Running means for one model, or for all models together."""
@@ -50,9 +54,14 @@ class ModelLearner:
             output_tokens=_mean(prior.output_tokens, self._output_tokens, self._calls),
             calls_per_turn=max(1.0, _mean(prior.calls_per_turn, self._calls, self._turns)),
             growth_tokens=_mean(prior.growth_tokens, self._growth_tokens, self._growths),
-            tokenizer_ratio=self._ratio_own / self._ratio_reference if self._ratio_reference else None,
+            tokenizer_ratio=self._ratio(),
             calls=self._calls,
         )
+
+    def _ratio(self) -> float | None:
+        if not self._ratio_reference:
+            return None
+        return min(max(self._ratio_own / self._ratio_reference, 1 / _MOST_RATIO), _MOST_RATIO)
 
 
 def _mean(prior: float, total: int, count: int) -> float:

@@ -120,3 +120,19 @@ def test_of_invoke_model() -> None:
 
 def test_a_comment_is_one_line() -> None:
     assert comment({"a": "x\ny"}) == b': turnout {"a":"x\\ny"}\n\n'
+
+
+def test_what_came_whole_before_broken_bytes_is_passed_on_first() -> None:
+    stream = Stream(WireProtocol.OPENAI_CHAT)
+    part = stream.feed(b"".join(CHUNKS[:4]) + b"data: {nothing\n\n" + CHUNKS[4])
+    assert part.data + part.last == b"".join(CHUNKS[:4])
+    assert stream.broken is not None
+    assert stream.ended
+
+
+def test_what_a_reader_does_not_look_at_may_be_unreadable() -> None:
+    stream = Stream(WireProtocol.OPENAI_CHAT, drops_usage=True)
+    odd = b'data: {"choices":[],"usage":{},"x":"\xff"}\n\n'
+    number = b'data: {"choices":[],"usage":{},"x":%b}\n\n' % (b"9" * 5_000)
+    assert stream.feed(CHUNKS[1] + odd + number).data == CHUNKS[1] + odd + number
+    assert stream.characters() == 2

@@ -12,6 +12,7 @@ import msgspec
 
 from turnout.config.settings import GatewaySettings
 from turnout.core.catalog import unknown
+from turnout.doors.gateway import openapi
 from turnout.doors.gateway.bill import BILL, Bill
 from turnout.doors.gateway.boundary import check_sender
 from turnout.doors.gateway.exchange import ClientLeftError, Presence, Receive, Scope, Send, answer_whole, read_body
@@ -92,6 +93,8 @@ class Gateway:
             case "ready":
                 status = "stopping" if self.stopping else "ready"
                 await _json(send, 503 if self.stopping else 200, {"status": status, "busy": self.busy - 1})
+            case "openapi":
+                await answer_whole(send, 200, [_JSON], openapi.encoded(self.routing.models.names))
             case "method":
                 raise RequestError(
                     Problem(status=405, code="method_not_allowed", message=f"not with {scope['method']}")
@@ -161,6 +164,8 @@ class Gateway:
                 data = await answer.read(until)
             finally:
                 answer.close()
+            if not (200 <= answer.status < 300 or 400 <= answer.status < 600):
+                raise ConnectionError("the provider answered with a status that is none of its API")
             fields = [*returned(answer.headers), (b"x-turnout-model", model_id.encode())]
             await answer_whole(send, answer.status, fields, data)
         except (ConnectionError, TimeoutError) as error:

@@ -58,6 +58,12 @@ _FINISH_REASONS = {
 _LAST_WORDS_S = 1.0
 """Seconds that the end of a stream may take after the end of its answer."""
 
+_MOST_WINDOWS = 10
+"""No call takes more tokens than so many context windows of its model; a report of more is not believed."""
+
+_MOST_HELD_BYTES = 1024 * 1024
+"""So much of a stream is kept at most while nothing of its content has come."""
+
 _MOST_ERROR_BYTES = 1024 * 1024
 
 
@@ -173,6 +179,8 @@ class Relay:
         if reader.error is not None:
             self._held = (answer, b"")
             raise EventError(name_of_event(reader.error), data)
+        if not (reader.has_content or reader.complete):
+            raise RemoteProtocolError("the answer holds none: neither content nor an end")
         if reader.has_content:
             call.content()
         self._end(call, reader)
@@ -181,7 +189,7 @@ class Relay:
         await answer_whole(self._send, answer.status, fields, data)
 
     async def _streamed(self, answer: Answer, stream: Stream, call: OpenCall) -> None:
-        reader, held = stream.reader, list[bytes]()
+        reader, held, size = stream.reader, list[bytes](), 0
         while (part := await self._next(answer, stream)) is not None:
             if reader.has_content and not call.has_content:
                 call.content()
@@ -195,6 +203,9 @@ class Relay:
                 data += self._end_of(call, stream) + part.last
             if not self._begun:
                 held.append(data)
+                size += len(data)
+                if size > _MOST_HELD_BYTES:
+                    raise RemoteProtocolError(f"no content within {_MOST_HELD_BYTES} bytes of a stream")
                 if not (reader.has_content or reader.complete):
                     continue
                 data = b"".join(held)
@@ -215,6 +226,8 @@ class Relay:
         if stream.reader.complete:
             until = min(until, asyncio.get_running_loop().time() + _LAST_WORDS_S)
         try:
+            if stream.broken is not None:
+                raise stream.broken
             chunk = await answer.next(until)
             return None if chunk is None else stream.feed(chunk)
         except (ConnectionError, TimeoutError) as error:
@@ -260,6 +273,9 @@ class Relay:
             usage = reader.usage
         except UsageError as error:
             logger.error("error=<%s> | a usage report could not be read, the call's cost is estimated", error)
+        if usage is not None and usage.total_tokens > _MOST_WINDOWS * self._routed.model.context_window:
+            logger.error("tokens=<%s> | a usage report cannot be, the call's cost is estimated", usage.total_tokens)
+            usage = None
         if usage is not None:
             call.usage(usage)
         elif stream is not None and (characters := stream.characters()):
@@ -343,7 +359,8 @@ class Relay:
         self._begun = True
         fields = [*about(self._routed), self._cost()]
         failure = failure_of(error)
-        if isinstance(error, AnswerError) and failure.kind != "fatal" and self._held is not None:
+        theirs = isinstance(error, AnswerError) and failure.kind != "fatal" and error.status < 600
+        if theirs and isinstance(error, AnswerError) and self._held is not None:
             await answer_whole(self._send, error.status, [*returned(self._held[0].headers), *fields], error.body)
             return
         if isinstance(error, EventError) and self._held is not None:

@@ -8,7 +8,9 @@ from urllib.parse import unquote_to_bytes
 
 from turnout.messages.wire.asked import WireProtocol
 
-Kind = Literal["answer", "count", "decide", "models", "model", "stored", "health", "ready", "unknown", "method"]
+Kind = Literal[
+    "answer", "count", "decide", "models", "model", "stored", "health", "ready", "openapi", "unknown", "method"
+]
 """What is asked for: ``stored`` is what a provider keeps of an answer.
 
 The last two are refused: an unknown path, and a known one with the wrong method.
@@ -43,6 +45,7 @@ _FIXED: dict[bytes, tuple[str, Route]] = {
     b"/v1/route": ("POST", Route("decide")),
     b"/healthz": ("GET", Route("health")),
     b"/readyz": ("GET", Route("ready")),
+    b"/openapi.json": ("GET", Route("openapi")),
 }
 _OPERATIONS: dict[str, tuple[Kind, WireProtocol, bool]] = {
     "converse": ("answer", WireProtocol.CONVERSE, False),

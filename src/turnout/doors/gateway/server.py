@@ -15,6 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from turnout.config.extras import require
+from turnout.doors.gateway.intake import intake_of
 
 if TYPE_CHECKING:
     from turnout.doors.gateway.app import Gateway
@@ -74,7 +75,7 @@ def server_of(gateway: Gateway, *, drain_s: float) -> Any:
     config = uvicorn.Config(
         gateway,
         loop="uvloop",
-        http="httptools",
+        http=intake_of(),
         ws="none",
         interface="asgi3",
         lifespan="on",

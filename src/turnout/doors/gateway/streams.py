@@ -42,6 +42,7 @@ class Stream:
 
     Attributes:
         reader: Knows usage, finish reason, and whether content has come.
+        broken: What was wrong with bytes that followed whole events; nothing can be read after it.
     """
 
     def __init__(self, protocol: WireProtocol, *, drops_usage: bool = False) -> None:
@@ -50,6 +51,7 @@ class Stream:
         self._inner = protocol is WireProtocol.INVOKE
         self._parser: Any = eventstream.EventStreamParser() if self._frames else sse.SseParser()
         self._drops_usage = drops_usage
+        self.broken: RemoteProtocolError | None = None
         self._payloads: list[bytes] = []
         self._kept = 0
 
@@ -78,7 +80,10 @@ class Stream:
                     continue
                 (last if reader.complete and (last or not was_complete) else passed).append(event.raw)
         except MalformedStreamError as error:
-            raise RemoteProtocolError(str(error)) from error
+            self.broken = RemoteProtocolError(str(error))
+            if not (passed or last):
+                raise self.broken from error
+            # What came whole before it, in the same bytes, is passed on first.
         return Part(passed[0] if len(passed) == 1 else b"".join(passed), b"".join(last), None)
 
     @property
@@ -100,15 +105,20 @@ def _only_usage(payload: bytes) -> bool:
     """Whether a chunk of Chat Completions holds the usage and no choice."""
     if b'"choices"' not in payload or b'"usage"' not in payload:
         return False
-    value = _ANY.decode(payload)
+    value = _decoded(payload)
     return isinstance(value, dict) and value.get("choices") == [] and value.get("usage") is not None
 
 
-def _characters(payload: bytes) -> int:
+def _decoded(payload: bytes) -> Any:
+    """The JSON of an event that a reader took; none where what the reader did not look at cannot be read."""
     try:
-        value = _ANY.decode(payload)
-    except msgspec.DecodeError:
-        return 0
+        return _ANY.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _characters(payload: bytes) -> int:
+    value = _decoded(payload)
     if not isinstance(value, dict):
         return 0
     deltas = [
