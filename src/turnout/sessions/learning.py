@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from turnout.core.statistics import ModelStatistics
 
+_PRIOR = ModelStatistics()
 _PRIOR_WEIGHT = 5
 """A prior counts as much as so many observations: an assumption that keeps a few calls from ruling the mean."""
 
@@ -45,14 +46,19 @@ class ModelLearner:
         Args:
             prior: What the means start from; none: the stated priors of `ModelStatistics`.
         """
-        prior = prior or ModelStatistics()
+        prior = prior or _PRIOR
         return ModelStatistics(
             output_tokens=_mean(prior.output_tokens, self._output_tokens, self._calls),
             calls_per_turn=max(1.0, _mean(prior.calls_per_turn, self._calls, self._turns)),
             growth_tokens=_mean(prior.growth_tokens, self._growth_tokens, self._growths),
-            tokenizer_ratio=self._ratio_own / self._ratio_reference if self._ratio_reference else None,
+            tokenizer_ratio=self.tokenizer_ratio,
             calls=self._calls,
         )
+
+    @property
+    def tokenizer_ratio(self) -> float | None:
+        """The model's own tokens for one reference token; none where that is not known."""
+        return self._ratio_own / self._ratio_reference if self._ratio_reference else None
 
 
 def _mean(prior: float, total: int, count: int) -> float:

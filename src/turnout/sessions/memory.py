@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from turnout.core.cache import COLD, CacheEntry, CachePlan, CacheState, Prompt, after_call, after_report
+from turnout.core.cache import COLD, CacheEntry, CachePlan, CacheState, Prompt, after_call, after_report, write_spans
 from turnout.core.catalog import Model
 from turnout.core.decision import SessionView
 from turnout.core.horizon import Horizon
@@ -110,6 +110,7 @@ class SessionMemory:
         *,
         opens_turn: bool,
         growth_tokens: int | None = None,
+        ahead: bool = True,
     ) -> None:
         """Learn from a finished call: what it left warm, its means, and which prefixes come back.
 
@@ -122,9 +123,11 @@ class SessionMemory:
             now_ms: When it was sent, in milliseconds since the epoch.
             opens_turn: Whether it was the first call of its turn.
             growth_tokens: By how much the prompt grew since the turn's call before, for later calls.
+            ahead: Whether to learn which prefixes come back: not where no decision asks for a horizon.
         """
         with self._lock:
-            self._horizons.called(Prefixes.of(request), model.id, now_ms)
+            if ahead:
+                self._horizons.called(Prefixes.of(request), model.id, now_ms)
             learner = self._learners.setdefault(model.id, ModelLearner())
             for one in (learner, self._all_models):
                 if usage is not None:
@@ -136,10 +139,14 @@ class SessionMemory:
                     )
                 if growth_tokens is not None:
                     one.growth(growth_tokens)
-            ratio = learner.snapshot().tokenizer_ratio or model.tokenizer_ratio
+            ratio = learner.tokenizer_ratio or model.tokenizer_ratio
             prompt = request.prompt_for(ratio)
             entries = self._caches.setdefault(scope, {})
-            state = CacheState(tuple(entries[key] for key in prompt.prefix_hashes if key in entries))
+            state = COLD
+            if entries:
+                state = CacheState(tuple([entries[key] for key in prompt.prefix_hashes if key in entries]))
+            if not state.entries and not write_spans(prompt, plan, model.cache):
+                return  # nothing was warm, and nothing is now
             if usage is not None:
                 state = _reported(state, prompt, plan, model, usage, now_ms)
             else:
