@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.gateway.bodies import EVENTS, chat
-from benchmarks.gateway.servers import provider
+from benchmarks.gateway.servers import end, provider
 
 ROUNDS, CONNECTIONS = 5, 32
 COUNTS = {False: 3000, True: 200}
@@ -111,8 +111,7 @@ def main() -> None:
                     used = uvloop.run(measured(name, f"http://127.0.0.1:{port}", stream=stream))
                     found.setdefault((name, stream), []).append(used)
     finally:
-        upstream.terminate()
-        upstream.wait()
+        end(upstream)
     table = Table("client", "µs a request", f"µs a stream of {EVENTS} events", "µs an event")
     for name in names:
         plain, streamed = (statistics.median(found[name, stream]) * 1e6 for stream in (False, True))

@@ -19,13 +19,13 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gateway", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="Rounds in turns; medians are taken. Default: 5.")
     parser.add_argument("--seconds", type=float, default=1.5, help="Seconds of each load. Default: 1.5.")
-    parser.add_argument("--only", default="", help="Only these, with commas; the bare relay and turnout always run.")
+    parser.add_argument("--only", help="Only these, with commas; the bare relay and turnout always run.")
     parser.add_argument("--out", type=Path, default=Path("build/bench-gateway.json"), help="Where figures are written.")
     given = parser.parse_args(arguments)
     if not Path("/proc/self/stat").exists():
         print("skipped: CPU time of other processes is read from /proc, which this system lacks")
         return 0
-    only = frozenset(given.only.split(",")) if given.only else None
+    only = frozenset(filter(None, given.only.split(","))) if given.only is not None else None
     figures = measure(rounds=given.rounds, seconds=given.seconds, only=only)
     report(figures)
     given.out.parent.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence, Set
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from benchmarks.gateway.bodies import EVENTS, VARIANTS, chat
 from benchmarks.gateway.load import load, requests_of
 from benchmarks.gateway.peers import AbsentError
 from benchmarks.gateway.reading import cpu_s, peak_mb
-from benchmarks.gateway.servers import PATH, Kind, Server, kinds, nginx_provider, pinning, provider
+from benchmarks.gateway.servers import PATH, Kind, Server, end, kinds, nginx_provider, pinning, provider
 
 CONNECTIONS = 16
 PLAIN, TOOLS, STREAM = "0.5 KB", "3.5 KB with tools", f"stream of {EVENTS} events"
@@ -44,7 +44,7 @@ MOST_EVENT_US = 20.0
 PEERS_FACTOR = {"litellm": 80.0, "portkey": 8.0}
 
 
-def measure(*, rounds: int, seconds: float, only: Collection[str] | None = None) -> dict[str, Any]:
+def measure(*, rounds: int, seconds: float, only: Set[str] | None = None) -> dict[str, Any]:
     """All figures, as JSON takes them.
 
     Args:
@@ -55,16 +55,16 @@ def measure(*, rounds: int, seconds: float, only: Collection[str] | None = None)
     cores = pinning()
     if cores["load"]:
         os.sched_setaffinity(0, {int(core) for core in cores["load"]})
-    found, absent = kinds()
+    found, absent = kinds(peers_too=only is None or bool(only - {BARE, OURS}))
     wanted = [kind for kind in found if only is None or kind.name in only or kind.name in (BARE, OURS)]
     with ExitStack() as open_, tempfile.TemporaryDirectory() as folder:
         stream_process, stream_port = provider(cores["provider"])
-        open_.callback(_stop, stream_process)
+        open_.callback(end, stream_process)
         plain_port, source = stream_port, "own mock"
         try:
             (place := Path(folder, "provider")).mkdir()
             process, plain_port = nginx_provider(place, cores["provider"])
-            open_.callback(_stop, process)
+            open_.callback(end, process)
             source = "nginx"
             time.sleep(0.3)
         except AbsentError as error:
@@ -239,8 +239,3 @@ def report(figures: dict[str, Any]) -> None:
     ratios = [f"{what} {ours[what]['cpu_us'] / bare[what]['cpu_us']:.2f}" for what in (PLAIN, TOOLS, STREAM)]
     print(f"CPU of Turnout against the bare relay: {', '.join(ratios)}")
     sys.stdout.flush()
-
-
-def _stop(process: subprocess.Popen[str]) -> None:
-    process.terminate()
-    process.wait()

@@ -41,12 +41,19 @@ class Server(NamedTuple):
 
     def stop(self) -> None:
         """End it."""
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end(self.process)
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """End a process."""
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
 
 
 class Kind(NamedTuple):
@@ -74,14 +81,16 @@ def nginx_provider(folder: Path, cpus: Sequence[str] = ()) -> tuple[subprocess.P
     return _nginx(folder, "", place, cpus)
 
 
-def kinds() -> tuple[list[Kind], dict[str, str]]:
-    """What can be measured here, and of what cannot the reason."""
+def kinds(*, peers_too: bool = True) -> tuple[list[Kind], dict[str, str]]:
+    """What can be measured here, and of what cannot the reason; ``peers_too``: not ours alone."""
     from importlib.metadata import version
 
     uvicorn, uvloop = version("uvicorn"), version("uvloop")
     found = [Kind("bare relay", f"uvicorn {uvicorn}, uvloop {uvloop}", _bare)]
     found.append(Kind("turnout", version("turnout"), _turnout))
     absent: dict[str, str] = {}
+    if not peers_too:
+        return found, absent
     for name, install, start, what in (
         ("nginx", peers.nginx, _nginx_proxy, ""),
         ("portkey", peers.portkey, _portkey, f"{peers.PORTKEY}, @hono/node-server {peers.PORTKEY_SERVER}"),
@@ -156,7 +165,13 @@ def _litellm(url: str, folder: Path, cpus: Sequence[str]) -> Server:
     process = _popen(
         [str(peers.litellm()), "--config", str(file), "--port", str(port), "--host", "127.0.0.1", "--num_workers", "1"],
         cpus,
-        {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR", "LITELLM_TELEMETRY": "False"},
+        {
+            "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+            "LITELLM_LOG": "ERROR",
+            "LITELLM_TELEMETRY": "False",
+            # Its best case: it checks no key.
+            "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",
+        },
         folder=folder,
     )
     return _ready(process, port, began, (("authorization", "Bearer none"),), model="gpt-5")

@@ -12,7 +12,6 @@ import os
 import re
 import time
 import tomllib
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -98,13 +97,14 @@ class KeywordClassifier:
 
     def score(self, text: str) -> float:
         """The weighted sum of a text's hits; higher means simpler. Not yet a probability."""
-        hits: Counter[int] = Counter()
+        hits: dict[int, int] = {}
         for match in self._pattern.finditer(_lower(bounded(text, _MOST_CHARS))):
-            group = match.lastgroup or ""
-            hits[self._by_group[group] if group in self._by_group else self._by_word[_plain(match.group())]] += 1
+            group = match.lastgroup
+            index = self._by_word[_plain(match.group())] if group is None else self._by_group[group]
+            hits[index] = hits.get(index, 0) + 1
         rules = self._rules.rules
         return self._rules.base + sum(
-            rules[index].weight * min(count, rules[index].most_hits) for index, count in sorted(hits.items())
+            [rules[index].weight * min(count, rules[index].most_hits) for index, count in sorted(hits.items())]
         )
 
     async def classify(self, conversation: Conversation, **kwargs: Any) -> Verdict:

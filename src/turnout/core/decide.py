@@ -59,10 +59,14 @@ def decide(given: DecisionInput, estimates: tuple[Estimate, ...] | None = None) 
     bar, judged = _judged(given, estimates, verdict, most_capable.model)
     eligible = [estimate for estimate in judged if estimate.eligible]
     clears = [estimate for estimate in eligible if estimate.clears_bar]
-    chosen = _cheapest(given, _affordable(given, clears))
-    reason = Reason.CHEAPEST_CLEARS_BAR if chosen is _cheapest(given, eligible) else Reason.CHEAPEST_BELOW_BAR
-    if chosen is not _cheapest(given, clears):
+    cheapest = _cheapest(given, clears)
+    chosen = cheapest if given.bound is None else _cheapest(given, _affordable(given, clears))
+    if chosen is not cheapest:
         reason = Reason.SPEND_BOUND
+    elif len(clears) == len(eligible) or chosen is _cheapest(given, eligible):
+        reason = Reason.CHEAPEST_CLEARS_BAR
+    else:
+        reason = Reason.CHEAPEST_BELOW_BAR
     return _chosen(given, judged, chosen, reason, bar=bar)
 
 
@@ -304,7 +308,7 @@ def _cheapest(given: DecisionInput, estimates: Sequence[Estimate]) -> Estimate:
     def order(estimate: Estimate) -> tuple[int, bool, int]:
         return estimate.priced_pico, estimate.model != current, -estimate.rank
 
-    return min(estimates, key=order)
+    return estimates[0] if len(estimates) == 1 else min(estimates, key=order)
 
 
 def _chosen(

@@ -146,10 +146,13 @@ class Router:
         if estimates is not None and self.classifier is not None and needs_verdict(given, estimates):
             if self.spend is None or self.spend.classifying(turn.turn_id, classify_pico):
                 try:
-                    with span.current():
+                    token = span.attach()
+                    try:
                         turn.verdict, classifier_ms = await ask(
                             self, self.classifier, conversation, turn, span, self._timeout_s
                         )
+                    finally:
+                        span.detach(token)
                 finally:
                     if self.spend is not None:
                         self.spend.classified(turn.turn_id, 0)

@@ -24,6 +24,7 @@ from turnout.core.usage import Usage
 from turnout.sessions.horizon import HorizonLearner, Prefixes
 from turnout.sessions.learning import ModelLearner
 
+_UNKNOWN = SessionView()
 _NOTHING = ModelLearner()
 """What was learned of a model that was never called."""
 
@@ -58,7 +59,7 @@ class SessionMemory:
     def session(self, session_id: str) -> SessionView:
         """What is known of a session; an unknown one has no current model and spent nothing."""
         with self._lock:
-            return self._sessions.get(session_id, SessionView())
+            return self._sessions.get(session_id, _UNKNOWN)
 
     def cache(self, scope: CacheScope, prefix_hashes: Iterable[str]) -> CacheState:
         """The warm prefixes of a cache, cut down to those of one prompt."""
@@ -90,14 +91,15 @@ class SessionMemory:
     def spent(self, session_id: str, cost_pico: int) -> None:
         """Add to what a session spent, in pico-USD."""
         with self._lock:
-            before = self._sessions.get(session_id, SessionView())
-            self._keep(session_id, msgspec.structs.replace(before, spent_pico=before.spent_pico + cost_pico))
+            before = self._sessions.get(session_id, _UNKNOWN)
+            spent_pico = before.spent_pico + cost_pico
+            self._keep(session_id, SessionView(current_model=before.current_model, spent_pico=spent_pico))
 
     def served(self, session_id: str, model_id: str) -> None:
         """Note which model serves a session now."""
         with self._lock:
-            before = self._sessions.get(session_id, SessionView())
-            self._keep(session_id, msgspec.structs.replace(before, current_model=model_id))
+            before = self._sessions.get(session_id, _UNKNOWN)
+            self._keep(session_id, SessionView(current_model=model_id, spent_pico=before.spent_pico))
 
     def called(
         self,
