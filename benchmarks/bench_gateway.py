@@ -1,4 +1,4 @@
-"""What the gateway costs a request, beside its peers: runs ``benchmarks.gateway``, and fails where a target is missed."""
+"""What the gateway costs beside its peers: runs ``benchmarks.gateway``, which fails where a target is missed."""
 
 from __future__ import annotations
 

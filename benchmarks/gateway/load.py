@@ -20,7 +20,7 @@ class LoadError(Exception):
 class Load(NamedTuple):
     """What came of a load: how many were answered, in how many seconds, and how long each took, in seconds."""
 
-    count: int
+    answers: int
     seconds: float
     took: list[float]
 

@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.gateway.bodies import EVENTS, VARIANTS, chat
-from benchmarks.gateway.load import load, requests_of
+from benchmarks.gateway.load import Load, load, requests_of
 from benchmarks.gateway.peers import AbsentError
 from benchmarks.gateway.reading import cpu_s, peak_mb
 from benchmarks.gateway.servers import PATH, Kind, Server, end, kinds, nginx_provider, pinning, provider
@@ -139,8 +139,8 @@ def _rounds(
                 added = _median_s(server.port, asked, seconds / 2) - alone
                 if number:  # the first round warms up
                     cell = {
-                        "cpu_us": used / done.count * 1e6,
-                        "per_s": done.count / done.seconds,
+                        "cpu_us": used / done.answers * 1e6,
+                        "per_s": done.answers / done.seconds,
                         "added_ms": added * 1e3,
                     }
                     cells[name].setdefault(what, []).append(cell)
@@ -158,7 +158,7 @@ def _bodies(what: str, model: str) -> list[bytes]:
     return [chat(number, model=model, stream=what == STREAM, **many) for number in range(VARIANTS)]
 
 
-def _run(port: int, asked: list[bytes], connections: int, seconds: float) -> Any:
+def _run(port: int, asked: list[bytes], connections: int, seconds: float) -> Load:
     import uvloop
 
     return uvloop.run(load(port, asked, connections=connections, seconds=seconds))

@@ -114,8 +114,7 @@ def _turnout(url: str, folder: Path, cpus: Sequence[str]) -> Server:
     """Turnout by its own command: keyword policy, cache state, ledger, and a key where the server takes one."""
     file = folder / "turnout.toml"
     file.write_text(
-        '[policy]\ncheap = "openai/gpt-5-mini"\ncapable = "openai/gpt-5"\n'
-        f'[upstreams.openai]\nbase_url = "{url}/v1"\n'
+        f'[policy]\ncheap = "openai/gpt-5-mini"\ncapable = "openai/gpt-5"\n[upstreams.openai]\nbase_url = "{url}/v1"\n'
     )
     ours = [sys.executable, "-c", "from turnout.cli import main; main()"]
     command = [*ours, "serve", "--config", str(file), "--port", "0", "--ledger", str(folder / "ledger.sqlite3")]

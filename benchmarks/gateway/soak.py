@@ -60,8 +60,10 @@ def soak(seconds: float, *, step_s: float = 2.0) -> Soaked:
                 bodies = list(_conversations(number, 3_000))
                 number += len(bodies)
                 asked = requests_of(PATH, server.headers, bodies)
-                done = uvloop.run(load(server.port, asked, connections=CONNECTIONS, seconds=min(step_s, seconds - past)))
-                count += done.count
+                done = uvloop.run(
+                    load(server.port, asked, connections=CONNECTIONS, seconds=min(step_s, seconds - past))
+                )
+                count += done.answers
                 memory.append((round(time.perf_counter() - began, 1), memory_mb(server.process.pid)))
             peak = peak_mb(server.process.pid)
             server.stop()

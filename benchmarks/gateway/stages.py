@@ -40,12 +40,15 @@ class Stage(NamedTuple):
 STAGES = (
     Stage("read the body", (("turnout.doors.gateway.app", "Gateway._body"),)),
     Stage("decode it", (("turnout.doors.gateway.app", "Gateway._read"),)),
-    Stage("headers in and out", (
-        ("turnout.doors.gateway.app", "wishes_of"),
-        ("turnout.doors.gateway.app", "sent_on"),
-        ("turnout.doors.gateway.relay", "returned"),
-        ("turnout.doors.gateway.relay", "about"),
-    )),
+    Stage(
+        "headers in and out",
+        (
+            ("turnout.doors.gateway.app", "wishes_of"),
+            ("turnout.doors.gateway.app", "sent_on"),
+            ("turnout.doors.gateway.relay", "returned"),
+            ("turnout.doors.gateway.relay", "about"),
+        ),
+    ),
     Stage("model name and pins", (("turnout.doors.gateway.routing", "GatewayRouting.choice"),)),
     Stage("conversation", (("turnout.messages.wire.asked", "Asked.conversation"),)),
     Stage("segments and hashes", (("turnout.doors.gateway.routing", "request_of"),)),
@@ -53,17 +56,23 @@ STAGES = (
     Stage("cache state, statistics, horizon", (("turnout.router.routing", "Router._input"),)),
     Stage("price the candidates", (("turnout.router.routing", "estimates_of"),)),
     Stage("keyword policy", (("turnout.router.routing", "ask"),)),
-    Stage("decide", (
-        ("turnout.router.routing", "decide"),
-        ("turnout.router.routing", "needs_verdict"),
-    )),
+    Stage(
+        "decide",
+        (
+            ("turnout.router.routing", "decide"),
+            ("turnout.router.routing", "needs_verdict"),
+        ),
+    ),
     Stage("route: all else", (("turnout.router.routing", "Router.route"),)),
     Stage("edit the body", (("turnout.doors.gateway.relay", "edited"),)),
     Stage("call: head and auth", (("turnout.upstream.http.endpoint", "Endpoint.call"),)),
-    Stage("read the report", (
-        ("turnout.messages.wire.usage", "OpenAIReader.body"),
-        ("turnout.doors.gateway.relay", "Relay._note"),
-    )),
+    Stage(
+        "read the report",
+        (
+            ("turnout.messages.wire.usage", "OpenAIReader.body"),
+            ("turnout.doors.gateway.relay", "Relay._note"),
+        ),
+    ),
     Stage("learn from the call", (("turnout.sessions.memory", "SessionMemory.called"),)),
     Stage("cost and the call's event", (("turnout.router.calls", "OpenCall.end"),)),
     Stage("queue events", (("turnout.trace.store.recorder", "Recorder.record"),)),

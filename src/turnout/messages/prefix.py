@@ -48,7 +48,7 @@ class PrefixHasher:
         return hashlib.blake2b(key=self._key, digest_size=_DIGEST_BYTES)
 
     def _head(self, tools: Sequence[Block]) -> tuple[hashlib.blake2b, list[Segment]]:
-        """Digest and segments of the tools; of a tuple, which never changes, they are remembered as long as it lives."""
+        """Digest and segments of the tools; of a tuple, which never changes, they are remembered."""
         known = self._heads.get(id(tools))
         if known is not None and known[0] is tools:
             return known[1].copy(), list(known[2])

@@ -162,9 +162,7 @@ class Router:
         kept = conversation if spans is not None and spans.record_text and span.span_id else None
         if given.unavailable != before.unavailable or given.bound is not before.bound:
             estimates = None
-        return self._decide(
-            given, turn, span, classifier_ms=classifier_ms, conversation=kept, estimates=estimates
-        )
+        return self._decide(given, turn, span, classifier_ms=classifier_ms, conversation=kept, estimates=estimates)
 
     async def preview(
         self, conversation: Conversation, request: Request, *, policy: Policy | None = None
@@ -422,9 +420,7 @@ class Router:
                 self.breakers.released(self.breaker_of(decision.model), self.now_ms())
             given, estimates = self._viewed(given, turn), None
 
-    def _admitted(
-        self, given: DecisionInput, estimates: tuple[Estimate, ...] | None
-    ) -> tuple[DecisionInput, Decision]:
+    def _admitted(self, given: DecisionInput, estimates: tuple[Estimate, ...] | None) -> tuple[DecisionInput, Decision]:
         """The decision, with its model's breaker told of the call; where another request was faster, decided again."""
         while True:
             decision = decide(given, estimates)

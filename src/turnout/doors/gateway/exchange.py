@@ -86,7 +86,7 @@ async def go_on(send: Send, data: bytes, *, more: bool = True) -> None:
 
 
 _WATCHED_AFTER_S = 0.02
-"""An answer that comes within this time is not worth a watcher: a task for each request would cost more than it saves."""
+"""An answer that comes within this time is not worth a watcher: its task would cost more than it saves."""
 
 
 class Presence:
