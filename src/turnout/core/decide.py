@@ -32,15 +32,21 @@ _FAILURE_REASONS = {
 }
 
 
-def decide(given: DecisionInput) -> Decision:
+def decide(given: DecisionInput, estimates: tuple[Estimate, ...] | None = None) -> Decision:
     """Choose the cheapest candidate that clears the bar, or refuse.
 
     Deterministic: the same input gives the same decision, byte for byte.
 
+    Args:
+        given: What the decision is made from.
+        estimates: Those of `estimates_of` where they are known; an input that differs in its verdict alone has the
+            same.
+
     Raises:
         UnknownModelError: A candidate is missing in the input's catalog.
     """
-    estimates = _estimates(given)
+    if estimates is None:
+        estimates = estimates_of(given)
     settled = _settled(given, estimates)
     if settled is not None:
         return settled
@@ -53,16 +59,25 @@ def decide(given: DecisionInput) -> Decision:
     bar, judged = _judged(given, estimates, verdict, most_capable.model)
     eligible = [estimate for estimate in judged if estimate.eligible]
     clears = [estimate for estimate in eligible if estimate.clears_bar]
-    chosen = _cheapest(given, _affordable(given, clears))
-    reason = Reason.CHEAPEST_CLEARS_BAR if chosen is _cheapest(given, eligible) else Reason.CHEAPEST_BELOW_BAR
-    if chosen is not _cheapest(given, clears):
+    cheapest = _cheapest(given, clears)
+    chosen = cheapest if given.bound is None else _cheapest(given, _affordable(given, clears))
+    if chosen is not cheapest:
         reason = Reason.SPEND_BOUND
+    elif len(clears) == len(eligible) or chosen is _cheapest(given, eligible):
+        reason = Reason.CHEAPEST_CLEARS_BAR
+    else:
+        reason = Reason.CHEAPEST_BELOW_BAR
     return _chosen(given, judged, chosen, reason, bar=bar)
 
 
-def needs_verdict(given: DecisionInput) -> bool:
-    """Whether `decide` would make use of a verdict on this input: only then is a classifier worth asking."""
-    return _settled(given, _estimates(given)) is None
+def needs_verdict(given: DecisionInput, estimates: tuple[Estimate, ...] | None = None) -> bool:
+    """Whether `decide` would make use of a verdict on this input: only then is a classifier worth asking.
+
+    Args:
+        given: What the decision is made from.
+        estimates: As of `decide`.
+    """
+    return _settled(given, estimates_of(given) if estimates is None else estimates) is None
 
 
 def cache_plan(request: Request, policy: Policy) -> CachePlan:
@@ -108,8 +123,8 @@ def plan_alone(given: DecisionInput, model: Model, state: CacheState) -> CachePl
     return plan_of(msgspec.structs.replace(given, caches={model.id: state}, horizon=alone), model)
 
 
-def _estimates(given: DecisionInput) -> tuple[Estimate, ...]:
-    """An estimate for each candidate, most capable first."""
+def estimates_of(given: DecisionInput) -> tuple[Estimate, ...]:
+    """An estimate for each candidate, most capable first, before any verdict."""
     request, policy = given.request, given.policy
     plan = cache_plan(request, policy)
     failed = {attempt.model: attempt.error for attempt in given.failed}
@@ -126,11 +141,20 @@ def _estimates(given: DecisionInput) -> tuple[Estimate, ...]:
         reasons += marker_reasons(plan, model.cache)
         if model.id in failed:
             reasons = (*reasons, "failed:" + failed[model.id])
-        estimate = Estimate(model=model.id, rank=candidate.rank, ineligible=reasons, edits=edits)
-        if not reasons:
-            expected, ahead_pico, placed = _priced(given, model, prompt, plan, statistics)
-            estimate = msgspec.structs.replace(estimate, expected=expected, ahead_pico=ahead_pico, cache_plan=placed)
-        estimates.append(estimate)
+        if reasons:
+            estimates.append(Estimate(model=model.id, rank=candidate.rank, ineligible=reasons, edits=edits))
+            continue
+        expected, ahead_pico, placed = _priced(given, model, prompt, plan, statistics)
+        estimates.append(
+            Estimate(
+                model=model.id,
+                rank=candidate.rank,
+                expected=expected,
+                ahead_pico=ahead_pico,
+                cache_plan=placed,
+                edits=edits,
+            )
+        )
     return _available(given, tuple(estimates))
 
 
@@ -284,7 +308,7 @@ def _cheapest(given: DecisionInput, estimates: Sequence[Estimate]) -> Estimate:
     def order(estimate: Estimate) -> tuple[int, bool, int]:
         return estimate.priced_pico, estimate.model != current, -estimate.rank
 
-    return min(estimates, key=order)
+    return estimates[0] if len(estimates) == 1 else min(estimates, key=order)
 
 
 def _chosen(

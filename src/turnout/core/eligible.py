@@ -7,6 +7,8 @@ from turnout.core.catalog import Model
 from turnout.core.policy import Policy
 from turnout.core.request import Needs, Request
 
+_NOTHING = Needs()
+
 
 def ineligible_reasons(
     request: Request, model: Model, policy: Policy, prompt_tokens: int
@@ -33,11 +35,12 @@ def ineligible_reasons(
         if fit.model == model.id:
             edits += ["history:" + edit for edit in fit.edits]
             reasons += ["history:" + refusal for refusal in fit.refusals]
-    reasons += [
-        "lacks:" + need
-        for need in Needs.__struct_fields__
-        if getattr(request.needs, need) and not getattr(model.capabilities, need)
-    ]
+    if request.needs != _NOTHING:
+        reasons += [
+            "lacks:" + need
+            for need in Needs.__struct_fields__
+            if getattr(request.needs, need) and not getattr(model.capabilities, need)
+        ]
     for parameter in request.parameters:
         if parameter in model.rejected_parameters:
             if policy.adapt:

@@ -90,7 +90,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     @property
     def tokens(self) -> int:
         """The whole prompt in reference tokens."""
-        return sum(segment.tokens for segment in self.segments)
+        return sum([segment.tokens for segment in self.segments])
 
     @property
     def user_plan(self) -> CachePlan:
@@ -102,7 +102,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     def prompt_for(self, tokenizer_ratio: float) -> Prompt:
         """The prompt in the tokens of a model that needs ``tokenizer_ratio`` tokens for one reference token."""
-        ends = itertools.accumulate(segment.tokens for segment in self.segments)
+        ends = itertools.accumulate([segment.tokens for segment in self.segments])
         return Prompt(
             offsets=tuple([round(end * tokenizer_ratio) for end in ends]),
             prefix_hashes=tuple([segment.prefix_hash for segment in self.segments]),

@@ -35,9 +35,16 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     reasoning_tokens: int = 0
 
     def __post_init__(self) -> None:
-        for name in self.__struct_fields__:
-            if getattr(self, name) < 0:
-                raise UsageError(f"{name} must not be negative, got {getattr(self, name)}")
+        if (
+            self.input_tokens < 0
+            or self.cache_read_tokens < 0
+            or self.cache_write_5m_tokens < 0
+            or self.cache_write_1h_tokens < 0
+            or self.output_tokens < 0
+            or self.reasoning_tokens < 0
+        ):
+            name = next(name for name in self.__struct_fields__ if getattr(self, name) < 0)
+            raise UsageError(f"{name} must not be negative, got {getattr(self, name)}")
         if self.reasoning_tokens > self.output_tokens:
             raise UsageError(
                 f"reasoning_tokens ({self.reasoning_tokens}) is a part of output_tokens ({self.output_tokens})"

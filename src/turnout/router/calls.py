@@ -221,6 +221,7 @@ class OpenCall:
             self._started_ms,
             opens_turn=turn.answers == 0,
             growth_tokens=grown,
+            ahead=routed.given.policy.horizon == "session",
         )
         turn.prompt_tokens = prompt_tokens
         turn.answers += 1

@@ -12,12 +12,13 @@ import msgspec
 from turnout.classify.protocol import Classifier
 from turnout.core.calls import CallRules
 from turnout.core.catalog import Catalog
-from turnout.core.decide import decide, needs_verdict
+from turnout.core.decide import decide, estimates_of, needs_verdict
 from turnout.core.decision import (
     BREAKER_OPEN,
     FAILOVER_UNSAFE,
     Decision,
     DecisionInput,
+    Estimate,
     FailedAttempt,
     Unavailable,
 )
@@ -139,13 +140,19 @@ class Router:
             given = self._viewed(given, turn, classify_pico)
         span = self._begin_request(turn)
         classifier_ms = 0.0
-        if turn.verdict is None and self.classifier is not None and needs_verdict(given):
+        before, estimates = given, None
+        if turn.verdict is None and self.classifier is not None:
+            estimates = estimates_of(given)
+        if estimates is not None and self.classifier is not None and needs_verdict(given, estimates):
             if self.spend is None or self.spend.classifying(turn.turn_id, classify_pico):
                 try:
-                    with span.current():
+                    token = span.attach()
+                    try:
                         turn.verdict, classifier_ms = await ask(
                             self, self.classifier, conversation, turn, span, self._timeout_s
                         )
+                    finally:
+                        span.detach(token)
                 finally:
                     if self.spend is not None:
                         self.spend.classified(turn.turn_id, 0)
@@ -153,7 +160,9 @@ class Router:
         given = self._viewed(given, turn)
         spans = self.spans
         kept = conversation if spans is not None and spans.record_text and span.span_id else None
-        return self._decide(given, turn, span, classifier_ms=classifier_ms, conversation=kept)
+        if given.unavailable != before.unavailable or given.bound is not before.bound:
+            estimates = None
+        return self._decide(given, turn, span, classifier_ms=classifier_ms, conversation=kept, estimates=estimates)
 
     async def preview(
         self, conversation: Conversation, request: Request, *, policy: Policy | None = None
@@ -327,10 +336,14 @@ class Router:
 
     def _out_of_service(self, policy: Policy) -> tuple[Unavailable, ...]:
         now_ms = self.now_ms()
+        if self.breakers.all_closed:
+            return ()
         return tuple(
-            Unavailable(candidate.model, BREAKER_OPEN)
-            for candidate in policy.candidates
-            if not self.breakers.admits(self.breaker_of(candidate.model), now_ms)
+            [
+                Unavailable(candidate.model, BREAKER_OPEN)
+                for candidate in policy.candidates
+                if not self.breakers.admits(self.breaker_of(candidate.model), now_ms)
+            ]
         )
 
     def begin_span(self, name: str, parent: OpenSpan) -> OpenSpan:
@@ -349,9 +362,10 @@ class Router:
         classifier_ms: float = 0.0,
         conversation: Conversation | None = None,
         attempt: int = 1,
+        estimates: tuple[Estimate, ...] | None = None,
     ) -> Routed:
         started = time.perf_counter()
-        given, decision = self._booked(given, turn)
+        given, decision = self._booked(given, turn, estimates)
         event_id = new_id()
         self.record(
             DecisionEvent(
@@ -394,24 +408,26 @@ class Router:
             return given
         return msgspec.structs.replace(given, bound=self.spend.view(given, turn.turn_id, classify_pico))
 
-    def _booked(self, given: DecisionInput, turn: Turn) -> tuple[DecisionInput, Decision]:
+    def _booked(
+        self, given: DecisionInput, turn: Turn, estimates: tuple[Estimate, ...] | None
+    ) -> tuple[DecisionInput, Decision]:
         """The decision, booked in the account; where another request took the room, decided again."""
         while True:
-            given, decision = self._admitted(given)
+            given, decision = self._admitted(given, estimates)
             if self.spend is None or self.spend.begin(given, decision, turn.turn_id):
                 return given, decision
             if decision.model is not None:
                 self.breakers.released(self.breaker_of(decision.model), self.now_ms())
-            given = self._viewed(given, turn)
+            given, estimates = self._viewed(given, turn), None
 
-    def _admitted(self, given: DecisionInput) -> tuple[DecisionInput, Decision]:
+    def _admitted(self, given: DecisionInput, estimates: tuple[Estimate, ...] | None) -> tuple[DecisionInput, Decision]:
         """The decision, with its model's breaker told of the call; where another request was faster, decided again."""
         while True:
-            decision = decide(given)
+            decision = decide(given, estimates)
             if decision.model is None:
                 return given, decision
             tried = any(one.model == decision.model and one.why == BREAKER_OPEN for one in given.unavailable)
             if self.breakers.admit(self.breaker_of(decision.model), self.now_ms(), anyway=tried):
                 return given, decision
             now_open = Unavailable(decision.model, BREAKER_OPEN)
-            given = msgspec.structs.replace(given, unavailable=(*given.unavailable, now_open))
+            given, estimates = msgspec.structs.replace(given, unavailable=(*given.unavailable, now_open)), None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from turnout.core.statistics import ModelStatistics
 
+_PRIOR = ModelStatistics()
 _PRIOR_WEIGHT = 5
 """A prior counts as much as so many observations: an assumption that keeps a few calls from ruling the mean."""
 
@@ -49,16 +50,18 @@ class ModelLearner:
         Args:
             prior: What the means start from; none: the stated priors of `ModelStatistics`.
         """
-        prior = prior or ModelStatistics()
+        prior = prior or _PRIOR
         return ModelStatistics(
             output_tokens=_mean(prior.output_tokens, self._output_tokens, self._calls),
             calls_per_turn=max(1.0, _mean(prior.calls_per_turn, self._calls, self._turns)),
             growth_tokens=_mean(prior.growth_tokens, self._growth_tokens, self._growths),
-            tokenizer_ratio=self._ratio(),
+            tokenizer_ratio=self.tokenizer_ratio,
             calls=self._calls,
         )
 
-    def _ratio(self) -> float | None:
+    @property
+    def tokenizer_ratio(self) -> float | None:
+        """The model's own tokens for one reference token; none where that is not known."""
         if not self._ratio_reference:
             return None
         return min(max(self._ratio_own / self._ratio_reference, 1 / _MOST_RATIO), _MOST_RATIO)

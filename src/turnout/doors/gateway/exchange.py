@@ -8,6 +8,7 @@ from typing import Any
 
 from turnout.doors.gateway.problems import RequestError
 from turnout.messages.wire.errors import Problem
+from turnout.router.patience import soon
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -37,9 +38,14 @@ async def read_body(receive: Receive, *, limit: int, seconds: float) -> bytes:
     """
     chunks, size = list[bytes](), 0
     try:
+        message = await soon(receive(), seconds)
+        if not message.get("more_body", False) and message["type"] == "http.request":
+            # Nearly every body of nearly every client has come with its head.
+            body: bytes = message.get("body", b"")
+            if len(body) <= limit:
+                return body
         async with asyncio.timeout(seconds):
             while True:
-                message = await receive()
                 if message["type"] == "http.disconnect":
                     raise ClientLeftError
                 chunk = message.get("body", b"")
@@ -50,6 +56,7 @@ async def read_body(receive: Receive, *, limit: int, seconds: float) -> bytes:
                     chunks.clear()
                 if not message.get("more_body", False) or size > _DRAINED * limit:
                     break
+                message = await receive()
     except TimeoutError:
         raise RequestError(
             Problem(status=408, code="body_timeout", message=f"the body did not come within {seconds:g} s")
@@ -78,18 +85,31 @@ async def go_on(send: Send, data: bytes, *, more: bool = True) -> None:
     await send({"type": "http.response.body", "body": data, "more_body": more})
 
 
+_WATCHED_AFTER_S = 0.02
+"""An answer that comes within this time is not worth a watcher: its task would cost more than it saves."""
+
+
 class Presence:
     """Watches over a client while it is served: when it leaves, the task that serves it is cancelled.
+
+    The watch begins a moment after the request: see `_WATCHED_AFTER_S`.
 
     Attributes:
         left: Whether it has left.
     """
 
+    __slots__ = ("_loop", "_receive", "_serving", "_timer", "_watching", "left")
+
     def __init__(self, receive: Receive) -> None:
         self.left = False
         self._receive = receive
-        self._serving = asyncio.current_task()
-        self._watching = asyncio.get_running_loop().create_task(self._watch())
+        self._loop = asyncio.get_running_loop()
+        self._serving = asyncio.current_task(self._loop)
+        self._watching: asyncio.Task[None] | None = None
+        self._timer = self._loop.call_later(_WATCHED_AFTER_S, self._begin)
+
+    def _begin(self) -> None:
+        self._watching = self._loop.create_task(self._watch())
 
     async def _watch(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -100,4 +120,6 @@ class Presence:
 
     def close(self) -> None:
         """Stop watching."""
-        self._watching.cancel()
+        self._timer.cancel()
+        if self._watching is not None:
+            self._watching.cancel()

@@ -61,10 +61,11 @@ class Turns:
 
     def stay(self, conversation: Conversation, turn: Turn, *, goes_on: bool) -> HardStay | None:
         """The model that must go on serving: that of the tool loop, or the one that the history is bound to."""
-        bound = has_bound_state(conversation)
-        current = self.writer(turn.session_id)
         loop = goes_on and turn.model is not None
-        if current is None or not (loop or bound):
+        if not loop and not has_bound_state(conversation):
+            return None
+        current = self.writer(turn.session_id)
+        if current is None:
             return None
         catalog = self._router.catalog
         if current not in catalog:

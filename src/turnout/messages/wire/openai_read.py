@@ -11,7 +11,8 @@ stands as a ``native`` block, and is named by path.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ from turnout.messages.wire import media
 from turnout.messages.wire.asked import Read, WireProtocol
 from turnout.messages.wire.fields import Fields, Notes, fields_of, plain, wrong_type
 from turnout.messages.wire.malformed import MalformedBodyError
+from turnout.messages.wire.remembered import RememberedTools
 from turnout.messages.wire.splice import Body, decode_member
 
 NO_PARAMETERS = msgspec.Raw(b'{"type":"object","properties":{}}')
@@ -217,7 +219,17 @@ def _tool_result(message: Fields) -> dict[str, Any]:
     return {"toolResult": {"toolUseId": message.need("tool_call_id", str), "content": parts(message)}}
 
 
-def _tools(body: Body, notes: Notes) -> list[dict[str, Any]]:
+def _tools(body: Body, notes: Notes) -> Sequence[dict[str, Any]]:
+    raw = body.raws.get("tools")
+    if raw is None or "functions" in body:
+        return _read_tools(body, notes)
+    return _REMEMBERED.read(bytes(raw), partial(_read_tools, body), notes)
+
+
+_REMEMBERED = RememberedTools()
+
+
+def _read_tools(body: Body, notes: Notes) -> list[dict[str, Any]]:
     tools = []
     for index, raw in enumerate(decode_member(body, "tools", _TOOLS) or []):
         path = f"tools.{index}"

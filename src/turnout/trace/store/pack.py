@@ -56,8 +56,11 @@ _DICTIONARY = (
 
 def packed(json: bytes) -> bytes:
     """JSON of a decision or its input, packed."""
-    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WINDOW_BITS, zdict=_DICTIONARY)
+    packer = _PACKER.copy()  # it has read the dictionary, which takes as long as packing
     return packer.compress(json) + packer.flush()
+
+
+_PACKER = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WINDOW_BITS, zdict=_DICTIONARY)
 
 
 def unpacked(stored: bytes | str) -> bytes:
