@@ -26,6 +26,7 @@ class Fault:
             bytes that mean nothing take the place of the rest.
         after_events: Do this only after that many events of a ConverseStream call (at its end if it has fewer), or
             none for before the first byte. Such a fault waits for a ConverseStream call and leaves others alone.
+        slow: In mid-stream, wait again after each of the events that are left.
         model: The model that it is meant for, with or without profile; none for all.
         operation: The operation that it is meant for; none for Converse and ConverseStream.
     """
@@ -36,6 +37,7 @@ class Fault:
     drop: bool = False
     damage: Literal["truncated", "garbage"] | None = None
     after_events: int | None = None
+    slow: bool = False
     model: str | None = None
     operation: str | None = None
 
