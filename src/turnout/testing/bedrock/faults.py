@@ -21,12 +21,12 @@ class Fault:
         error: The name of an error in the service model, or none for no error.
         message: The error's message.
         delay_s: Seconds to wait first.
+        slow: In mid-stream, wait so long again after each of the events that are left.
         drop: Close the connection instead of answering.
         damage: Spoil the answer's bytes: ``truncated``, it ends in the middle as if that were its end, or ``garbage``,
             bytes that mean nothing take the place of the rest.
         after_events: Do this only after that many events of a ConverseStream call (at its end if it has fewer), or
             none for before the first byte. Such a fault waits for a ConverseStream call and leaves others alone.
-        slow: In mid-stream, wait again after each of the events that are left.
         model: The model that it is meant for, with or without profile; none for all.
         operation: The operation that it is meant for; none for Converse and ConverseStream.
     """
@@ -34,10 +34,10 @@ class Fault:
     error: str | None = None
     message: str = "scripted fault"
     delay_s: float = 0.0
+    slow: bool = False
     drop: bool = False
     damage: Literal["truncated", "garbage"] | None = None
     after_events: int | None = None
-    slow: bool = False
     model: str | None = None
     operation: str | None = None
 
