@@ -22,7 +22,7 @@ _SLOW_S = 0.15
 _PAUSE_S = 0.1
 """Before a stream breaks off: what has come is passed on meanwhile, and cannot be taken back and asked for again."""
 
-_AFTER = 4
+_AFTER = 6
 """Events that an upstream sends before it stalls or breaks off: some text is among them in each protocol."""
 
 _WAYS = {

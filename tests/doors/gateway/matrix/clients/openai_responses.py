@@ -29,11 +29,15 @@ SHOWN: list[Any] = [
 ]
 
 
+class FailedResponseError(Exception):
+    """A stream has brought ``response.failed``: the client hands it over as an event, and raises nothing."""
+
+
 class OpenAIResponses(Driver):
     """``client.responses``; nothing is stored."""
 
     errors = ERRORS
-    broken = openai.APIError
+    broken = FailedResponseError
 
     def __init__(self, gateway: Served) -> None:
         self._client = gateway.openai()
@@ -92,6 +96,9 @@ class OpenAIResponses(Driver):
                     texts.append(event.delta)
                 elif event.type == "response.completed":
                     final = event.response
+                elif event.type == "response.failed":
+                    assert event.response.error is not None
+                    raise FailedResponseError(event.response.error.message)
         assert final is not None
         assert "".join(texts) == final.output_text
         return _heard(final, headers, len(texts)), final

@@ -138,6 +138,7 @@ class StrandsResponses(StrandsOpenAI):
     """``OpenAIResponsesModel``."""
 
     always_streams = True
+    broken = Exception  # a class without a public name
 
     def _model(self, model: str, *, streams: bool) -> Model:
         return OpenAIResponsesModel(
