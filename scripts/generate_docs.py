@@ -1,8 +1,8 @@
 """Writes the pages of the docs that are generated; with ``--check``, only says which are out of date.
 
 ``docs/cli.md`` comes from the commands' own help by typer's ``utils docs``, so that it cannot say anything else than
-``turnout --help`` does; ``docs/turnout.schema.json`` is what ``turnout schema`` prints; ``docs/gateway-matrix.md`` shows
-what the test of the gateway's clients saw (``make gateway-matrix``).
+``turnout --help`` does; ``docs/turnout.schema.json`` is what ``turnout schema`` prints;
+``docs/gateway-matrix.md`` shows what the test of the gateway's clients saw (``make gateway-matrix``).
 """
 
 from __future__ import annotations

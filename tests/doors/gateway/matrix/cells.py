@@ -87,7 +87,10 @@ APART: dict[tuple[str, Upstream, Case], State] = {}
 """Cells that differ from the state of their door and upstream: ``(client, upstream, case)``."""
 
 NOTES: dict[tuple[str, Case], str] = {
-    ("openai-responses", "error"): "An error in mid-stream comes as the event `response.failed`; the client raises nothing.",
+    (
+        "openai-responses",
+        "error",
+    ): "An error in mid-stream comes as the event `response.failed`; the client raises nothing.",
     ("strands-anthropic", "plain"): "The client always streams.",
     ("strands-anthropic", "tools"): "The client always streams.",
     ("strands-anthropic", "image"): "The client always streams.",

@@ -23,6 +23,7 @@ from tests.doors.gateway.matrix.said import ANSWER, CALLED, NO_GOOD, SEES, Count
 from tests.doors.gateway.matrix.upstreams import Behind, behind
 from tests.doors.gateway.support import Served, Upstreams
 from turnout.config import load_catalog
+from turnout.core.cost import usd_text
 from turnout.core.usage import Usage
 from turnout.trace.events import CallEvent
 
@@ -140,7 +141,9 @@ class Bench:
                 assert answer.headers["x-turnout-model"] == upstream.model
                 assert answer.headers["x-turnout-reason"] == decisions[index].decision.reason.value
                 assert answer.headers["x-turnout-request-id"] == decisions[index].event_id
-                assert answer.headers.get("x-turnout-cost-usd") == (None if streamed else str(call.cost.usd))
+                assert answer.headers.get("x-turnout-cost-usd") == (
+                    None if streamed else usd_text(call.cost.total_pico)
+                )
         assert decisions[0].decision.reason.value == "pinned"
 
     def _check_call(self, call: CallEvent, model: str, usage: Usage, *, streamed: bool) -> None:

@@ -120,10 +120,11 @@ class BehindCompletions(Behind):
         assert self._double.calls[-1].left
 
 
+_BEDROCK_ERRORS = {400: "ValidationException", 429: "ThrottlingException", 500: "InternalServerException"}
+
+
 class BehindBedrock(Behind):
     """Bedrock."""
-
-    _ERRORS = {400: "ValidationException", 429: "ThrottlingException", 500: "InternalServerException"}
 
     def __init__(self, model: str, double: BedrockDouble) -> None:
         super().__init__(model)
@@ -144,7 +145,7 @@ class BehindBedrock(Behind):
 
     def fail(self, status: int, *, in_stream: bool = False) -> None:
         after, delay_s = (_AFTER, _PAUSE_S) if in_stream else (None, 0.0)
-        fault = BedrockFault(error=self._ERRORS[status], message=NO_GOOD, after_events=after, delay_s=delay_s)
+        fault = BedrockFault(error=_BEDROCK_ERRORS[status], message=NO_GOOD, after_events=after, delay_s=delay_s)
         self._double.faults.add(fault, times=None if status == 429 else 1)
 
     def stall(self) -> None:

@@ -51,4 +51,5 @@ class Driver(ABC):
         """The HTTP status that an exception tells of; none where it tells of none."""
 
     def close(self) -> None:
-        """Close connections."""
+        """Close connections; there are none that outlive a call, unless a client says otherwise."""
+        return

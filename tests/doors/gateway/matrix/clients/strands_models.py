@@ -117,7 +117,7 @@ class StrandsOpenAI(StrandsModel):
         404: openai.NotFoundError,
         429: ModelThrottledException,
     }
-    broken = openai.APIError
+    broken: type[Exception] = openai.APIError
 
     def status_of(self, error: Exception) -> int | None:
         return error.status_code if isinstance(error, openai.APIStatusError) else None
@@ -138,7 +138,7 @@ class StrandsResponses(StrandsOpenAI):
     """``OpenAIResponsesModel``."""
 
     always_streams = True
-    broken = Exception  # a class without a public name
+    broken = RuntimeError  # of a class without a public name
 
     def _model(self, model: str, *, streams: bool) -> Model:
         return OpenAIResponsesModel(
