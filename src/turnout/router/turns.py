@@ -20,12 +20,14 @@ It is asked only where a model failed that had to go on serving (a hard stay).
 
 
 class RefusedError(ValueError):
-    """A request that no candidate may serve; the message names each candidate's reason."""
+    """A request that no candidate may serve; the message names each candidate's reason, or that of the pinned one."""
 
     def __init__(self, decision: Decision, pin: str | None = None) -> None:
         self.decision = decision
+        pinned = [estimate for estimate in decision.estimates if estimate.model == pin and estimate.ineligible]
         whys = "; ".join(
-            f"{estimate.model}: {', '.join(estimate.ineligible) or 'eligible'}" for estimate in decision.estimates
+            f"{estimate.model}: {', '.join(estimate.ineligible) or 'eligible'}"
+            for estimate in pinned or decision.estimates
         )
         if pin is not None and all(estimate.model != pin for estimate in decision.estimates):
             whys = f"{unknown('candidate', pin, [estimate.model for estimate in decision.estimates])}; {whys}"

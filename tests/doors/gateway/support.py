@@ -45,6 +45,11 @@ class Upstreams:
         """Forget calls and faults."""
         for double in (self.openai, self.anthropic, self.bedrock):
             double.calls.clear()
+        self.clear_faults()
+
+    def clear_faults(self) -> None:
+        """Forget faults."""
+        for double in (self.openai, self.anthropic, self.bedrock):
             double.faults.clear()
 
 

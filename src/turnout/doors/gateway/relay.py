@@ -15,7 +15,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from turnout.core.cost import pico_to_usd
+from turnout.core.cost import usd_text
 from turnout.core.decision import Unavailable
 from turnout.core.usage import UsageError
 from turnout.doors.gateway.bill import Bill
@@ -249,7 +249,7 @@ class Relay:
                 "model": routed.model.id,
                 "reason": routed.decision.reason.value,
                 "request_id": routed.event_id,
-                "cost_usd": str(pico_to_usd(self._bill.pico)),
+                "cost_usd": usd_text(self._bill.pico),
             }
         )
 
@@ -395,4 +395,4 @@ class Relay:
         return problem_of(error)
 
     def _cost(self) -> tuple[bytes, bytes]:
-        return b"x-turnout-cost-usd", str(pico_to_usd(self._bill.pico)).encode()
+        return b"x-turnout-cost-usd", usd_text(self._bill.pico).encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -98,6 +99,13 @@ class Engine:
         self.caches = PromptCaches()
         self.faults = FaultScript()
         self.calls: deque[Call] = deque(maxlen=calls_kept)
+        self.left = 0
+        self._lock = threading.Lock()
+
+    def caller_left(self) -> None:
+        """Count a caller that closed its connection before the end of its answer."""
+        with self._lock:
+            self.left += 1
 
     def serve(
         self,

@@ -22,6 +22,7 @@ class Fault:
         error: The name of an error in the service model, or none for no error.
         message: The error's message.
         delay_s: Seconds to wait first.
+        slow: In mid-stream, wait so long again after each of the events that are left.
         drop: Close the connection instead of answering.
         damage: Spoil the answer's bytes: ``truncated``, it ends in the middle as if that were its end, or ``garbage``,
             bytes that mean nothing take the place of the rest.
@@ -34,6 +35,7 @@ class Fault:
     error: str | None = None
     message: str = "scripted fault"
     delay_s: float = 0.0
+    slow: bool = False
     drop: bool = False
     damage: Literal["truncated", "garbage"] | None = None
     after_events: int | None = None

@@ -55,11 +55,14 @@ class Handler(LoopbackHandler):
             operation, model_id = self._route()
             if not self.headers.get("authorization"):
                 raise BedrockError("AccessDeniedException", "Missing Authentication Token")
-            reply = self.server.engine.serve(operation, model_id, request, self.server.closing.wait, raw)
+            reply = self.server.engine.serve(operation, model_id, request, self._wait, raw)
         except BedrockError as error:
             self._write_error(error)
         except ConnectionDropError:
             self.drop()
+        except ConnectionError:
+            self.server.engine.caller_left()
+            raise
         else:
             if isinstance(reply, dict):
                 self.write_json(200, reply)
@@ -67,7 +70,20 @@ class Handler(LoopbackHandler):
                 reply.first_byte()
                 self._write_answer(reply)
             else:
-                self._write_stream(reply)
+                try:
+                    self._write_stream(reply)
+                except ConnectionError:
+                    self.server.engine.caller_left()
+                    raise
+
+    def _wait(self, seconds: float) -> None:
+        """Wait.
+
+        Raises:
+            ConnectionAbortedError: The caller left meanwhile.
+        """
+        if not self.wait(seconds):
+            raise ConnectionAbortedError("the caller left before the end of its answer")
 
     def _refuse_method(self) -> None:
         self.drain(self.headers.get("content-length", ""))
@@ -132,7 +148,7 @@ class Handler(LoopbackHandler):
         if fault is None:
             return True
         if fault.after_events is not None:
-            self.server.closing.wait(fault.delay_s)
+            self._wait(fault.delay_s)
         if fault.damage is not None:
             following = b"".join(frames[breaks_at : breaks_at + 1])
             send(_GARBAGE if fault.damage == "garbage" or not following else following[: len(following) // 2])
@@ -146,6 +162,8 @@ class Handler(LoopbackHandler):
             return True
         for frame in frames[breaks_at:]:
             send(frame)
+            if fault.slow and fault.after_events is not None:
+                self._wait(fault.delay_s)
         return True
 
     def write_head(self, status: int, headers: Mapping[str, str]) -> None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import select
-import socket
 import threading
-import time
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -18,7 +15,6 @@ from turnout.testing.completions.saying import Counter, Responder, Said, Tokens,
 from turnout.testing.loopback import BodyError, LoopbackDouble, LoopbackHandler, LoopbackServer
 
 _GARBAGE = bytes(range(200, 256)) * 4
-_POLL_S = 0.005
 
 
 @dataclass(kw_only=True)
@@ -232,7 +228,7 @@ class CompletionHandler(LoopbackHandler):
         return all(self._send(call, event) for event in rest)
 
     def _send(self, call: Call, event: bytes, *, counts: bool = True) -> bool:
-        if self._is_gone():
+        if self.is_gone():
             call.left = True
             self.close_connection = True
             return False
@@ -243,17 +239,7 @@ class CompletionHandler(LoopbackHandler):
 
     def _wait(self, call: Call, seconds: float) -> bool:
         """Wait; false if the caller left meanwhile."""
-        ends = time.monotonic() + seconds
-        while (left := ends - time.monotonic()) > 0 and not self.server.closing.wait(min(left, _POLL_S)):
-            if self._is_gone():
-                call.left = True
-                self.close_connection = True
-                return False
-        return True
-
-    def _is_gone(self) -> bool:
-        try:
-            readable, _, _ = select.select([self.connection], [], [], 0)
-            return bool(readable) and not self.connection.recv(1, socket.MSG_PEEK)
-        except (OSError, ValueError):
+        if self.wait(seconds):
             return True
+        call.left = True
+        return False
