@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 from turnout.messages.wire.asked import WireProtocol
 
-Kind = Literal["answer", "count", "decide", "models", "model", "health", "ready", "unknown", "method"]
+Kind = Literal["answer", "count", "decide", "models", "model", "health", "ready", "metrics", "unknown", "method"]
 """What is asked for; the last two are refused: an unknown path, and a known one with the wrong method."""
 
 
@@ -36,6 +36,7 @@ _FIXED: dict[bytes, tuple[str, Route]] = {
     b"/v1/route": ("POST", Route("decide")),
     b"/healthz": ("GET", Route("health")),
     b"/readyz": ("GET", Route("ready")),
+    b"/metrics": ("GET", Route("metrics")),
 }
 _BEDROCK = re.compile(rb"/model/(?P<model>[^/].*)/(?P<operation>converse|converse-stream)")
 _MODEL = re.compile(rb"/v1/models/(?P<model>.+)")
