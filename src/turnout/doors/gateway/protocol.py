@@ -17,6 +17,7 @@ from turnout.config.settings import GatewaySettings
 logger = logging.getLogger(__name__)
 
 _MOST_SURPLUS = 1024 * 1024
+_GOODBYE_S = 0.5
 _FRAMING = 8
 """A body may take so many times its own bytes on the wire: chunks of one byte take six."""
 
@@ -32,11 +33,13 @@ class GuardedProtocol(HttpToolsProtocol):
         guard: The limits; those of the class that `guarded` makes.
         waits_since: Since when, by the loop's clock, a head that has begun has not come to its end; none: none has.
         stuck_since: Since when the client does not read; none: it does.
+        closing_since: Since when it is being closed because the server stops; none: it is not.
     """
 
     guard: Guard
     waits_since: float | None = None
     stuck_since: float | None = None
+    closing_since: float | None = None
     _head_bytes = 0
     _wire_bytes = 0
 
@@ -81,6 +84,12 @@ class GuardedProtocol(HttpToolsProtocol):
         self.waits_since = None
         self._wire_bytes = 0
         super().on_headers_complete()
+
+    def shutdown(self) -> None:
+        """The server stops: an idle connection is closed, one with a request ends after it."""
+        super().shutdown()
+        if self.transport.is_closing():
+            self.closing_since = self.loop.time()
 
     def pause_writing(self) -> None:
         """The client reads more slowly than its answer comes."""
@@ -142,6 +151,9 @@ class Guard:
         head_s, write_s = now_s - self.limits.header_seconds, now_s - self.limits.write_seconds
         for one in list(connections):
             slow_head = one.waits_since is not None and one.waits_since < head_s
+            if one.closing_since is not None and one.closing_since < now_s - _GOODBYE_S:
+                one.transport.abort()  # with TLS the client is to say goodbye, and need not
+                continue
             slow_reader = one.stuck_since is not None and one.stuck_since < write_s
             if slow_head or slow_reader:
                 logger.info("what=<%s> | a slow client's connection was closed", "head" if slow_head else "reading")

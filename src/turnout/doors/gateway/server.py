@@ -163,7 +163,7 @@ def server_of(
 
         async def _sweep(self) -> None:
             while True:
-                await asyncio.sleep(1)
+                await asyncio.sleep(0.25)
                 guard.sweep(self.server_state.connections, self._loop.time())
 
         def _lingers(self) -> bool:
