@@ -79,7 +79,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
         behind_tls_proxy: Whether clients reach it through a proxy alone, which speaks TLS with them.
         workers: How many processes serve, about one for each core.
         max_body_bytes: The longest body of a request.
-        max_bodies_bytes: How many bytes of bodies are held for all requests under way; more wait for others to end.
+        max_bodies_bytes: How many bytes of bodies are held for all requests under way; more are refused with 429.
         max_header_bytes: The longest head of a request: its path and its headers.
         max_depth: How deep a body may be nested.
         max_requests: How many requests are served at once; more are refused with 429 or 503, as the protocol has it.
