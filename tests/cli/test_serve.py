@@ -334,3 +334,33 @@ def test_workers_that_cannot_begin_are_told_of_once(tmp_path: Path) -> None:
     )
     assert ended.returncode == 2
     assert ended.stderr.count("OPENAI_API_KEY is not set: it holds the key") == 1
+
+
+AGENT = """
+import os
+from strands import Agent
+from strands.models.openai import OpenAIModel
+
+def new_agent(session_id):
+    model = OpenAIModel(client_args={"base_url": os.environ["DOUBLE"], "api_key": "k"}, model_id="gpt-5-mini")
+    return Agent(model=model, callback_handler=None)
+"""
+
+
+def test_an_agent_beside_the_gateway(
+    tmp_path: Path, double: OpenAIDouble, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = created(tmp_path, "ci", capsys=capsys)
+    (tmp_path / "mine.py").write_text(AGENT)
+    settings(tmp_path, double)
+    monkeypatch.setenv("DOUBLE", f"{double.url}/v1")
+    with serving(tmp_path, "--agent", "mine:new_agent", "--keys", "keys.json") as server, server.http() as client:
+        assert client.get("/ping").json()["status"] == "Healthy"
+        assert client.post("/invocations", json={"prompt": "hi"}).status_code == 401
+        key = {"authorization": f"Bearer {made['key']}"}
+        answer = client.post("/invocations", json={"prompt": "hi"}, headers=key)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["session_id"]
+        assert server.chat(made["key"]).status_code == 200
+    assert call(["serve", "--port", "0", "--workers", "2", "--agent", "mine:new_agent"]) == 2
+    assert "--agent keeps its conversations in one process" in capsys.readouterr().err

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ import typer
 
 from turnout.cli.common import ConfigOption, LedgerOption
 from turnout.cli.errors import UserError
+from turnout.config.extras import require
 
 if TYPE_CHECKING:
     from turnout.config import Settings
@@ -38,6 +40,12 @@ def run(
     tls_cert: Annotated[Path | None, typer.Option(help="A certificate, with those above it, as PEM.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its private key, where that is another file.")] = None,
     keys: Annotated[Path | None, typer.Option(help="File of keys. Default: keys.json beside the ledger's.")] = None,
+    agent: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODULE:NAME", help="Also serve this agent at /invocations and /ping; it calls its models."
+        ),
+    ] = None,
     run_name: Annotated[str, typer.Option("--run", help="The run that events belong to.")] = "gateway",
     ledger: LedgerOption = None,
     config: ConfigOption = None,
@@ -63,6 +71,13 @@ def run(
     wanted = settings.gateway
     if wanted.tls_key is not None and wanted.tls_cert is None:
         raise UserError("--tls-key has no use without --tls-cert")
+    if agent is not None:
+        if wanted.workers > 1:
+            raise UserError("--agent keeps its conversations in one process: leave --workers out")
+        require("bedrock_agentcore", extra="agentcore")
+        require("strands", extra="strands")
+        if settings.file is not None:
+            os.environ["TURNOUT_CONFIG"] = str(settings.file)  # the agent reads the same settings
     keyring, asks = _access(settings, catalog)
     try:
         listening = listen(wanted.host, wanted.port, backlog=2048)
@@ -70,7 +85,8 @@ def run(
         raise UserError(str(error)) from None
     for warning in asks.warnings:
         logger.warning("host=<%s> | %s", wanted.host, warning)
-    serve = partial(_serve, read, settings, catalog, keyring, asks, listening, run_name, secrets.token_bytes(32))
+    key = secrets.token_bytes(32)
+    serve = partial(_serve, read, settings, catalog, keyring, asks, listening, run_name, key, agent)
     if wanted.workers == 1:
         serve(None, None)
         return
@@ -113,6 +129,7 @@ def _serve(
     listening: Any,
     run_name: str,
     hash_key: bytes,
+    agent: str | None,
     worker: Worker | None,
     counts: Path | None,
 ) -> None:
@@ -189,9 +206,33 @@ def _serve(
             gateway.alongside.append(sharing(metrics, shared))
         if worker is not None:
             gateway.alongside.append(server.until_closed(worker.parent))
+        if agent is not None:
+            _mount(gateway, agent, settings, open_)
         if worker is None or worker.first:
             _announce(gateway, settings, listening.getsockname()[1])
         serve(server, listening)
+
+
+def _mount(gateway: Gateway, agent: str, settings: Settings, open_: ExitStack) -> None:
+    """Have the gateway serve an agent too, as AgentCore Runtime would call it."""
+    from turnout.cli.agentcore.app import own_service
+    from turnout.doors.agentcore import Limits, create_app
+
+    service = open_.enter_context(
+        own_service(agent, simulated=False, limits=Limits(), ledger=settings.ledger, exports=False)
+    )
+    # The SDK writes a line for each request by a handler of its own.
+    logging.getLogger("bedrock_agentcore.app").setLevel(logging.WARNING)
+    gateway.beside = create_app(service)
+
+    @asynccontextmanager
+    async def ending() -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await service.aclose()
+
+    gateway.alongside.append(ending())
 
 
 def _announce(gateway: Gateway, settings: Settings, port: int) -> None:

@@ -90,3 +90,9 @@ def test_what_is_missing(tmp_path: Path, text: str, provider: str, said: str) ->
         endpoints(tmp_path, text, provider, BAD="se cret")
     assert said in str(caught.value)
     assert "se cret" not in str(caught.value)
+
+
+def test_bedrock_takes_a_bearer_token_of_the_environment_as_boto3_does(tmp_path: Path) -> None:
+    text = '[upstreams.bedrock]\nregion = "eu-west-1"\n'
+    found = endpoints(tmp_path, text, AWS_BEARER_TOKEN_BEDROCK="b")
+    assert isinstance(found["bedrock"].auth, KeyAuth)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from typing import Any
 from urllib.parse import parse_qsl
@@ -47,6 +47,8 @@ from turnout.upstream.http.headers import returned, sent_on
 
 logger = logging.getLogger(__name__)
 
+_PING = b"/ping"
+_AGENT_PATHS = (b"/invocations", _PING)
 _JSON = (b"content-type", b"application/json")
 
 
@@ -65,6 +67,7 @@ class Gateway:
         limits: See above.
         admission: See above.
         alongside: What runs as long as the server does: entered before the first request, left after the last one.
+        beside: An agent's application (`turnout.doors.agentcore`) for ``/invocations`` and ``/ping``, or none.
         stopping: Set by the server when it was told to stop: then nobody is to send new requests.
         busy: How many requests are being served.
     """
@@ -82,6 +85,7 @@ class Gateway:
         self.limits = limits
         self.admission = admission
         self.alongside: list[AbstractAsyncContextManager[object]] = []
+        self.beside: Callable[[Scope, Receive, Send], Awaitable[None]] | None = None
         self.stopping = False
         self.busy = 0
         self._client = client
@@ -112,6 +116,10 @@ class Gateway:
                 case "ready":
                     status = "stopping" if self.stopping else "ready"
                     await _json(send, 503 if self.stopping else 200, {"status": status, "busy": self.busy - 1})
+                case _ if self.beside is not None and scope["raw_path"] in _AGENT_PATHS:
+                    if scope["raw_path"] != _PING:
+                        self.admission.enter(scope, route.protocol)
+                    await self.beside(scope, receive, send)
                 case _:
                     entered = self.admission.enter(scope, route.protocol)
                     await self._serve(route, entered, scope, receive, send)

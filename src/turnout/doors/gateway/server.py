@@ -35,6 +35,9 @@ EXIT_TERMINATED = 128 + signal.SIGTERM
 _KEEP_ALIVE_S = 75
 """Longer than clients keep unused connections, so that they close them and not we."""
 
+_NO_PASSWORD = "-"
+"""Tried where a key asks for one: without it OpenSSL would ask at the terminal."""
+
 _TICKS_A_SECOND = 10
 """How often uvicorn looks whether it is to stop."""
 
@@ -143,7 +146,7 @@ def server_of(
             if tls is None or context is None:
                 return
             try:
-                context.load_cert_chain(*tls)
+                context.load_cert_chain(*tls, password=_NO_PASSWORD)
             except OSError as error:
                 logger.error("file=<%s>, error=<%s> | the certificate stays the old one", tls[0], error)
 
@@ -192,6 +195,7 @@ def server_of(
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_whole(seconds),
         ssl_certfile=None if tls is None else str(tls[0]),
+        ssl_keyfile_password=_NO_PASSWORD,
         ssl_keyfile=None if tls is None or tls[1] is None else str(tls[1]),
     )
     if tls is not None:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from turnout.trace.spans.context import OpenSpan
 from turnout.trace.spans.joining import active_spans, joined
 
-_TRACE = (b"traceparent", b"tracestate")
+_TRACE = (b"traceparent", b"tracestate", b"baggage")
 _NOTHING = nullcontext()
 
 Fields = Sequence[tuple[bytes, bytes]]

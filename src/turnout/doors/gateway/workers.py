@@ -130,6 +130,7 @@ class Supervisor:
             readable, _, _ = select.select([ready, self._woken], [], [], 1.0)
             if ready in readable and os.read(ready, 1):
                 os.close(ready)
+                self._serving = True
                 return
             self._drain()
 
@@ -188,7 +189,7 @@ class Supervisor:
     def _ended(self, slot: _Slot, code: int) -> None:
         lived_s = self._clock() - slot.since_s
         pid, slot.pid, self._code = slot.pid, 0, code
-        if self._stopping:
+        if self._stopping or not self._serving:
             return
         slot.pause_s = 0.0 if lived_s >= _PROVED_S else min(_LONGEST_S, max(_SHORTEST_S, 2 * slot.pause_s))
         slot.due_s = self._clock() + slot.pause_s
@@ -234,4 +235,5 @@ class Supervisor:
         sys.exit(EXIT_TERMINATED)
 
     _code = 0
+    _serving = False
     _alive = _held = _woken = _wake = -1

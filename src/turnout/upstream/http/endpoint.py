@@ -161,7 +161,7 @@ def _endpoint(name: str, one: UpstreamSettings, settings: Settings, environment:
         if not region:
             raise ConfigError(f"{where}.region: is needed (or AWS_REGION)")
         base_url = f"https://bedrock-runtime.{region}.amazonaws.com"
-    auth = one.auth or _usual_auth(one)
+    auth = one.auth or _usual_auth(one, environment)
     try:
         return Endpoint(
             name,
@@ -177,9 +177,10 @@ def _endpoint(name: str, one: UpstreamSettings, settings: Settings, environment:
         raise ConfigError(f"{where}.base_url: {error}") from None
 
 
-def _usual_auth(one: UpstreamSettings) -> str:
+def _usual_auth(one: UpstreamSettings, environment: Mapping[str, str]) -> str:
     if one.protocol == "bedrock":
-        return "sigv4"
+        # As boto3 has it: a bearer token in the environment comes before credentials to sign with.
+        return "bearer" if one.key_env or environment.get(_KEYS["bedrock"], "").strip() else "sigv4"
     if one.base_url and not one.key_env:
         return "none"  # a server of one's own
     return "api_key" if one.protocol == "anthropic" else "bearer"
