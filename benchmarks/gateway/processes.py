@@ -75,9 +75,10 @@ class Bare:
     """Relays every request, and does nothing else: the same server and the same client as the gateway's."""
 
     def __init__(self, url: str) -> None:
+        from turnout.config.settings import GatewaySettings
         from turnout.upstream.http.client import HttpClient, Origin
 
-        self.stopping = False
+        self.stopping, self.limits = False, GatewaySettings()
         self._client, self._origin = HttpClient(), Origin.of(url)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

@@ -5,7 +5,6 @@ No setting is a secret: keys of providers stay where their own clients look for 
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -71,22 +70,47 @@ class ClassifierSettings(msgspec.Struct, frozen=True, kw_only=True):
 class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where ``turnout serve`` listens, and how much it takes on.
 
+    Limits hold for each worker.
+
     Attributes:
-        host: An address of this machine alone.
+        host: Where it listens; an address that others can reach takes keys (`turnout keys create`).
         port: 0 for any free one.
+        keys: The file of keys; none: keys.json beside the ledger's default place.
+        tls_cert: The certificate of TLS, with those between it and its root, as PEM.
+        tls_key: Its private key, as PEM, without a password; none: it is in the certificate's file.
+        behind_tls_proxy: Whether clients reach it through a proxy alone, which speaks TLS with them.
+        workers: How many processes serve, about one for each core.
         max_body_bytes: The longest body of a request.
+        max_bodies_bytes: How many bytes of bodies are held for all requests under way; more are refused with 429.
+        max_header_bytes: The longest head of a request: its path and its headers.
         max_depth: How deep a body may be nested.
         max_requests: How many requests are served at once; more are refused with 429 or 503, as the protocol has it.
+        max_connections: How many connections are open at once; more are closed at once.
+        header_seconds: How long a request's head may take to come.
         body_seconds: How long a body may take to come.
-        drain_seconds: How long answers under way have to end when the server is told to stop.
+        write_seconds: How long a client may read nothing of its answer before its connection is closed.
+        linger_seconds: How long new requests are still taken after the server was told to stop, while `/readyz` says
+            so already: for load balancers that ask now and then.
+        drain_seconds: How long answers under way then have to end.
     """
 
     host: str = "127.0.0.1"
     port: int = 4141
+    keys: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    behind_tls_proxy: bool = False
+    workers: int = 1
     max_body_bytes: int = 32 * 1024 * 1024
+    max_bodies_bytes: int = 512 * 1024 * 1024
+    max_header_bytes: int = 64 * 1024
     max_depth: int = 100
     max_requests: int = 1_000
+    max_connections: int = 5_000
+    header_seconds: float = 10.0
     body_seconds: float = 30.0
+    write_seconds: float = 60.0
+    linger_seconds: float = 0.0
     drain_seconds: float = 30.0
 
 
@@ -344,14 +368,12 @@ class _Loader:
         )
 
     def _gateway(self, table: GatewayTable) -> GatewaySettings:
-        if not is_loopback(table.host):
-            raise self._error(
-                "must be an address of this machine, such as 127.0.0.1: there are no keys yet, so whoever reaches the "
-                "gateway may spend",
-                "gateway",
-                "host",
-            )
-        return GatewaySettings(**table.model_dump())
+        if table.tls_key is not None and table.tls_cert is None:
+            raise self._error("has no use without tls_cert", "gateway", "tls_key")
+        if table.max_bodies_bytes < table.max_body_bytes:
+            raise self._error("must be at least max_body_bytes", "gateway", "max_bodies_bytes")
+        paths = {name: _expanded(getattr(table, name)) for name in ("keys", "tls_cert", "tls_key")}
+        return GatewaySettings(**{**table.model_dump(), **paths})
 
     def _upstream(self, name: str, table: UpstreamTable) -> UpstreamSettings:
         where = ("upstreams", name)
@@ -418,14 +440,6 @@ _NOT_OURS_TO_SET = frozenset(
 """They belong to the connection, or to how answers are read."""
 
 _CREDENTIALS = frozenset({"authorization", "api-key", "x-api-key", "cookie", "proxy-authorization"})
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address, or the name ``localhost``, reaches this machine only."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _calls(table: CallsTable) -> CallRules:

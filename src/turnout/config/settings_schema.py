@@ -236,10 +236,21 @@ class GatewayTable(_Table):
 
     host: Text = "127.0.0.1"
     port: Annotated[int, BeforeValidator(_not_bool), Field(ge=0, le=65_535)] = 4141
+    keys: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    behind_tls_proxy: bool = False
+    workers: Annotated[int, BeforeValidator(_not_bool), Field(ge=1, le=256)] = 1
     max_body_bytes: Annotated[int, BeforeValidator(_not_bool), Field(ge=1_024)] = 32 * 1024 * 1024
+    max_bodies_bytes: Annotated[int, BeforeValidator(_not_bool), Field(ge=1_024)] = 512 * 1024 * 1024
+    max_header_bytes: Annotated[int, BeforeValidator(_not_bool), Field(ge=1_024)] = 64 * 1024
     max_depth: Annotated[int, BeforeValidator(_not_bool), Field(ge=8, le=500)] = 100
     max_requests: Annotated[int, BeforeValidator(_not_bool), Field(ge=1)] = 1_000
+    max_connections: Annotated[int, BeforeValidator(_not_bool), Field(ge=1)] = 5_000
+    header_seconds: Annotated[Number, Field(gt=0)] = 10.0
     body_seconds: Annotated[Number, Field(gt=0)] = 30.0
+    write_seconds: Annotated[Number, Field(gt=0)] = 60.0
+    linger_seconds: Annotated[Number, Field(ge=0)] = 0.0
     drain_seconds: Annotated[Number, Field(ge=0)] = 30.0
 
 
@@ -315,5 +326,13 @@ class SettingsTable(BaseSettings):
         return env_settings, init_settings
 
 
-PATHS = (("ledger",), ("overrides",), ("classifier", "examples"), ("classifier", "rules"))
+PATHS = (
+    ("ledger",),
+    ("overrides",),
+    ("classifier", "examples"),
+    ("classifier", "rules"),
+    ("gateway", "keys"),
+    ("gateway", "tls_cert"),
+    ("gateway", "tls_key"),
+)
 """The keys that are paths: in a file they are relative to it."""

@@ -68,6 +68,7 @@ class Router:
     Attributes:
         spend: The account of the spend bound; none where spending is not bound.
         records: See above.
+        clock: See above.
         breakers: See above; `turnout.upstream.breaker.Breakers.states` shows them.
 
     Raises:
@@ -111,7 +112,7 @@ class Router:
         self.records = records
         self._scopes = dict(scopes or {})
         self._timeout_s = classifier_timeout_s
-        self._clock = clock
+        self.clock = clock
 
     def begin_turn(self, session_id: str, *, query_id: str = "", key_id: str = "") -> Turn:
         """Open a turn."""
@@ -165,7 +166,7 @@ class Router:
         return self._decide(given, turn, span, classifier_ms=classifier_ms, conversation=kept, estimates=estimates)
 
     async def preview(
-        self, conversation: Conversation, request: Request, *, policy: Policy | None = None
+        self, conversation: Conversation, request: Request, *, policy: Policy | None = None, key_id: str = ""
     ) -> tuple[DecisionInput, Decision]:
         """What `route` would decide now, without a call to follow: no event of it, nothing remembered or booked.
 
@@ -175,13 +176,21 @@ class Router:
             conversation: What the classifier reads.
             request: What the decision is made from.
             policy: As of `route`.
+            key_id: The id of the key that the request came with, for the classifier's calls.
         """
-        turn = self.begin_turn(request.session_id)
+        turn = self.begin_turn(request.session_id, key_id=key_id)
         given = self._viewed(self._input(request, policy or self.policy, None), turn)
         if self.classifier is not None and needs_verdict(given):
             verdict, _ = await ask(self, self.classifier, conversation, turn, surrounding_span(), self._timeout_s)
             given = msgspec.structs.replace(given, verdict=verdict)
         return given, decide(given)
+
+    def withdraw(self, routed: Routed) -> None:
+        """Take back a decision that no call follows, since its door may not make one: the turn ends with it."""
+        self.breakers.released(self.breaker_of(routed.model.id), self.now_ms())
+        if self.spend is not None:
+            self.spend.finish(routed.turn.turn_id, None, 0, ok=False, ends_turn=True)
+            self.spend.end_turn(routed.turn.turn_id)
 
     def retry(self, routed: Routed, *, request: Request | None = None) -> Routed | None:
         """The same decision for one more call to its model; none where the spend bound has no room for it.
@@ -310,7 +319,7 @@ class Router:
 
     def now_ms(self) -> int:
         """Milliseconds since the epoch, by the router's clock."""
-        return int(self._clock() * 1000)
+        return int(self.clock() * 1000)
 
     def _input(self, request: Request, policy: Policy, verdict: Verdict | None) -> DecisionInput:
         hashes = [segment.prefix_hash for segment in request.segments]

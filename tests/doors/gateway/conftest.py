@@ -8,7 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.doors.gateway.access.conftest import certificate
 from tests.doors.gateway.support import ANTHROPIC, BEDROCK, OPENAI, Served, Upstreams, served, settings_text, upstreams
+
+__all__ = ["certificate", "doubles", "gateway", "running"]
 
 
 @pytest.fixture(scope="module")

@@ -18,12 +18,18 @@ from botocore.config import Config
 
 from turnout.classify.protocol import Classifier
 from turnout.config import load_catalog, load_settings
+from turnout.doors.gateway.access.gate import Gate
+from turnout.doors.gateway.access.keys import KeyRing, NewKey
+from turnout.doors.gateway.access.limits import Limits
+from turnout.doors.gateway.access.listening import Tls, listening
+from turnout.doors.gateway.admission import Admission, steady_clock
 from turnout.doors.gateway.app import Gateway
 from turnout.doors.gateway.server import server_of
 from turnout.doors.gateway.serving import gateway_of
 from turnout.doors.listening import listen
 from turnout.testing.bedrock import BedrockDouble
 from turnout.testing.completions import AnthropicDouble, OpenAIDouble
+from turnout.trace.fanout import Fanout
 from turnout.trace.records import ListRecorder
 
 OPENAI = ("openai/gpt-5-mini", "openai/gpt-5")
@@ -150,8 +156,25 @@ def wait_for(done: Callable[[], bool], seconds: float = 5.0) -> None:
         time.sleep(0.005)
 
 
+def admission_of(*keys: NewKey, tls: Tls = "none", clock: Callable[[], float] | None = None) -> Admission:
+    """Lets the holders of these keys in."""
+    ring = KeyRing([one.stored for one in keys])
+    clock = clock or steady_clock()
+    asks = listening("127.0.0.1", tls=tls, issued=len(ring), active=ring.active)
+    return Admission(Gate(lambda: ring, asks), Limits(now_ms=int(clock() * 1000)), clock)
+
+
 @contextlib.contextmanager
-def served(folder: Path, text: str, *, classifier: Classifier | None = None) -> Iterator[Served]:
+def served(
+    folder: Path,
+    text: str,
+    *,
+    classifier: Classifier | None = None,
+    admission: Admission | None = None,
+    tls: tuple[Path, Path] | None = None,
+    prepare: Callable[[Gateway], None] = lambda gateway: None,
+    drain_s: float = 2,
+) -> Iterator[Served]:
     """A gateway with those settings."""
     file = folder / "turnout.toml"
     file.write_text(text)
@@ -161,21 +184,23 @@ def served(folder: Path, text: str, *, classifier: Classifier | None = None) -> 
         settings,
         load_catalog(),
         classifier=classifier,
-        records=events,
+        records=events if admission is None else Fanout(events, admission.limits),
+        admission=admission,
         simulated=True,
         environment=KEYS,
         chance=random.Random(7),
     )
-    listening = listen("127.0.0.1", 0)
-    port = listening.getsockname()[1]
-    server = server_of(gateway, drain_s=2)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    socket = listen("127.0.0.1", 0)
+    port = socket.getsockname()[1]
+    prepare(gateway)
+    server = server_of(gateway, drain_s=drain_s, tls=tls)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
     thread.start()
     try:
         wait_for(lambda: bool(server.started))
-        yield Served(gateway, events, f"http://127.0.0.1:{port}")
+        yield Served(gateway, events, f"http{'s' if tls else ''}://127.0.0.1:{port}")
     finally:
         server.should_exit = True
         thread.join(10)
-        listening.close()
+        socket.close()
         assert not thread.is_alive(), "the server did not stop"

@@ -282,3 +282,9 @@ class TestConnectionRules:
         """
         with pytest.raises(ConfigError, match="has other rules for its connections"):
             self.rules(tmp_path, text)
+
+
+def test_bedrock_takes_a_bearer_token_of_the_environment_as_boto3_does(tmp_path: Path) -> None:
+    text = '[upstreams.bedrock]\nregion = "eu-west-1"\n'
+    found = endpoints(tmp_path, text, AWS_BEARER_TOKEN_BEDROCK="b")
+    assert isinstance(found["bedrock"].auth, KeyAuth)

@@ -24,16 +24,60 @@ class ClientLeftError(Exception):
     """The client left before the end of its request."""
 
 
-async def read_body(receive: Receive, *, limit: int, seconds: float) -> bytes:
+class Held:
+    """How many bytes of bodies requests under way hold together; and within it, one request's share.
+
+    Args:
+        limit: The most of all requests.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+
+    def share(self) -> Share:
+        """What one request will hold: nothing yet."""
+        return Share(self)
+
+
+class Share:
+    """The bytes of one request's body; close it when the request has ended."""
+
+    __slots__ = ("_held", "_size")
+
+    def __init__(self, held: Held) -> None:
+        self._held = held
+        self._size = 0
+
+    def take(self, size: int) -> None:
+        """Hold so many bytes more.
+
+        Raises:
+            RequestError: All requests together would hold too much.
+        """
+        if self._held.used + size > self._held.limit:
+            message = "the gateway holds as many bytes of requests as it may: ask again"
+            raise RequestError(Problem(status=429, code="too_many_bytes", message=message, retry_after_s=1))
+        self._held.used += size
+        self._size += size
+
+    def close(self) -> None:
+        """Hold nothing any more."""
+        self._held.used -= self._size
+        self._size = 0
+
+
+async def read_body(receive: Receive, *, limit: int, seconds: float, share: Share | None = None) -> bytes:
     """The body of a request.
 
     Args:
         receive: ASGI's.
         limit: The most bytes.
         seconds: How long it may take to come.
+        share: Counts what is held of it; none: nothing does.
 
     Raises:
-        RequestError: It is too long or too slow.
+        RequestError: It is too long or too slow, or there is no room for it.
         ClientLeftError: The client left before its end.
     """
     chunks, size = list[bytes](), 0
@@ -51,9 +95,13 @@ async def read_body(receive: Receive, *, limit: int, seconds: float) -> bytes:
                 chunk = message.get("body", b"")
                 size += len(chunk)
                 if size <= limit:
+                    if share is not None:
+                        share.take(len(chunk))
                     chunks.append(chunk)
                 else:
                     chunks.clear()
+                    if share is not None:
+                        share.close()
                 if not message.get("more_body", False) or size > _DRAINED * limit:
                     break
                 message = await receive()

@@ -1,7 +1,8 @@
 """Which model wrote what a provider keeps: a request that goes on from there cannot go elsewhere.
 
 The Responses API keeps answers under an id (``previous_response_id``), in conversations, and item by item. Ids are
-remembered here as answers bring them, the newest 20,000 of this process.
+remembered here as answers bring them, the newest 20,000 of this process, with the key that they came with: no other key
+may go on from them, read or delete them.
 
 Known limitations: what was written before the gateway started, past another of its processes, or without it is not
 known. Where one provider alone can be asked that is no matter but for the choice among its models.
@@ -14,6 +15,8 @@ from collections.abc import Iterable
 
 import msgspec
 
+from turnout.doors.gateway.problems import RequestError
+from turnout.messages.wire.errors import Problem
 from turnout.router import Routed, Turn
 
 _MOST = 20_000
@@ -61,3 +64,20 @@ class HeldState:
     def forget(self, one: str) -> None:
         """Forget what is no longer kept."""
         self._writers.pop(one, None)
+
+
+def writer_for(held: HeldState, ids: Iterable[str], key_id: str) -> Writer | None:
+    """Who wrote the first of these that is known; none: nobody knows.
+
+    Args:
+        held: Where ids are remembered.
+        ids: A provider's ids.
+        key_id: The id of the key of whoever asks, or empty.
+
+    Raises:
+        RequestError: It was written for another key. The answer is that for what is not there.
+    """
+    writer = held.writer(ids)
+    if writer is not None and writer.turn.key_id != key_id:
+        raise RequestError(Problem(status=404, code="unknown_state", message="there is nothing of this id"))
+    return writer

@@ -11,6 +11,9 @@ from turnout.messages.wire.malformed import MalformedBodyError
 from turnout.router import RefusedError
 from turnout.upstream.errors import CallFailedError, Failure
 
+STOPPING = Problem(status=503, code="stopping", message="the gateway is being stopped: ask again", retry_after_s=1.0)
+"""What a request is told that does not end in time when the server stops."""
+
 _SLOW = ("StalledError", "ConnectTimeout", "TimeoutError")
 
 

@@ -13,18 +13,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from turnout.core.cost import usd_text
 from turnout.core.decision import Unavailable
 from turnout.core.usage import UsageError
+from turnout.doors.gateway.admission import Visit
 from turnout.doors.gateway.bill import Bill
 from turnout.doors.gateway.edits import edited
 from turnout.doors.gateway.exchange import Send, answer_whole, begin_stream, go_on
 from turnout.doors.gateway.headers import about
-from turnout.doors.gateway.problems import of_failure, problem_of
+from turnout.doors.gateway.problems import STOPPING, RequestError, of_failure, problem_of
 from turnout.doors.gateway.routing import GatewayRouting, Reading
 from turnout.doors.gateway.streams import FRAMED, Part, Stream, comment
+from turnout.doors.gateway.traces import traced
 from turnout.messages.wire.asked import Asked
 from turnout.messages.wire.errors import Problem, error_answer, error_event
 from turnout.messages.wire.malformed import MalformedStreamError
@@ -81,6 +84,7 @@ class Relay:
         bill: What the request costs.
         send: ASGI's.
         began_s: When the request came, by the event loop's clock.
+        visit: The request as the limits of its key see it.
     """
 
     def __init__(
@@ -95,6 +99,7 @@ class Relay:
         bill: Bill,
         send: Send,
         began_s: float,
+        visit: Visit,
     ) -> None:
         self._routing = routing
         self._router = routing.router
@@ -107,6 +112,7 @@ class Relay:
         self._query = query
         self._bill = bill
         self._send = send
+        self._visit = visit
         self._ends_s = began_s + self._rules.deadline_s
         self._failures = 0
         self._waited_s = 0.0
@@ -116,7 +122,15 @@ class Relay:
         self._held: tuple[Answer, bytes] | None = None
 
     async def run(self) -> None:
-        """Answer the request."""
+        """Answer the request.
+
+        Raises:
+            RequestError: The budget of its key has no room for the first call.
+        """
+        problem = self._visit.reserve(self._routed)
+        if problem is not None:
+            self._router.withdraw(self._routed)
+            raise RequestError(problem)
         while True:
             try:
                 await self._attempt()
@@ -146,7 +160,7 @@ class Relay:
                 self._client,
                 routed.model,
                 "stream" if asked.stream else "answer",
-                self._headers,
+                traced(self._headers, call.span),
                 sent.body,
                 self._until(),
                 query=self._query,
@@ -329,8 +343,7 @@ class Relay:
             await asyncio.sleep(step.wait_s)
             again = router.retry(self._routed)
             if again is not None:
-                self._routed = again
-                return True
+                return self._takes(again)
         if step.why in ("error", "deadline"):
             return False
         try:
@@ -343,7 +356,15 @@ class Relay:
             following.model.id,
             failure.name,
         )
-        self._routed, self._failures, self._waited_s = following, 0, 0.0
+        self._failures, self._waited_s = 0, 0.0
+        return self._takes(following)
+
+    def _takes(self, routed: Routed) -> bool:
+        """Go on with another call, if the budget of the request's key has room for it."""
+        if self._visit.reserve(routed) is not None:
+            self._router.withdraw(routed)
+            return False
+        self._routed = routed
         return True
 
     def _unsuited(self, failure: Failure) -> list[Unavailable]:
@@ -370,6 +391,17 @@ class Relay:
             return
         said = error_answer(self._asked.protocol, self._problem(error, failure), request_id=self._routed.event_id)
         await answer_whole(self._send, said.status, [*said.headers, *fields], said.body)
+
+    async def stop(self) -> None:
+        """Say that the server stops, where nothing or a part of an answer was sent: its time to end is over."""
+        if self._begun:
+            if self._asked.stream:
+                with suppress(RuntimeError):  # it had ended
+                    await go_on(self._send, error_event(self._asked.protocol, STOPPING), more=False)
+            return
+        self._begun = True
+        said = error_answer(self._asked.protocol, STOPPING, request_id=self._routed.event_id)
+        await answer_whole(self._send, said.status, [*said.headers, *about(self._routed), self._cost()], said.body)
 
     async def _break_off(self, error: Exception) -> None:
         """End an answer that has begun with an error; nothing of it is repeated."""

@@ -9,7 +9,18 @@ from urllib.parse import unquote_to_bytes
 from turnout.messages.wire.asked import WireProtocol
 
 Kind = Literal[
-    "answer", "count", "decide", "models", "model", "stored", "health", "ready", "openapi", "unknown", "method"
+    "answer",
+    "count",
+    "decide",
+    "models",
+    "model",
+    "stored",
+    "health",
+    "ready",
+    "metrics",
+    "openapi",
+    "unknown",
+    "method",
 ]
 """What is asked for: ``stored`` is what a provider keeps of an answer.
 
@@ -46,6 +57,7 @@ _FIXED: dict[bytes, tuple[str, Route]] = {
     b"/healthz": ("GET", Route("health")),
     b"/readyz": ("GET", Route("ready")),
     b"/openapi.json": ("GET", Route("openapi")),
+    b"/metrics": ("GET", Route("metrics")),
 }
 _OPERATIONS: dict[str, tuple[Kind, WireProtocol, bool]] = {
     "converse": ("answer", WireProtocol.CONVERSE, False),

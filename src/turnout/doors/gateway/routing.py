@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -11,7 +11,7 @@ from turnout.core.decision import Decision, DecisionInput
 from turnout.core.pins import pinned, with_pin
 from turnout.core.request import HardStay, HistoryFit, Request
 from turnout.doors.gateway.headers import Wishes
-from turnout.doors.gateway.held import HeldState, Writer
+from turnout.doors.gateway.held import HeldState, Writer, writer_for
 from turnout.doors.gateway.models import Choice, Models
 from turnout.doors.gateway.problems import RequestError
 from turnout.doors.gateway.turns import Turns
@@ -57,6 +57,7 @@ class GatewayRouting:
         ways: Where candidates are called.
         pinned_tags: For each pinned tag its model.
         hash_key: Keys the hashes of prefixes; none: a random key for this process.
+        before: The routing by earlier settings: its turns and its key of hashes go on; none: there was none.
     """
 
     def __init__(
@@ -67,15 +68,16 @@ class GatewayRouting:
         *,
         pinned_tags: Mapping[str, str],
         hash_key: bytes | None = None,
+        before: GatewayRouting | None = None,
     ) -> None:
         self.router = router
         self.models = models
         self.ways = ways
-        self.turns = Turns(router)
-        self.held = HeldState()
+        self.turns: Turns = Turns(router, None if before is None else before.turns)
+        self.held: HeldState = HeldState() if before is None else before.held
         self.session_pins = SessionPins(router.policy)
         self._pinned_tags = pinned_tags
-        self._hasher = PrefixHasher(hash_key)
+        self._hasher: PrefixHasher = PrefixHasher(hash_key) if before is None else before._hasher
         candidates = [candidate.model for candidate in router.policy.candidates]
         self._unspoken = {
             protocol: tuple(HistoryFit(one, (), (UNSPOKEN,)) for one in candidates if (one, protocol) not in ways)
@@ -93,18 +95,23 @@ class GatewayRouting:
             return choice._replace(pin=self.models.pin(wishes.pin, asked.protocol))
         return choice
 
-    def read(self, asked: Asked, wishes: Wishes, choice: Choice, *, preview: bool = False) -> Reading:
+    def read(self, asked: Asked, wishes: Wishes, choice: Choice, *, preview: bool = False, key_id: str = "") -> Reading:
         """The request as a decision sees it.
+
+        Args:
+            asked: The request.
+            wishes: What it asks of Turnout.
+            choice: What its model name stands for.
+            preview: Whether no call follows.
+            key_id: The id of the key that it came with; its sessions are no other key's.
 
         Raises:
             MalformedBodyError: Its messages do not have the shape of their protocol.
             RequestError: It goes on from what a provider keeps, and nobody knows which one.
         """
         conversation = asked.conversation
-        writer = self.held.writer(asked.held) if asked.held else None
+        writer = writer_for(self.held, asked.held, key_id) if asked.held else None
         session_id = wishes.session or asked.session_id
-        if session_id is None and writer is not None:
-            session_id = writer.turn.session_id
         request = request_of(
             conversation,
             self._hasher,
@@ -115,12 +122,16 @@ class GatewayRouting:
             structured_output=asked.json_output,
             streaming=asked.stream,
         )
+        if session_id is None and writer is not None:
+            request = msgspec.structs.replace(request, session_id=writer.turn.session_id)
+        elif key_id:
+            request = msgspec.structs.replace(request, session_id=session_of(key_id, request.session_id))
         goes_on = in_tool_loop(conversation)
         turn = None
         if not preview and goes_on and writer is not None and writer.turn.session_id == request.session_id:
             turn = writer.turn
         elif not preview:
-            turn = self.turns.of(conversation, request, goes_on=goes_on, query_id=wishes.query_id)
+            turn = self.turns.of(conversation, request, goes_on=goes_on, query_id=wishes.query_id, key_id=key_id)
         stay = None if turn is None else self.turns.stay(conversation, turn, goes_on=goes_on)
         pin = pinned(
             request=choice.pin,
@@ -147,20 +158,22 @@ class GatewayRouting:
         assert reading.turn is not None, "what is routed belongs to a turn"
         return await self.router.route(reading.conversation, reading.request, reading.turn, policy=choice.policy)
 
-    async def preview(self, reading: Reading, choice: Choice) -> tuple[DecisionInput, Decision]:
+    async def preview(self, reading: Reading, choice: Choice, *, key_id: str = "") -> tuple[DecisionInput, Decision]:
         """What would be decided."""
-        return await self.router.preview(reading.conversation, reading.request, policy=choice.policy)
+        return await self.router.preview(reading.conversation, reading.request, policy=choice.policy, key_id=key_id)
 
-    def counting_model(self, protocol: WireProtocol, session_id: str | None) -> str | None:
+    def counting_model(
+        self, protocol: WireProtocol, session_id: str | None, allowed: Callable[[str], bool] = lambda model: True
+    ) -> str | None:
         """The candidate that is asked for a number of tokens where none is pinned: the session's, or the most capable.
 
         None where no candidate speaks the protocol.
         """
         current = self.turns.writer(session_id) if session_id is not None else None
-        if current is not None and (current, protocol) in self.ways:
+        if current is not None and (current, protocol) in self.ways and allowed(current):
             return current
         ranked = sorted(self.router.policy.candidates, key=lambda candidate: -candidate.rank)
-        return next((one.model for one in ranked if (one.model, protocol) in self.ways), None)
+        return next((one.model for one in ranked if (one.model, protocol) in self.ways and allowed(one.model)), None)
 
     def providers(self, protocol: WireProtocol) -> dict[str, Endpoint]:
         """The providers that can be asked in a protocol, each with where."""
@@ -199,6 +212,11 @@ class GatewayRouting:
                 if why is not None:
                     fits.append(HistoryFit(target.id, (), (why,)))
         return fits
+
+
+def session_of(key_id: str, session_id: str) -> str:
+    """A session's id among those of all keys: what one key calls its own, no other one can name."""
+    return f"{key_id}:{session_id}" if key_id else session_id
 
 
 def moves_unchanged(conversation: Conversation, source: Model, target: Model) -> str | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 
 from turnout.doors.gateway.exchange import Presence, Receive, Scope, Send, answer_whole, begin_stream, go_on
+from turnout.doors.gateway.held import writer_for
 from turnout.doors.gateway.problems import RequestError
 from turnout.doors.gateway.routes import Route
 from turnout.doors.gateway.routing import GatewayRouting
@@ -24,14 +25,21 @@ _PROTOCOL = WireProtocol.OPENAI_RESPONSES
 
 
 async def relay_stored(
-    routing: GatewayRouting, client: HttpClient, route: Route, scope: Scope, receive: Receive, send: Send
+    routing: GatewayRouting,
+    client: HttpClient,
+    route: Route,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    *,
+    key_id: str = "",
 ) -> None:
     """Relay a request for what is kept under the id of a route.
 
     Raises:
         RequestError: Nobody knows who keeps it, or its provider could not be called.
     """
-    endpoint = _keeper(routing, route.model)
+    endpoint = _keeper(routing, route.model, key_id)
     method: str = scope["method"]
     stall_s = endpoint.stall_s or routing.router.calls.stall_s
     loop = asyncio.get_running_loop()
@@ -73,9 +81,9 @@ async def _pass(answer: Answer, send: Send, stall_s: float) -> None:
     await go_on(send, b"", more=False)
 
 
-def _keeper(routing: GatewayRouting, response_id: str) -> Endpoint:
+def _keeper(routing: GatewayRouting, response_id: str, key_id: str) -> Endpoint:
     providers = routing.providers(_PROTOCOL)
-    writer = routing.held.writer((response_id,))
+    writer = writer_for(routing.held, (response_id,), key_id)
     if writer is not None and (found := routing.ways.get((writer.model, _PROTOCOL))) is not None:
         return found
     if len(providers) == 1:

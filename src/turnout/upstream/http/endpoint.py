@@ -284,7 +284,7 @@ def _endpoints(
     where = f"{settings.file or 'settings'}: upstreams.{name}"
     region = _region(one, settings, environment)
     base_url = _base_url(one, where, region)
-    auth = _auth(one.auth or _usual_auth(one), one, where, region, environment)
+    auth = _auth(one.auth or _usual_auth(one, environment), one, where, region, environment)
     headers = {**one.headers, **_from_environment(one, where, environment)}
     found: dict[str, Endpoint] = {}
     for protocol in _protocols(one, name):
@@ -343,9 +343,10 @@ def _from_environment(one: UpstreamSettings, where: str, environment: Mapping[st
     return found
 
 
-def _usual_auth(one: UpstreamSettings) -> str:
+def _usual_auth(one: UpstreamSettings, environment: Mapping[str, str]) -> str:
     if one.protocol == "bedrock":
-        return "sigv4"
+        # As boto3 has it: a bearer token in the environment comes before credentials to sign with.
+        return "bearer" if one.key_env or environment.get(_KEYS["bedrock"], "").strip() else "sigv4"
     if one.base_url and not one.key_env:
         return "none"  # a server of one's own
     return "api_key" if one.protocol == "anthropic" else "bearer"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -103,9 +104,9 @@ def check_local(headers: Iterable[tuple[bytes, bytes]]) -> Denial | None:
     for name, value in headers:
         text = value.decode("latin-1")
         if name == b"host":
-            away = not is_loopback(_host_of(f"//{text}"))
+            away = not _is_here(f"//{text}")
         elif name == b"origin":
-            away = not is_loopback(_host_of(text))
+            away = not _is_here(text)
         elif name == b"sec-fetch-site":
             away = text == "cross-site"
         else:
@@ -115,8 +116,9 @@ def check_local(headers: Iterable[tuple[bytes, bytes]]) -> Denial | None:
     return None
 
 
-def _host_of(url: str) -> str:
+@lru_cache(maxsize=256)
+def _is_here(url: str) -> bool:
     try:
-        return urlsplit(url).hostname or ""
+        return is_loopback(urlsplit(url).hostname or "")
     except ValueError:
-        return ""
+        return False
