@@ -6,7 +6,7 @@ from typing import Any
 from tests.trace import decided, samples
 from turnout.core.cost import Cost
 from turnout.doors.gateway.access.budgets import day_of, month_of
-from turnout.doors.gateway.access.spending import Spent, SpendingReader, charge_pico, spent_by_key
+from turnout.doors.gateway.access.spending import SpendingReader, Spent, charge_pico, spent_by_key
 from turnout.trace.store.ledger import Ledger
 
 NOON_MS = decided.NOW_MS + 12 * 3_600_000
