@@ -187,3 +187,14 @@ async def _work(chance: random.Random, bound: SpendBound) -> None:
     assert kept.slack_pico(bound) >= 0
     assert kept.total_pico >= billed(events)
     assert kept.total_pico <= sum(max(call.cost.total_pico, call.cost_high_pico or 0) for call in events.calls)
+
+
+async def test_a_decision_that_is_taken_back_leaves_nothing_set_aside() -> None:
+    made, events = router(bound=WIDE)
+    assert made.spend is not None
+    routed = await route(made)
+    made.withdraw(routed)
+    assert (account(made).reserved_pico, account(made).spent_pico) == (0, 0)
+    assert events.calls == []
+    routed = await route(made)
+    made.begin_call(routed).end()

@@ -186,10 +186,12 @@ class Router:
         return given, decide(given)
 
     def withdraw(self, routed: Routed) -> None:
-        """Take back a decision that no call follows, since its door may not make one: the turn ends with it."""
+        """Take back a decision that no call follows, since its door may not make one: the turn ends with it.
+
+        Known limitation: the account of the spend bound goes on counting what the reference would have spent on it.
+        """
         self.breakers.released(self.breaker_of(routed.model.id), self.now_ms())
         if self.spend is not None:
-            self.spend.finish(routed.turn.turn_id, None, 0, ok=False, ends_turn=True)
             self.spend.end_turn(routed.turn.turn_id)
 
     def retry(self, routed: Routed, *, request: Request | None = None) -> Routed | None:
