@@ -225,7 +225,8 @@ class CompletionHandler(LoopbackHandler):
             following = rest[0] if rest else b""
             bytes_ = _GARBAGE if fault.damage == "garbage" else following[: len(following) // 2]
             return not bytes_ or self._send(call, bytes_, counts=False)
-        return all(self._send(call, event) for event in rest)
+        again_s = fault.delay_s if fault.slow else 0.0
+        return all(self._send(call, event) and self._wait(call, again_s) for event in rest)
 
     def _send(self, call: Call, event: bytes, *, counts: bool = True) -> bool:
         if self.is_gone():

@@ -17,7 +17,6 @@ from turnout.testing.completions import AnthropicDouble, Fault, OpenAIDouble, Sa
 from turnout.testing.completions.base import CompletionDouble
 from turnout.testing.completions.saying import count
 
-_STALL_S = 30.0
 _SLOW_S = 0.15
 _PAUSE_S = 0.1
 """Before a stream breaks off: what has come is passed on meanwhile, and cannot be taken back and asked for again."""
@@ -67,7 +66,7 @@ class Behind(ABC):
 
     @abstractmethod
     def stall(self) -> None:
-        """Send the beginning of the next stream, and then very little."""
+        """Send the beginning of the next stream, and then events slowly: some clients look up only when one comes."""
 
     @abstractmethod
     def wait_until_left(self) -> None:
@@ -113,7 +112,7 @@ class BehindCompletions(Behind):
         self._double.faults.add(fault, times=None if status == 429 else 1)
 
     def stall(self) -> None:
-        self._double.faults.add(Fault(delay_s=_STALL_S, after_events=_AFTER))
+        self._double.faults.add(Fault(delay_s=_SLOW_S, after_events=_AFTER, slow=True))
 
     def wait_until_left(self) -> None:
         wait_for(lambda: bool(self._double.calls and self._double.calls[-1].ended.is_set()))
@@ -149,7 +148,6 @@ class BehindBedrock(Behind):
         self._double.faults.add(fault, times=None if status == 429 else 1)
 
     def stall(self) -> None:
-        # Events keep coming, slowly: Strands' client looks at its signal only when one comes.
         self._left = self._double.left
         self._double.faults.add(BedrockFault(delay_s=_SLOW_S, after_events=2, slow=True))
 
