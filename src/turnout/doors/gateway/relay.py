@@ -19,6 +19,7 @@ from turnout.core.cost import pico_to_usd
 from turnout.core.decision import Unavailable
 from turnout.core.usage import UsageError
 from turnout.doors.gateway.bill import Bill
+from turnout.doors.gateway.crossing import Crossing
 from turnout.doors.gateway.edits import edited
 from turnout.doors.gateway.exchange import Send, answer_whole, begin_stream, go_on
 from turnout.doors.gateway.headers import about
@@ -98,6 +99,7 @@ class Relay:
         self._waited_s = 0.0
         self._begun = False
         self._held: tuple[Answer, bytes] | None = None
+        self._crossing: Crossing | None = None
 
     async def run(self) -> None:
         """Answer the request."""
@@ -116,11 +118,18 @@ class Relay:
     async def _attempt(self) -> None:
         """One call; returns where its answer was relayed to its end."""
         routed, asked = self._routed, self._asked
-        endpoint = self._routing.ways[routed.model.id, asked.protocol]
-        sent = edited(asked, routed.model, routed.decision.edits)
+        endpoint = self._routing.way(routed.model.id, asked.protocol)
+        protocol, headers, query, drops_usage = endpoint.protocol, self._headers, self._query, False
+        if protocol is asked.protocol:
+            self._crossing = None
+            sent = edited(asked, routed.model, routed.decision.edits)
+            body, drops_usage = sent.body, sent.asks_usage
+        else:
+            self._crossing = Crossing(asked, protocol, routed, self._routing.source_of(self._reading))
+            body, headers, query = self._crossing.body, self._crossing.request_headers(headers), b""
         call = self._router.begin_call(routed, streamed=asked.stream)
-        stream = Stream(asked.protocol, drops_usage=sent.asks_usage) if asked.stream else None
-        reader = reader_of(asked.protocol) if stream is None else stream.reader
+        stream = Stream(protocol, drops_usage=drops_usage, crossing=self._crossing) if asked.stream else None
+        reader = reader_of(protocol) if stream is None else stream.reader
         self._held = None
         answer: Answer | None = None
         try:
@@ -128,10 +137,10 @@ class Relay:
                 self._client,
                 routed.model,
                 "stream" if asked.stream else "answer",
-                self._headers,
-                sent.body,
+                headers,
+                body,
                 self._until(),
-                query=self._query,
+                query=query,
             )
             if not 200 <= answer.status < 300:
                 raise await self._error_of(answer)
@@ -158,11 +167,13 @@ class Relay:
             reader.body(data)
         except MalformedStreamError as error:
             raise RemoteProtocolError(str(error)) from error
+        if self._crossing is not None:
+            data = self._crossing.answer(data, reader)
         if reader.has_content:
             call.content()
         self._end(call, reader)
         self._begun = True
-        fields = [*returned(answer.headers), *about(self._routed), self._cost()]
+        fields = [*self._returned(answer), *about(self._routed), self._cost()]
         await answer_whole(self._send, answer.status, fields, data)
 
     async def _streamed(self, answer: Answer, stream: Stream, call: OpenCall) -> None:
@@ -188,9 +199,13 @@ class Relay:
                 await go_on(self._send, data)
         if not stream.ended:
             raise TruncatedStreamError("the stream ended before its answer did")
+        if rest := stream.rest():
+            held.append(self._end_of(call, stream) + rest)
         if not self._begun:
             await self._begin(answer)
             await go_on(self._send, b"".join(held))
+        elif rest:
+            await go_on(self._send, held[-1])
         self._end(call, reader)
         await go_on(self._send, b"", more=False)
 
@@ -227,7 +242,12 @@ class Relay:
 
     async def _begin(self, answer: Answer) -> None:
         self._begun = True
-        await begin_stream(self._send, answer.status, [*returned(answer.headers), *about(self._routed)])
+        await begin_stream(self._send, answer.status, [*self._returned(answer), *about(self._routed)])
+
+    def _returned(self, answer: Answer) -> list[tuple[bytes, bytes]]:
+        """The headers of a provider's answer that go to the client."""
+        crossing = self._crossing
+        return returned(answer.headers) if crossing is None else crossing.answer_headers(answer.headers)
 
     def _end(self, call: OpenCall, reader: Any) -> None:
         if call.event is not None:
@@ -326,10 +346,12 @@ class Relay:
         self._begun = True
         fields = [*about(self._routed), self._cost()]
         failure = failure_of(error)
-        if isinstance(error, AnswerError) and failure.kind != "fatal" and self._held is not None:
+        if self._crossing is not None and self._held is not None:
+            fields += self._crossing.error_headers(self._held[0].headers)
+        elif isinstance(error, AnswerError) and failure.kind != "fatal" and self._held is not None:
             await answer_whole(self._send, error.status, [*returned(self._held[0].headers), *fields], error.body)
             return
-        if isinstance(error, EventError) and self._held is not None:
+        elif isinstance(error, EventError) and self._held is not None:
             answer, held = self._held
             await begin_stream(self._send, answer.status, [*returned(answer.headers), *fields])
             await go_on(self._send, held + error.raw, more=False)
@@ -340,7 +362,7 @@ class Relay:
     async def _break_off(self, error: Exception) -> None:
         """End an answer that has begun with an error; nothing of it is repeated."""
         logger.warning("model=<%s>, error=<%s> | an answer broke off", self._routed.model.id, error_name(error))
-        if isinstance(error, EventError):
+        if isinstance(error, EventError) and self._crossing is None:
             event = error.raw
         else:
             problem = self._problem(error, failure_of(error), partial=True)
@@ -348,6 +370,8 @@ class Relay:
         await go_on(self._send, event, more=False)
 
     def _problem(self, error: Exception, failure: Failure, *, partial: bool = False) -> Problem:
+        if self._crossing is not None and failure.kind != "fatal" and isinstance(error, AnswerError | EventError):
+            return self._crossing.problem(error, failure)
         if isinstance(error, AnswerError):
             return Problem(
                 status=502,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 
 import msgspec
 
@@ -10,6 +11,7 @@ from turnout.core.catalog import Model
 from turnout.core.decision import Decision, DecisionInput
 from turnout.core.pins import pinned, with_pin
 from turnout.core.request import HistoryFit, Request
+from turnout.doors.gateway.crossing import TRANSLATED
 from turnout.doors.gateway.headers import Wishes
 from turnout.doors.gateway.models import Choice, Models
 from turnout.doors.gateway.turns import Turns
@@ -17,16 +19,27 @@ from turnout.messages.conversation import Conversation
 from turnout.messages.portability import carry, safe_to_switch
 from turnout.messages.prefix import PrefixHasher
 from turnout.messages.request import has_bound_state, in_tool_loop, request_of
+from turnout.messages.translation.requests import request as translated
 from turnout.messages.wire.asked import Asked, WireProtocol
 from turnout.router import Routed, Router, Turn
 from turnout.sessions.pins import SessionPins
 from turnout.upstream.http.endpoint import Endpoint
 
 UNSPOKEN = "untranslatable:protocol"
-"""Why a candidate cannot be sent a request: nothing that serves it speaks the client's protocol."""
+"""Why a candidate cannot be sent a request: nothing that serves it speaks the client's protocol, or one near it."""
+
+_DETOURS = (WireProtocol.ANTHROPIC, WireProtocol.CONVERSE, WireProtocol.INVOKE, WireProtocol.OPENAI_CHAT)
+"""Of several protocols that a candidate is served in, but not the client's, the first one is translated to."""
+
+_DOOR: ContextVar[WireProtocol | None] = ContextVar("turnout_gateway_door", default=None)
+"""How the client asks that this task serves."""
 
 Ways = Mapping[tuple[str, WireProtocol], Endpoint]
 """For each candidate and protocol where it is called."""
+
+
+NOTHING_MISSING: Mapping[str, str] = {}
+"""Every candidate is served."""
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -54,6 +67,8 @@ class GatewayRouting:
         ways: Where candidates are called.
         pinned_tags: For each pinned tag its model.
         hash_key: Keys the hashes of prefixes; none: a random key for this process.
+        translate: Whether a candidate may serve that is not called in the client's protocol.
+        missing: Candidates that nothing serves, each with the reason, ``name:detail``.
     """
 
     def __init__(
@@ -64,6 +79,8 @@ class GatewayRouting:
         *,
         pinned_tags: Mapping[str, str],
         hash_key: bytes | None = None,
+        translate: bool = True,
+        missing: Mapping[str, str] = NOTHING_MISSING,
     ) -> None:
         self.router = router
         self.models = models
@@ -73,8 +90,16 @@ class GatewayRouting:
         self._pinned_tags = pinned_tags
         self._hasher = PrefixHasher(hash_key)
         candidates = [candidate.model for candidate in router.policy.candidates]
+        self._detours = detours_of(candidates, ways) if translate else {}
+        self._translated = {
+            protocol: tuple(one for one in candidates if (one, protocol) in self._detours) for protocol in WireProtocol
+        }
         self._unspoken = {
-            protocol: tuple(HistoryFit(one, (), (UNSPOKEN,)) for one in candidates if (one, protocol) not in ways)
+            protocol: tuple(
+                HistoryFit(one, (), (missing.get(one, UNSPOKEN),))
+                for one in candidates
+                if (one, protocol) not in ways and (one, protocol) not in self._detours
+            )
             for protocol in WireProtocol
         }
 
@@ -95,6 +120,7 @@ class GatewayRouting:
         Raises:
             MalformedBodyError: Its messages do not have the shape of their protocol.
         """
+        _DOOR.set(asked.protocol)
         conversation = asked.conversation
         request = request_of(
             conversation,
@@ -118,6 +144,8 @@ class GatewayRouting:
             pinned_tags=self._pinned_tags,
         )
         history = self._unspoken[asked.protocol]
+        if self._translated[asked.protocol]:
+            history = (*history, *self._translations(asked, request.session_id, None if pin is None else pin.model))
         if has_bound_state(conversation):
             history = (*history, *self._bound(conversation, request.session_id, asked.protocol))
         if stay is not None or history:
@@ -148,6 +176,49 @@ class GatewayRouting:
         ranked = sorted(self.router.policy.candidates, key=lambda candidate: -candidate.rank)
         return next((one.model for one in ranked if (one.model, protocol) in self.ways), None)
 
+    def way(self, model_id: str, protocol: WireProtocol) -> Endpoint:
+        """Where a candidate is called: in the client's protocol, else in one that is translated to."""
+        return self.ways.get((model_id, protocol)) or self._detours[model_id, protocol]
+
+    def source_of(self, reading: Reading) -> Model | None:
+        """The model that wrote the newest answer of a conversation; none where that is not known."""
+        source_id = self.turns.writer(reading.request.session_id)
+        catalog = self.router.catalog
+        return catalog[source_id] if source_id is not None and source_id in catalog else None
+
+    def may_move(self, conversation: Conversation, source: Model, target: Model) -> str | None:
+        """Whether a history reaches another model from this task's door, as of `moves_unchanged`.
+
+        What is translated is written anew, so that edits are no reason against it; what has no place there makes the
+        candidate ineligible anyway.
+        """
+        door = _DOOR.get()
+        if door is None or (target.id, door) not in self._detours:
+            return moves_unchanged(conversation, source, target)
+        safety = safe_to_switch(conversation, source, target)
+        return None if safety.survives else f"bound:{safety.reason.value}"
+
+    def _translations(self, asked: Asked, session_id: str, pin: str | None) -> list[HistoryFit]:
+        """How the request reaches the candidates that it has to be translated for; of a pin's others nothing is said."""
+        source_id = self.turns.writer(session_id)
+        catalog = self.router.catalog
+        source = catalog[source_id] if source_id is not None and source_id in catalog else None
+        bound = source is not None and has_bound_state(asked.conversation)
+        fits = []
+        for model_id in self._translated[asked.protocol]:
+            if pin is not None and pin != model_id:
+                continue
+            target = catalog[model_id]
+            if bound and source is not None and source.id != target.id:
+                safety = safe_to_switch(asked.conversation, source, target)
+                if not safety.survives:
+                    fits.append(HistoryFit(model_id, (), (f"bound:{safety.reason.value}",)))
+                    continue
+            written = translated(asked, self._detours[model_id, asked.protocol].protocol, source, target)
+            if written.edits or written.refusals:
+                fits.append(HistoryFit(model_id, written.edits, written.refusals))
+        return fits
+
     def _bound(self, conversation: Conversation, session_id: str, protocol: WireProtocol) -> list[HistoryFit]:
         """The candidates that a history with signed thinking could not reach as it is."""
         source_id = self.turns.writer(session_id)
@@ -161,6 +232,17 @@ class GatewayRouting:
                 if why is not None:
                     fits.append(HistoryFit(target.id, (), (why,)))
         return fits
+
+
+def detours_of(candidates: Iterable[str], ways: Ways) -> Ways:
+    """For each candidate and protocol that it is not called in where it is called instead, with translation."""
+    found: dict[tuple[str, WireProtocol], Endpoint] = {}
+    for model_id in candidates:
+        way = next((ways[model_id, one] for one in _DETOURS if (model_id, one) in ways), None)
+        for protocol in TRANSLATED if way is not None else ():
+            if (model_id, protocol) not in ways and way is not None:
+                found[model_id, protocol] = way
+    return found
 
 
 def moves_unchanged(conversation: Conversation, source: Model, target: Model) -> str | None:

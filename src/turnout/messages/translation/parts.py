@@ -51,8 +51,8 @@ class Finish(msgspec.Struct, frozen=True):
 
     Attributes:
         reason: Why, in the ledger's words: ``end_turn``, ``tool_use``, ``max_tokens``, ``stop_sequence``,
-            ``content_filtered``, ``guardrail_intervened``, ``model_context_window_exceeded``, ``malformed_model_output``
-            or ``malformed_tool_use``.
+            ``content_filtered``, ``guardrail_intervened``, ``model_context_window_exceeded``,
+            ``malformed_model_output`` or ``malformed_tool_use``.
         stop_sequence: The text that ended it, where the provider tells.
     """
 
@@ -76,7 +76,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
         model: The model that has answered, as its provider calls it.
         created_s: When, in seconds since 1970.
         wants_usage: Whether the client asked for usage in a stream.
-        keeps_thinking: Whether thinking is passed on to a client that can send it back: that of Claude, which is signed.
+        keeps_thinking: Whether thinking is passed on to a client that can send it back: Claude's, which is signed.
     """
 
     id: str

@@ -27,6 +27,7 @@ MOST_OUTPUT = 32_000
 _FALLBACK_OUTPUT = 4_096
 _MOST_REFUSALS = 3
 _THINKS = re.compile(r"(gpt-5|o\d)")
+_CLAUDE_EFFORTS = ("low", "medium", "high", "xhigh", "max")
 _FORMS = {
     WireProtocol.OPENAI_CHAT: Protocol.OPENAI,
     WireProtocol.ANTHROPIC: Protocol.ANTHROPIC_CLAUDE,
@@ -124,9 +125,10 @@ def _controls(
             for name in ("top_k", "thinking"):
                 if getattr(controls, name) is not None:
                     notes.refuse(name)
-    if controls.effort is not None:
-        if not takes_effort(target) or (claude and controls.effort not in ("low", "medium", "high", "xhigh", "max")):
-            notes.refuse("effort")
+    if controls.effort is not None and (
+        not takes_effort(target) or (claude and controls.effort not in _CLAUDE_EFFORTS)
+    ):
+        notes.refuse("effort")
     if not history.tools and (controls.tool_choice is not None or controls.parallel_tools is not None):
         # They say nothing without tools, and not every provider passes over them.
         changed |= {"tool_choice": None, "parallel_tools": None}
@@ -150,6 +152,8 @@ def _fitted(history: Conversation, protocol: WireProtocol, target: Model, notes:
     """Tools as the target takes them, and what it would refuse though it could be written."""
     if protocol is not WireProtocol.OPENAI_CHAT and not history.messages:
         notes.refuse("messages")
+    if protocol is not WireProtocol.OPENAI_CHAT and not history.tools and _has_calls(history):
+        notes.refuse("tools")
     _refuse_citations(history, notes)
     tools = [
         {"toolSpec": _tool(block["toolSpec"], protocol, target, f"tools.{index}.toolSpec", notes)}
@@ -193,6 +197,11 @@ def _is_typed(schema: Any) -> bool:
         return isinstance(schema, msgspec.Raw) and _SCHEMA.decode(schema).type == "object"
     except msgspec.DecodeError:
         return False
+
+
+def _has_calls(history: Conversation) -> bool:
+    """Whether tools were called, which Claude and Bedrock then want defined."""
+    return any("toolUse" in block for message in history.messages for block in message["content"])
 
 
 def _refuse_citations(history: Conversation, notes: Notes) -> None:
