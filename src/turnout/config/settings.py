@@ -77,6 +77,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
         max_requests: How many requests are served at once; more are refused with 429 or 503, as the protocol has it.
         body_seconds: How long a body may take to come.
         drain_seconds: How long answers under way have to end when the server is told to stop.
+        translate: Whether a candidate may serve whose provider speaks another protocol than the client.
     """
 
     host: str = "127.0.0.1"
@@ -86,6 +87,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     max_requests: int = 1_000
     body_seconds: float = 30.0
     drain_seconds: float = 30.0
+    translate: bool = True
 
 
 class UpstreamSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -238,6 +238,7 @@ class GatewayTable(_Table):
     max_requests: Annotated[int, BeforeValidator(_not_bool), Field(ge=1)] = 1_000
     body_seconds: Annotated[Number, Field(gt=0)] = 30.0
     drain_seconds: Annotated[Number, Field(ge=0)] = 30.0
+    translate: bool = True
 
 
 class UpstreamTable(_Table):

@@ -32,10 +32,11 @@ from turnout.messages.wire.malformed import MalformedStreamError
 from turnout.messages.wire.usage import reader_of
 from turnout.router import OpenCall, RefusedError, Routed
 from turnout.upstream.errors import Failure, TruncatedStreamError, error_name, failure_of
-from turnout.upstream.http.client import Answer, HttpClient
+from turnout.upstream.http.client import HttpClient
 from turnout.upstream.http.errors import AnswerError, EventError, RemoteProtocolError, name_of_answer
 from turnout.upstream.http.headers import returned
 from turnout.upstream.retry import next_step
+from turnout.upstream.ways import Answering
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ class Relay:
         self._failures = 0
         self._waited_s = 0.0
         self._begun = False
-        self._held: tuple[Answer, bytes] | None = None
+        self._held: tuple[Answering, bytes] | None = None
         self._crossing: Crossing | None = None
 
     async def run(self) -> None:
@@ -118,9 +119,9 @@ class Relay:
     async def _attempt(self) -> None:
         """One call; returns where its answer was relayed to its end."""
         routed, asked = self._routed, self._asked
-        endpoint = self._routing.way(routed.model.id, asked.protocol)
+        endpoint, translates = self._routing.way(routed.model.id, asked.protocol)
         protocol, headers, query, drops_usage = endpoint.protocol, self._headers, self._query, False
-        if protocol is asked.protocol:
+        if not translates:
             self._crossing = None
             sent = edited(asked, routed.model, routed.decision.edits)
             body, drops_usage = sent.body, sent.asks_usage
@@ -131,7 +132,7 @@ class Relay:
         stream = Stream(protocol, drops_usage=drops_usage, crossing=self._crossing) if asked.stream else None
         reader = reader_of(protocol) if stream is None else stream.reader
         self._held = None
-        answer: Answer | None = None
+        answer: Answering | None = None
         try:
             answer = await endpoint.call(
                 self._client,
@@ -161,7 +162,7 @@ class Relay:
             if answer is not None:
                 answer.close()
 
-    async def _whole(self, answer: Answer, reader: Any, call: OpenCall) -> None:
+    async def _whole(self, answer: Answering, reader: Any, call: OpenCall) -> None:
         data = await answer.read(self._ends_s)
         try:
             reader.body(data)
@@ -176,7 +177,7 @@ class Relay:
         fields = [*self._returned(answer), *about(self._routed), self._cost()]
         await answer_whole(self._send, answer.status, fields, data)
 
-    async def _streamed(self, answer: Answer, stream: Stream, call: OpenCall) -> None:
+    async def _streamed(self, answer: Answering, stream: Stream, call: OpenCall) -> None:
         reader, held = stream.reader, list[bytes]()
         while (part := await self._next(answer, stream)) is not None:
             if reader.has_content and not call.has_content:
@@ -209,7 +210,7 @@ class Relay:
         self._end(call, reader)
         await go_on(self._send, b"", more=False)
 
-    async def _next(self, answer: Answer, stream: Stream) -> Part | None:
+    async def _next(self, answer: Answering, stream: Stream) -> Part | None:
         """The next piece of a stream; none at its end, and where it breaks off after the end of the answer."""
         until = self._until()
         if stream.reader.complete:
@@ -240,11 +241,11 @@ class Relay:
             }
         )
 
-    async def _begin(self, answer: Answer) -> None:
+    async def _begin(self, answer: Answering) -> None:
         self._begun = True
         await begin_stream(self._send, answer.status, [*self._returned(answer), *about(self._routed)])
 
-    def _returned(self, answer: Answer) -> list[tuple[bytes, bytes]]:
+    def _returned(self, answer: Answering) -> list[tuple[bytes, bytes]]:
         """The headers of a provider's answer that go to the client."""
         crossing = self._crossing
         return returned(answer.headers) if crossing is None else crossing.answer_headers(answer.headers)
@@ -277,7 +278,7 @@ class Relay:
             return stall
         return min(self._ends_s, stall) if self._asked.stream else self._ends_s
 
-    async def _error_of(self, answer: Answer) -> AnswerError:
+    async def _error_of(self, answer: Answering) -> AnswerError:
         fields = answer.fields
         body = await answer.read(self._until(), _MOST_ERROR_BYTES)
         error = AnswerError(answer.status, name_of_answer(answer.status, fields), fields, body)

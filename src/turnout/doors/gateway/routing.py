@@ -23,7 +23,7 @@ from turnout.messages.translation.requests import request as translated
 from turnout.messages.wire.asked import Asked, WireProtocol
 from turnout.router import Routed, Router, Turn
 from turnout.sessions.pins import SessionPins
-from turnout.upstream.http.endpoint import Endpoint
+from turnout.upstream.ways import Way
 
 UNSPOKEN = "untranslatable:protocol"
 """Why a candidate cannot be sent a request: nothing that serves it speaks the client's protocol, or one near it."""
@@ -34,9 +34,12 @@ _DETOURS = (WireProtocol.ANTHROPIC, WireProtocol.CONVERSE, WireProtocol.INVOKE, 
 _DOOR: ContextVar[WireProtocol | None] = ContextVar("turnout_gateway_door", default=None)
 """How the client asks that this task serves."""
 
-Ways = Mapping[tuple[str, WireProtocol], Endpoint]
+Ways = Mapping[tuple[str, WireProtocol], Way]
 """For each candidate and protocol where it is called."""
 
+
+NOTHING_INNER: Mapping[str, Way] = {}
+"""Every candidate is called over HTTP."""
 
 NOTHING_MISSING: Mapping[str, str] = {}
 """Every candidate is served."""
@@ -68,6 +71,7 @@ class GatewayRouting:
         pinned_tags: For each pinned tag its model.
         hash_key: Keys the hashes of prefixes; none: a random key for this process.
         translate: Whether a candidate may serve that is not called in the client's protocol.
+        inner: For each candidate that is not called over HTTP how it is called, always with translation.
         missing: Candidates that nothing serves, each with the reason, ``name:detail``.
     """
 
@@ -80,17 +84,19 @@ class GatewayRouting:
         pinned_tags: Mapping[str, str],
         hash_key: bytes | None = None,
         translate: bool = True,
+        inner: Mapping[str, Way] = NOTHING_INNER,
         missing: Mapping[str, str] = NOTHING_MISSING,
     ) -> None:
         self.router = router
         self.models = models
         self.ways = ways
+        self.inner = inner
         self.turns = Turns(router)
         self.session_pins = SessionPins(router.policy)
         self._pinned_tags = pinned_tags
         self._hasher = PrefixHasher(hash_key)
         candidates = [candidate.model for candidate in router.policy.candidates]
-        self._detours = detours_of(candidates, ways) if translate else {}
+        self._detours = detours_of(candidates, ways, inner) if translate else {}
         self._translated = {
             protocol: tuple(one for one in candidates if (one, protocol) in self._detours) for protocol in WireProtocol
         }
@@ -176,13 +182,17 @@ class GatewayRouting:
         ranked = sorted(self.router.policy.candidates, key=lambda candidate: -candidate.rank)
         return next((one.model for one in ranked if (one.model, protocol) in self.ways), None)
 
-    def way(self, model_id: str, protocol: WireProtocol) -> Endpoint:
-        """Where a candidate is called: in the client's protocol, else in one that is translated to."""
-        return self.ways.get((model_id, protocol)) or self._detours[model_id, protocol]
+    def way(self, model_id: str, protocol: WireProtocol) -> tuple[Way, bool]:
+        """Where a candidate is called, and whether its protocol is to be translated."""
+        way = self.ways.get((model_id, protocol))
+        return (way, False) if way is not None else (self._detours[model_id, protocol], True)
 
     def source_of(self, reading: Reading) -> Model | None:
         """The model that wrote the newest answer of a conversation; none where that is not known."""
-        source_id = self.turns.writer(reading.request.session_id)
+        return self._writer(reading.request.session_id)
+
+    def _writer(self, session_id: str) -> Model | None:
+        source_id = self.turns.writer(session_id)
         catalog = self.router.catalog
         return catalog[source_id] if source_id is not None and source_id in catalog else None
 
@@ -199,10 +209,8 @@ class GatewayRouting:
         return None if safety.survives else f"bound:{safety.reason.value}"
 
     def _translations(self, asked: Asked, session_id: str, pin: str | None) -> list[HistoryFit]:
-        """How the request reaches the candidates that it has to be translated for; of a pin's others nothing is said."""
-        source_id = self.turns.writer(session_id)
-        catalog = self.router.catalog
-        source = catalog[source_id] if source_id is not None and source_id in catalog else None
+        """How the request reaches the candidates that it is translated for; of those beside a pin nothing is said."""
+        catalog, source = self.router.catalog, self._writer(session_id)
         bound = source is not None and has_bound_state(asked.conversation)
         fits = []
         for model_id in self._translated[asked.protocol]:
@@ -234,11 +242,11 @@ class GatewayRouting:
         return fits
 
 
-def detours_of(candidates: Iterable[str], ways: Ways) -> Ways:
+def detours_of(candidates: Iterable[str], ways: Ways, inner: Mapping[str, Way] = NOTHING_INNER) -> Ways:
     """For each candidate and protocol that it is not called in where it is called instead, with translation."""
-    found: dict[tuple[str, WireProtocol], Endpoint] = {}
+    found: dict[tuple[str, WireProtocol], Way] = {}
     for model_id in candidates:
-        way = next((ways[model_id, one] for one in _DETOURS if (model_id, one) in ways), None)
+        way = next((ways[model_id, one] for one in _DETOURS if (model_id, one) in ways), inner.get(model_id))
         for protocol in TRANSLATED if way is not None else ():
             if (model_id, protocol) not in ways and way is not None:
                 found[model_id, protocol] = way

@@ -13,8 +13,14 @@ from typing import Any, Protocol
 import msgspec
 
 from turnout.core.usage import Usage
-from turnout.messages.translation import read_anthropic, read_converse, read_openai
-from turnout.messages.translation import write_anthropic, write_converse, write_openai
+from turnout.messages.translation import (
+    read_anthropic,
+    read_converse,
+    read_openai,
+    write_anthropic,
+    write_converse,
+    write_openai,
+)
 from turnout.messages.translation.parts import About, Alive, Block, BlockDelta, BlockStart, BlockStop, Finish, Part
 from turnout.messages.wire import eventstream
 from turnout.messages.wire.asked import WireProtocol

@@ -116,6 +116,8 @@ def _controls(
     """What is set beside the conversation, as the target takes it."""
     changed: dict[str, Any] = {}
     claude = claude_name(target) is not None
+    if target.provider == "local" and controls.stop:
+        notes.refuse("stop")
     if protocol is not WireProtocol.OPENAI_CHAT:
         if any(not text.strip() for text in controls.stop):
             notes.refuse("stop")

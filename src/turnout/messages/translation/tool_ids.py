@@ -12,7 +12,8 @@ def tool_id(given: str, answer_id: str, index: int) -> str:
     """The id that a client is given.
 
     Anthropic and Bedrock take back letters, digits, ``_`` and ``-`` only, OpenAI 40 characters at most, and Anthropic
-    no id twice in a request. What the providers draw fits; servers of one's own number their calls from 0 in every answer.
+    no id twice in a request. What the providers draw fits; servers of one's own may number their calls from 0 in every
+    answer.
 
     Args:
         given: As the provider calls it; may be empty.
