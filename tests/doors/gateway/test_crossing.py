@@ -236,8 +236,8 @@ def test_what_cannot_be_said_elsewhere_goes_where_it_can(gateway: Served) -> Non
         assert raw.headers["x-turnout-model"] == OPENAI[1]
         with pytest.raises(openai.BadRequestError, match="untranslatable:logit_bias"):
             client.chat.completions.create(model=BEDROCK[1], messages=asked, logit_bias={"1": 5})
-    ineligible = {one.model: one.ineligible for one in gateway.events.decisions[0].decision.options}
-    assert ineligible[BEDROCK[1]] == ("history:untranslatable:seed",)
+
+    assert gateway.events.decisions[0].decision.estimate(BEDROCK[1]).ineligible == ("history:untranslatable:seed",)
 
 
 def test_failover_to_a_provider_of_another_protocol(gateway: Served, doubles: Upstreams) -> None:

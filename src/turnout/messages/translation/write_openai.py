@@ -16,7 +16,7 @@ from turnout.messages.translation.parts import About, Alive, Block, BlockDelta, 
 from turnout.messages.translation.tool_ids import tool_id
 from turnout.messages.wire import sse
 
-_ALIVE = b": thinking\n\n"
+_ALIVE = b": keep-alive\n\n"
 _DONE = b"data: [DONE]\n\n"
 
 
