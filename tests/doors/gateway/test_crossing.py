@@ -6,6 +6,7 @@ import gc
 import json
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -15,6 +16,7 @@ from botocore.exceptions import ClientError, EventStreamError, ReadTimeoutError
 
 from tests.doors.gateway.support import BEDROCK, OPENAI, Served, Upstreams, served, settings_text, wait_for
 from tests.doors.gateway.translation_support import CALLED, MODELS, PAIRS, STOPS, Ask, Door, speaking
+from turnout.doors.gateway.crossing import _message_of
 from turnout.testing import bedrock, completions
 
 SAID = "The simulated model heard you and answers in a few words."
@@ -252,3 +254,51 @@ def test_failover_to_a_provider_of_another_protocol(gateway: Served, doubles: Up
 def test_tokens_are_not_counted_by_a_model_of_another_protocol(gateway: Served) -> None:
     with gateway.anthropic() as client, pytest.raises(anthropic.BadRequestError, match="no candidate counts tokens"):
         client.messages.count_tokens(model=OPENAI[1], messages=[{"role": "user", "content": "Hello."}])
+
+
+def test_an_overloaded_provider_is_a_503_where_there_is_no_529(gateway: Served, doubles: Upstreams) -> None:
+    for _ in range(8):
+        doubles.anthropic.faults.add(completions.Fault(status=529, message="busy", retry_after_s=60))
+    got, kind, message, _ = refusal("openai", gateway, MODELS["anthropic"], Ask())
+    assert (got, kind, message) == (503, "server_error", "busy")
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b'{"error":{"message":"a"}}', "a"),
+        (b'{"message":"b"}', "b"),
+        (b'{"Message":"c"}', "c"),
+        (b'{"error":"d"}', "d"),
+        (b"[]", ""),
+        (b"no json", ""),
+        (b'{"error":{"message":"' + b"x" * 9_999 + b'"}}', "x" * 2_000),
+    ],
+)
+def test_the_providers_own_words(data: bytes, said: str) -> None:
+    assert _message_of(data) == said
+
+
+def test_headers_of_one_provider_mean_nothing_to_another(gateway: Served, doubles: Upstreams) -> None:
+    own = {"anthropic-beta": "context-1m", "traceparent": "00-" + "1" * 32 + "-" + "2" * 16 + "-01", "x-own": "1"}
+    asked: list[Any] = [{"role": "user", "content": "Hello."}]
+    with gateway.anthropic() as client:
+        raw = client.messages.with_raw_response.create(
+            model=MODELS["openai"], max_tokens=9, messages=asked, extra_headers=own
+        )
+    (call,) = doubles.openai.calls
+    assert call.headers["traceparent"] == own["traceparent"]
+    assert not {"anthropic-beta", "anthropic-version", "x-own", "x-stainless-lang"} & set(call.headers)
+    assert raw.headers["request-id"] == "req_simulated"
+    assert "x-ratelimit-remaining-requests" not in raw.headers
+
+
+def test_without_translation_there_are_relays_only(doubles: Upstreams, tmp_path: Path) -> None:
+    text = settings_text(doubles, *MODELS.values(), extra="[gateway]\ntranslate = false")
+    asked: list[Any] = [{"role": "user", "content": "Hello."}]
+    with (
+        served(tmp_path, text) as found,
+        found.anthropic() as client,
+        pytest.raises(anthropic.BadRequestError, match="untranslatable:protocol"),
+    ):
+        client.messages.create(model=MODELS["openai"], max_tokens=9, messages=asked)

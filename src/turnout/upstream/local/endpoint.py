@@ -217,7 +217,7 @@ class LocalAnswer:
                         put(delta if begun else _START + delta)
                         begun = True
             put(None)
-        except LocalModelError as error:
+        except Exception as error:  # whoever waits for the answer raises it
             put(error)
 
     def _end(self, end: Generated) -> bytes:
