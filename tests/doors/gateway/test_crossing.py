@@ -302,3 +302,17 @@ def test_without_translation_there_are_relays_only(doubles: Upstreams, tmp_path:
         pytest.raises(anthropic.BadRequestError, match="untranslatable:protocol"),
     ):
         client.messages.create(model=MODELS["openai"], max_tokens=9, messages=asked)
+
+
+@pytest.mark.parametrize("door", ["anthropic", "bedrock"])
+@pytest.mark.parametrize("events", [13, 14], ids=["without-usage", "without-done"])
+def test_a_whole_answer_counts_though_its_stream_breaks_after_it(
+    gateway: Served, doubles: Upstreams, door: str, events: int
+) -> None:
+    """The role, eleven words and the reason are 13 chunks; usage and ``[DONE]`` follow."""
+    doubles.openai.faults.add(completions.Fault(after_events=events, drop=True))
+    outcome = Door(gateway, door).ask(MODELS["openai"], Ask(stream=True))
+    assert (outcome.text, outcome.reason) == (SAID, "end_turn")
+    gateway.wait_for_calls(1)
+    (call,) = gateway.events.calls
+    assert (call.status, call.usage_source) == ("ok", "reported" if events == 14 else "estimated")
