@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.messages.translation.support import (
@@ -79,6 +79,7 @@ def test_however_a_stream_is_cut_the_same_comes_out(
 
 
 @pairs
+@settings(max_examples=25)
 @given(said=answers(), usage=usages)
 def test_wherever_a_stream_ends_early_no_client_takes_it_for_whole(
     source: WireProtocol, door: WireProtocol, said: tuple[list[Block], Finish], usage: Usage

@@ -193,10 +193,10 @@ def _tool(spec: Mapping[str, Any], protocol: WireProtocol, target: Model, path: 
 
 def _is_typed(schema: Any) -> bool:
     """Whether a tool's schema says that it is an object's, as Anthropic and Bedrock want it."""
-    if isinstance(schema, Mapping):
-        return schema.get("type") == "object"
+    if type(schema) is not msgspec.Raw:
+        return isinstance(schema, dict) and schema.get("type") == "object"
     try:
-        return isinstance(schema, msgspec.Raw) and _SCHEMA.decode(schema).type == "object"
+        return _SCHEMA.decode(schema).type == "object"
     except msgspec.DecodeError:
         return False
 
