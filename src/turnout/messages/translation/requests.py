@@ -196,7 +196,7 @@ def _is_typed(schema: Any) -> bool:
     if type(schema) is not msgspec.Raw:
         return isinstance(schema, dict) and schema.get("type") == "object"
     try:
-        return _SCHEMA.decode(schema).type == "object"
+        return bool(_SCHEMA.decode(schema).type == "object")
     except msgspec.DecodeError:
         return False
 
