@@ -31,6 +31,7 @@ def test_a_whole_file(write: Write) -> None:
             max_requests = 5
             body_seconds = 1.5
             drain_seconds = 0
+            translate = false
             [upstreams.anthropic]
             key_env = "MY_KEY"
             [upstreams.vllm]
@@ -46,7 +47,14 @@ def test_a_whole_file(write: Write) -> None:
         )
     )
     assert settings.gateway == GatewaySettings(
-        host="::1", port=0, max_body_bytes=2048, max_depth=20, max_requests=5, body_seconds=1.5, drain_seconds=0
+        host="::1",
+        port=0,
+        max_body_bytes=2048,
+        max_depth=20,
+        max_requests=5,
+        body_seconds=1.5,
+        drain_seconds=0,
+        translate=False,
     )
     assert settings.upstreams == {
         "anthropic": UpstreamSettings(protocol="anthropic", key_env="MY_KEY"),

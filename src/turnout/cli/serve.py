@@ -244,6 +244,8 @@ def _announce(gateway: Gateway, settings: Settings, port: int) -> None:
     spoken: dict[str, list[str]] = {}
     for model, protocol in gateway.routing.ways:
         spoken.setdefault(protocol.value, []).append(model)
+    for model in gateway.routing.inner:
+        spoken.setdefault("in this process", []).append(model)
     for name, models in spoken.items():
         typer.echo(f"{name}: {', '.join(models)}")
     typer.echo("The model name 'turnout' routes; Ctrl-C stops")

@@ -92,6 +92,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
         linger_seconds: How long new requests are still taken after the server was told to stop, while `/readyz` says
             so already: for load balancers that ask now and then.
         drain_seconds: How long answers under way then have to end.
+        translate: Whether a candidate may serve whose provider speaks another protocol than the client.
     """
 
     host: str = "127.0.0.1"
@@ -112,6 +113,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     write_seconds: float = 60.0
     linger_seconds: float = 0.0
     drain_seconds: float = 30.0
+    translate: bool = True
 
 
 class UpstreamSettings(msgspec.Struct, frozen=True, kw_only=True):

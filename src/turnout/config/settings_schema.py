@@ -252,6 +252,7 @@ class GatewayTable(_Table):
     write_seconds: Annotated[Number, Field(gt=0)] = 60.0
     linger_seconds: Annotated[Number, Field(ge=0)] = 0.0
     drain_seconds: Annotated[Number, Field(ge=0)] = 30.0
+    translate: bool = True
 
 
 UpstreamSpeech = Literal["chat", "responses"]

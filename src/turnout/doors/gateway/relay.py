@@ -21,6 +21,7 @@ from turnout.core.decision import Unavailable
 from turnout.core.usage import UsageError
 from turnout.doors.gateway.admission import Visit
 from turnout.doors.gateway.bill import Bill
+from turnout.doors.gateway.crossing import Crossing
 from turnout.doors.gateway.edits import edited
 from turnout.doors.gateway.exchange import Send, answer_whole, begin_stream, go_on
 from turnout.doors.gateway.headers import about
@@ -34,7 +35,7 @@ from turnout.messages.wire.malformed import MalformedStreamError
 from turnout.messages.wire.usage import reader_of
 from turnout.router import OpenCall, RefusedError, Routed
 from turnout.upstream.errors import Failure, TruncatedStreamError, error_name, failure_of
-from turnout.upstream.http.client import Answer, HttpClient
+from turnout.upstream.http.client import HttpClient
 from turnout.upstream.http.errors import (
     AnswerError,
     EventError,
@@ -44,6 +45,7 @@ from turnout.upstream.http.errors import (
 )
 from turnout.upstream.http.headers import returned
 from turnout.upstream.retry import next_step
+from turnout.upstream.ways import Answering
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +121,8 @@ class Relay:
         self._begun = False
         self._reader: Any = None
         self._stall_s = self._rules.stall_s
-        self._held: tuple[Answer, bytes] | None = None
+        self._held: tuple[Answering, bytes] | None = None
+        self._crossing: Crossing | None = None
 
     async def run(self) -> None:
         """Answer the request.
@@ -146,24 +149,32 @@ class Relay:
     async def _attempt(self) -> None:
         """One call; returns where its answer was relayed to its end."""
         routed, asked = self._routed, self._asked
-        endpoint = self._routing.ways[routed.model.id, asked.protocol]
-        sent = edited(asked, routed.model, routed.decision.edits, called=endpoint.called(routed.model))
+        endpoint, translates = self._routing.way(routed.model.id, asked.protocol)
+        protocol, headers, query, drops_usage = endpoint.protocol, self._headers, self._query, False
+        if not translates:
+            self._crossing = None
+            sent = edited(asked, routed.model, routed.decision.edits, called=endpoint.called(routed.model))
+            body, drops_usage = sent.body, sent.asks_usage
+        else:
+            source, called = self._routing.source_of(self._reading), endpoint.called(routed.model)
+            self._crossing = Crossing(asked, protocol, routed, source, called=called)
+            body, headers, query = self._crossing.body, self._crossing.request_headers(headers), b""
         call = self._router.begin_call(routed, streamed=asked.stream)
-        stream = Stream(asked.protocol, drops_usage=sent.asks_usage) if asked.stream else None
-        reader = reader_of(asked.protocol) if stream is None else stream.reader
+        stream = Stream(protocol, drops_usage=drops_usage, crossing=self._crossing) if asked.stream else None
+        reader = reader_of(protocol) if stream is None else stream.reader
         self._held = None
         self._stall_s = endpoint.stall_s or self._rules.stall_s
         self._reader = reader
-        answer: Answer | None = None
+        answer: Answering | None = None
         try:
             answer = await endpoint.call(
                 self._client,
                 routed.model,
                 "stream" if asked.stream else "answer",
-                traced(self._headers, call.span),
-                sent.body,
+                traced(headers, call.span),
+                body,
                 self._until(),
-                query=self._query,
+                query=query,
             )
             if not 200 <= answer.status < 300:
                 raise await self._error_of(answer)
@@ -184,7 +195,7 @@ class Relay:
             if answer is not None:
                 answer.close()
 
-    async def _whole(self, answer: Answer, reader: Any, call: OpenCall) -> None:
+    async def _whole(self, answer: Answering, reader: Any, call: OpenCall) -> None:
         data = await answer.read(self._ends_s)
         try:
             reader.body(data)
@@ -195,14 +206,16 @@ class Relay:
             raise EventError(name_of_event(reader.error), data)
         if not (reader.has_content or reader.complete):
             raise RemoteProtocolError("the answer holds none: neither content nor an end")
+        if self._crossing is not None:
+            data = self._crossing.answer(data, reader)
         if reader.has_content:
             call.content()
         self._end(call, reader)
         self._begun = True
-        fields = [*returned(answer.headers), *about(self._routed), self._cost()]
+        fields = [*self._returned(answer), *about(self._routed), self._cost()]
         await answer_whole(self._send, answer.status, fields, data)
 
-    async def _streamed(self, answer: Answer, stream: Stream, call: OpenCall) -> None:
+    async def _streamed(self, answer: Answering, stream: Stream, call: OpenCall) -> None:
         reader, held, size = stream.reader, list[bytes](), 0
         while (part := await self._next(answer, stream)) is not None:
             if reader.has_content and not call.has_content:
@@ -228,13 +241,17 @@ class Relay:
                 await go_on(self._send, data)
         if not stream.ended:
             raise TruncatedStreamError("the stream ended before its answer did")
+        if rest := stream.rest():
+            held.append(self._end_of(call, stream) + rest)
         if not self._begun:
             await self._begin(answer)
             await go_on(self._send, b"".join(held))
+        elif rest:
+            await go_on(self._send, held[-1])
         self._end(call, reader)
         await go_on(self._send, b"", more=False)
 
-    async def _next(self, answer: Answer, stream: Stream) -> Part | None:
+    async def _next(self, answer: Answering, stream: Stream) -> Part | None:
         """The next piece of a stream; none at its end, and where it breaks off after the end of the answer."""
         until = self._until()
         if stream.reader.complete:
@@ -267,9 +284,14 @@ class Relay:
             }
         )
 
-    async def _begin(self, answer: Answer) -> None:
+    async def _begin(self, answer: Answering) -> None:
         self._begun = True
-        await begin_stream(self._send, answer.status, [*returned(answer.headers), *about(self._routed)])
+        await begin_stream(self._send, answer.status, [*self._returned(answer), *about(self._routed)])
+
+    def _returned(self, answer: Answering) -> list[tuple[bytes, bytes]]:
+        """The headers of a provider's answer that go to the client."""
+        crossing = self._crossing
+        return returned(answer.headers) if crossing is None else crossing.answer_headers(answer.headers)
 
     def _end(self, call: OpenCall, reader: Any) -> None:
         if call.event is not None:
@@ -304,7 +326,7 @@ class Relay:
             return stall
         return min(self._ends_s, stall) if self._asked.stream else self._ends_s
 
-    async def _error_of(self, answer: Answer) -> AnswerError:
+    async def _error_of(self, answer: Answering) -> AnswerError:
         fields = answer.fields
         body = await answer.read(self._until(), _MOST_ERROR_BYTES)
         error = AnswerError(answer.status, name_of_answer(answer.status, fields), fields, body)
@@ -381,10 +403,12 @@ class Relay:
         fields = [*about(self._routed), self._cost()]
         failure = failure_of(error)
         theirs = isinstance(error, AnswerError) and failure.kind != "fatal" and error.status < 600
-        if theirs and isinstance(error, AnswerError) and self._held is not None:
+        if self._crossing is not None and self._held is not None:
+            fields += self._crossing.error_headers(self._held[0].headers)
+        elif theirs and isinstance(error, AnswerError) and self._held is not None:
             await answer_whole(self._send, error.status, [*returned(self._held[0].headers), *fields], error.body)
             return
-        if isinstance(error, EventError) and self._held is not None:
+        elif isinstance(error, EventError) and self._held is not None:
             answer, held = self._held
             await begin_stream(self._send, answer.status, [*returned(answer.headers), *fields])
             await go_on(self._send, held + error.raw, more=False)
@@ -406,7 +430,7 @@ class Relay:
     async def _break_off(self, error: Exception) -> None:
         """End an answer that has begun with an error; nothing of it is repeated."""
         logger.warning("model=<%s>, error=<%s> | an answer broke off", self._routed.model.id, error_name(error))
-        if isinstance(error, EventError):
+        if isinstance(error, EventError) and self._crossing is None:
             event = error.raw
         else:
             problem = self._problem(error, failure_of(error), partial=True)
@@ -415,6 +439,8 @@ class Relay:
         await go_on(self._send, event, more=False)
 
     def _problem(self, error: Exception, failure: Failure, *, partial: bool = False) -> Problem:
+        if self._crossing is not None and failure.kind != "fatal" and isinstance(error, AnswerError | EventError):
+            return self._crossing.problem(error, failure)
         if isinstance(error, AnswerError):
             return Problem(
                 status=502,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
 
 import msgspec
 
@@ -10,6 +11,7 @@ from turnout.core.catalog import Model
 from turnout.core.decision import Decision, DecisionInput
 from turnout.core.pins import pinned, with_pin
 from turnout.core.request import HardStay, HistoryFit, Request
+from turnout.doors.gateway.crossing import TRANSLATED
 from turnout.doors.gateway.headers import Wishes
 from turnout.doors.gateway.held import HeldState, Writer, writer_for
 from turnout.doors.gateway.models import Choice, Models
@@ -19,17 +21,32 @@ from turnout.messages.conversation import Conversation
 from turnout.messages.portability import carry, safe_to_switch
 from turnout.messages.prefix import PrefixHasher
 from turnout.messages.request import has_bound_state, in_tool_loop, request_of
+from turnout.messages.translation.requests import request as translated
 from turnout.messages.wire.asked import Asked, WireProtocol
 from turnout.messages.wire.errors import Problem
 from turnout.router import Routed, Router, Turn
 from turnout.sessions.pins import SessionPins
 from turnout.upstream.http.endpoint import Endpoint
+from turnout.upstream.ways import Way
 
 UNSPOKEN = "untranslatable:protocol"
-"""Why a candidate cannot be sent a request: nothing that serves it speaks the client's protocol."""
+"""Why a candidate cannot be sent a request: nothing that serves it speaks the client's protocol, or one near it."""
 
-Ways = Mapping[tuple[str, WireProtocol], Endpoint]
+_DETOURS = (WireProtocol.ANTHROPIC, WireProtocol.CONVERSE, WireProtocol.INVOKE, WireProtocol.OPENAI_CHAT)
+"""Of several protocols that a candidate is served in, but not the client's, the first one is translated to."""
+
+_DOOR: ContextVar[WireProtocol | None] = ContextVar("turnout_gateway_door", default=None)
+"""How the client asks that this task serves."""
+
+Ways = Mapping[tuple[str, WireProtocol], Way]
 """For each candidate and protocol where it is called."""
+
+
+NOTHING_INNER: Mapping[str, Way] = {}
+"""Every candidate is called over HTTP."""
+
+NOTHING_MISSING: Mapping[str, str] = {}
+"""Every candidate is served."""
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -57,6 +74,9 @@ class GatewayRouting:
         ways: Where candidates are called.
         pinned_tags: For each pinned tag its model.
         hash_key: Keys the hashes of prefixes; none: a random key for this process.
+        translate: Whether a candidate may serve that is not called in the client's protocol.
+        inner: For each candidate that is not called over HTTP how it is called, always with translation.
+        missing: Candidates that nothing serves, each with the reason, ``name:detail``.
         before: The routing by earlier settings: its turns and its key of hashes go on; none: there was none.
     """
 
@@ -68,6 +88,9 @@ class GatewayRouting:
         *,
         pinned_tags: Mapping[str, str],
         hash_key: bytes | None = None,
+        translate: bool = True,
+        inner: Mapping[str, Way] = NOTHING_INNER,
+        missing: Mapping[str, str] = NOTHING_MISSING,
         before: GatewayRouting | None = None,
     ) -> None:
         self.router = router
@@ -75,12 +98,21 @@ class GatewayRouting:
         self.ways = ways
         self.turns: Turns = Turns(router, None if before is None else before.turns)
         self.held: HeldState = HeldState() if before is None else before.held
+        self.inner = inner
         self.session_pins = SessionPins(router.policy)
         self._pinned_tags = pinned_tags
         self._hasher: PrefixHasher = PrefixHasher(hash_key) if before is None else before._hasher
         candidates = [candidate.model for candidate in router.policy.candidates]
+        self._detours = detours_of(candidates, ways, inner) if translate else {}
+        self._translated = {
+            protocol: tuple(one for one in candidates if (one, protocol) in self._detours) for protocol in WireProtocol
+        }
         self._unspoken = {
-            protocol: tuple(HistoryFit(one, (), (UNSPOKEN,)) for one in candidates if (one, protocol) not in ways)
+            protocol: tuple(
+                HistoryFit(one, (), (missing.get(one, UNSPOKEN),))
+                for one in candidates
+                if (one, protocol) not in ways and (one, protocol) not in self._detours
+            )
             for protocol in WireProtocol
         }
 
@@ -109,6 +141,7 @@ class GatewayRouting:
             MalformedBodyError: Its messages do not have the shape of their protocol.
             RequestError: It goes on from what a provider keeps, and nobody knows which one.
         """
+        _DOOR.set(asked.protocol)
         conversation = asked.conversation
         writer = writer_for(self.held, asked.held, key_id) if asked.held else None
         session_id = wishes.session or asked.session_id
@@ -140,6 +173,8 @@ class GatewayRouting:
             pinned_tags=self._pinned_tags,
         )
         history = self._unspoken[asked.protocol]
+        if self._translated[asked.protocol]:
+            history = (*history, *self._translations(asked, request.session_id, None if pin is None else pin.model))
         if has_bound_state(conversation):
             history = (*history, *self._bound(conversation, request.session_id, asked.protocol))
         if asked.held:
@@ -176,8 +211,12 @@ class GatewayRouting:
         return next((one.model for one in ranked if (one.model, protocol) in self.ways and allowed(one.model)), None)
 
     def providers(self, protocol: WireProtocol) -> dict[str, Endpoint]:
-        """The providers that can be asked in a protocol, each with where."""
-        return {endpoint.provider: endpoint for (_, spoken), endpoint in self.ways.items() if spoken is protocol}
+        """The providers that can be asked over HTTP in a protocol, each with where."""
+        return {
+            way.provider: way
+            for (_, spoken), way in self.ways.items()
+            if spoken is protocol and isinstance(way, Endpoint)
+        }
 
     def _held(
         self, asked: Asked, writer: Writer | None, pin: str | None, stay: HardStay | None
@@ -199,6 +238,51 @@ class GatewayRouting:
         fits = [HistoryFit(model.id, (), ("bound:server_state",)) for model in others]
         return fits, HardStay(writer.model, "bound_state")
 
+    def way(self, model_id: str, protocol: WireProtocol) -> tuple[Way, bool]:
+        """Where a candidate is called, and whether its protocol is to be translated."""
+        way = self.ways.get((model_id, protocol))
+        return (way, False) if way is not None else (self._detours[model_id, protocol], True)
+
+    def source_of(self, reading: Reading) -> Model | None:
+        """The model that wrote the newest answer of a conversation; none where that is not known."""
+        return self._writer(reading.request.session_id)
+
+    def _writer(self, session_id: str) -> Model | None:
+        source_id = self.turns.writer(session_id)
+        catalog = self.router.catalog
+        return catalog[source_id] if source_id is not None and source_id in catalog else None
+
+    def may_move(self, conversation: Conversation, source: Model, target: Model) -> str | None:
+        """Whether a history reaches another model from this task's door, as of `moves_unchanged`.
+
+        What is translated is written anew, so that edits are no reason against it; what has no place there makes the
+        candidate ineligible anyway.
+        """
+        door = _DOOR.get()
+        if door is None or (target.id, door) not in self._detours:
+            return moves_unchanged(conversation, source, target)
+        safety = safe_to_switch(conversation, source, target)
+        return None if safety.survives else f"bound:{safety.reason.value}"
+
+    def _translations(self, asked: Asked, session_id: str, pin: str | None) -> list[HistoryFit]:
+        """How the request reaches the candidates that it is translated for; of those beside a pin nothing is said."""
+        catalog, source = self.router.catalog, self._writer(session_id)
+        bound = source is not None and has_bound_state(asked.conversation)
+        fits = []
+        for model_id in self._translated[asked.protocol]:
+            if pin is not None and pin != model_id:
+                continue
+            target = catalog[model_id]
+            if bound and source is not None and source.id != target.id:
+                safety = safe_to_switch(asked.conversation, source, target)
+                if not safety.survives:
+                    fits.append(HistoryFit(model_id, (), (f"bound:{safety.reason.value}",)))
+                    continue
+            written = translated(asked, self._detours[model_id, asked.protocol].protocol, source, target)
+            if written.edits or written.refusals:
+                fits.append(HistoryFit(model_id, written.edits, written.refusals))
+        return fits
+
     def _bound(self, conversation: Conversation, session_id: str, protocol: WireProtocol) -> list[HistoryFit]:
         """The candidates that a history with signed thinking could not reach as it is."""
         source_id = self.turns.writer(session_id)
@@ -217,6 +301,17 @@ class GatewayRouting:
 def session_of(key_id: str, session_id: str) -> str:
     """A session's id among those of all keys: what one key calls its own, no other one can name."""
     return f"{key_id}:{session_id}" if key_id else session_id
+
+
+def detours_of(candidates: Iterable[str], ways: Ways, inner: Mapping[str, Way] = NOTHING_INNER) -> Ways:
+    """For each candidate and protocol that it is not called in where it is called instead, with translation."""
+    found: dict[tuple[str, WireProtocol], Way] = {}
+    for model_id in candidates:
+        way = next((ways[model_id, one] for one in _DETOURS if (model_id, one) in ways), inner.get(model_id))
+        for protocol in TRANSLATED if way is not None else ():
+            if (model_id, protocol) not in ways and way is not None:
+                found[model_id, protocol] = way
+    return found
 
 
 def moves_unchanged(conversation: Conversation, source: Model, target: Model) -> str | None:

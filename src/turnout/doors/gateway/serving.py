@@ -6,14 +6,14 @@ import logging
 import os
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
 
 from turnout.classify.protocol import Classifier
 from turnout.config.settings import Settings
-from turnout.core.catalog import Catalog
+from turnout.core.catalog import Catalog, Model
 from turnout.core.policy import Policy
 from turnout.core.spend_bound import SpendBound
 from turnout.doors.gateway.access.gate import Gate
@@ -24,7 +24,7 @@ from turnout.doors.gateway.admission import Admission, steady_clock
 from turnout.doors.gateway.app import Gateway
 from turnout.doors.gateway.bill import BillingRecords
 from turnout.doors.gateway.models import Models
-from turnout.doors.gateway.routing import GatewayRouting, Ways, moves_unchanged
+from turnout.doors.gateway.routing import GatewayRouting
 from turnout.messages.wire.asked import WireProtocol
 from turnout.router import Router
 from turnout.sessions.memory import CacheScope, SessionMemory
@@ -33,6 +33,8 @@ from turnout.trace.prometheus import Exposition
 from turnout.upstream.breaker import Breakers
 from turnout.upstream.http.client import HttpClient
 from turnout.upstream.http.endpoint import Endpoint, connection_rules, endpoints_of
+from turnout.upstream.local import endpoint as local
+from turnout.upstream.ways import Way
 
 logger = logging.getLogger(__name__)
 
@@ -202,8 +204,10 @@ def _routing(
         logger.warning("markers=<%s> | the gateway leaves cache points as clients place them", policy.markers)
         policy = msgspec.structs.replace(policy, markers="user")
     entries = [catalog[candidate.model] for candidate in policy.candidates]
-    endpoints = endpoints_of(settings, [entry.provider for entry in entries], environment)
+    remote = [entry.provider for entry in entries if entry.provider != local.PROVIDER]
+    endpoints = endpoints_of(settings, remote, environment)
     ways = ways_of(policy, catalog, endpoints)
+    inner, missing = inner_ways(entries, ways)
     regions = {endpoint.provider: endpoint.region for endpoint in endpoints.values() if endpoint.region}
     router = Router(
         policy,
@@ -218,7 +222,7 @@ def _routing(
         clock=kept.clock,
         calls=settings.calls,
         breakers=kept.breakers,
-        may_move=moves_unchanged,
+        may_move=lambda conversation, source, target: routing.may_move(conversation, source, target),
         chance=kept.chance,
         bound=settings.bound,
     )
@@ -226,12 +230,50 @@ def _routing(
         entry.id: frozenset(protocol for protocol in WireProtocol if (entry.id, protocol) in ways) for entry in entries
     }
     models = Models(policy, catalog, settings.resolve, speaks)
-    return GatewayRouting(router, models, ways, pinned_tags=settings.pinned_tags, hash_key=kept.hash_key, before=before)
+    routing = GatewayRouting(
+        router,
+        models,
+        ways,
+        pinned_tags=settings.pinned_tags,
+        hash_key=kept.hash_key,
+        translate=settings.gateway.translate,
+        inner=inner,
+        missing=missing,
+        before=before,
+    )
+    return routing
 
 
-def ways_of(policy: Policy, catalog: Catalog, endpoints: Mapping[str, Endpoint]) -> Ways:
+def inner_ways(
+    entries: Iterable[Model], ways: Mapping[tuple[str, WireProtocol], Way]
+) -> tuple[dict[str, Way], dict[str, str]]:
+    """The ways to candidates that run in this process, but for those that a server of one's own serves.
+
+    Args:
+        entries: The candidates.
+        ways: Those to providers.
+
+    Returns:
+        The ways, and for each candidate that would run here but cannot the reason, ``name:detail``.
+    """
+    found: dict[str, Way] = {}
+    missing: dict[str, str] = {}
+    served = {model_id for model_id, _ in ways}
+    for entry in entries:
+        if entry.provider != local.PROVIDER or entry.id in served:
+            continue
+        why = local.missing(entry.id)
+        if why is None:
+            found[entry.id] = local.LocalEndpoint()
+        else:
+            logger.warning("model=<%s>, why=<%s> | a candidate cannot serve", entry.id, why)
+            missing[entry.id] = why
+    return found, missing
+
+
+def ways_of(policy: Policy, catalog: Catalog, endpoints: Mapping[str, Endpoint]) -> dict[tuple[str, WireProtocol], Way]:
     """For each candidate and protocol where it is called; of several endpoints the one that is named first."""
-    ways: dict[tuple[str, WireProtocol], Endpoint] = {}
+    ways: dict[tuple[str, WireProtocol], Way] = {}
     for endpoint in endpoints.values():
         for candidate in policy.candidates:
             if endpoint.serves(catalog[candidate.model]):

@@ -84,7 +84,8 @@ async def _pass(answer: Answer, send: Send, stall_s: float) -> None:
 def _keeper(routing: GatewayRouting, response_id: str, key_id: str) -> Endpoint:
     providers = routing.providers(_PROTOCOL)
     writer = writer_for(routing.held, (response_id,), key_id)
-    if writer is not None and (found := routing.ways.get((writer.model, _PROTOCOL))) is not None:
+    found = None if writer is None else routing.ways.get((writer.model, _PROTOCOL))
+    if isinstance(found, Endpoint):
         return found
     if len(providers) == 1:
         return next(iter(providers.values()))

@@ -160,6 +160,7 @@ def encode(
     *,
     model: str,
     stream: bool = False,
+    limit_name: str = "max_completion_tokens",
 ) -> Encoded:
     """Write a conversation as a body; usage is asked for in streams.
 
@@ -168,6 +169,7 @@ def encode(
         controls: What is set beside them.
         model: The model's name.
         stream: Whether the answer is to be streamed.
+        limit_name: What the limit on output is called; servers beside OpenAI's know ``max_tokens``.
     """
     notes = Notes()
     body: dict[str, Any] = {
@@ -176,7 +178,7 @@ def encode(
     }
     if conversation.tools:
         body["tools"] = openai_write.tools(conversation.tools, notes)
-    _write_controls(body, controls, notes)
+    _write_controls(body, controls, notes, limit_name)
     if stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
     return Encoded.of(body, notes)
@@ -246,9 +248,9 @@ def _output(body: Body, notes: Notes) -> tuple[OutputFormat | None, bool]:
     return output, True
 
 
-def _write_controls(body: dict[str, Any], controls: Controls, notes: Notes) -> None:
+def _write_controls(body: dict[str, Any], controls: Controls, notes: Notes, limit_name: str) -> None:
     if controls.max_output_tokens is not None:
-        body["max_completion_tokens"] = controls.max_output_tokens
+        body[limit_name] = controls.max_output_tokens
     for name in ("temperature", "top_p", "user"):
         if (value := getattr(controls, name)) is not None:
             body[name] = value
