@@ -128,5 +128,5 @@ def test_what_would_be_decided_of_a_body_of_any_door(
     text = '[upstreams.openai]\nbase_url = "URL/v1"\nkey_env = "MY_OPENAI_KEY"\n'
     with gateway(tmp_path, double, text) as found, found.http() as client:
         answer = client.post(f"/v1/route?protocol={protocol}", content=json.dumps(body))
-    assert answer.json()["model"] == (None if protocol == "invoke" else "openai/gpt-5")
+    assert answer.json()["model"] == "openai/gpt-5"
     assert not double.calls
