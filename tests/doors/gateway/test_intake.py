@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 import uvicorn
 
-from tests.doors.gateway.support import Served, Upstreams, wait_for
+from tests.doors.gateway.support import OPENAI, Served, Upstreams, served, settings_text, wait_for
+from turnout.config.settings import GatewaySettings
 from turnout.doors.gateway.intake import intake_of
 from turnout.doors.listening import listen
+from turnout.testing.completions import Said
 
 STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 ASKED = b'{"model":"turnout","messages":[{"role":"user","content":"hi"}]}'
@@ -154,7 +156,7 @@ def test_random_bytes_get_an_answer_below_500_or_none(gateway: Served) -> None:
 
 
 class Tiny:
-    """A server with connections of the class under test, before an application that answers as its path says."""
+    """An application that answers as its path says."""
 
     def __init__(self) -> None:
         self.left = threading.Event()
@@ -173,13 +175,23 @@ class Tiny:
         await send({"type": "http.response.body", "body": b"ok", "more_body": False})
 
 
+class Sweeping(uvicorn.Server):
+    """A server that sweeps its connections ten times a second."""
+
+    async def on_tick(self, counter: int) -> bool:
+        intake: Any = self.config.http
+        intake.sweep(self.server_state.connections, time.monotonic())
+        return await super().on_tick(counter)
+
+
 @contextlib.contextmanager
-def tiny(app: Tiny, tick_s: float = 30.0) -> Iterator[tuple[int, Any]]:
+def tiny(app: Tiny, limits: GatewaySettings | None = None) -> Iterator[tuple[int, Any]]:
     listening = listen("127.0.0.1", 0)
+    intake = intake_of(limits or GatewaySettings())
     config = uvicorn.Config(
-        app, http=intake_of(tick_s=tick_s), loop="uvloop", lifespan="off", ws="none", log_config=None, log_level="error"
+        app, http=intake, loop="uvloop", lifespan="off", ws="none", log_config=None, log_level="error"
     )
-    server = uvicorn.Server(config)
+    server = Sweeping(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     try:
@@ -189,6 +201,9 @@ def tiny(app: Tiny, tick_s: float = 30.0) -> Iterator[tuple[int, Any]]:
         server.should_exit = True
         thread.join(10)
         listening.close()
+
+
+IMPATIENT = GatewaySettings(header_seconds=0.1, write_seconds=0.1)
 
 
 def flood(port: int, begin: bytes, more: bytes) -> tuple[int, bytes]:
@@ -239,7 +254,7 @@ def drip(port: int, begin: bytes, more: bytes) -> None:
 
 
 def test_what_comes_too_slowly_is_cut_off() -> None:
-    with tiny(Tiny(), tick_s=0.05) as (port, server):
+    with tiny(Tiny(), IMPATIENT) as (port, server):
         for begin, said in (
             (b"", []),  # a connection that says nothing
             (b"\r\n", []),
@@ -255,7 +270,7 @@ def test_what_comes_too_slowly_is_cut_off() -> None:
 
 
 def test_a_client_that_does_not_take_its_answer_is_cut_off() -> None:
-    with tiny(Tiny(), tick_s=0.05) as (port, server):
+    with tiny(Tiny(), IMPATIENT) as (port, server):
         with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
             connection.sendall(GET.replace(b"/healthz", b"/large") + b"\r\n")
             wait_for(lambda: bool(server.server_state.connections))
@@ -272,3 +287,142 @@ def test_a_client_that_leaves_is_told_to_every_request_that_it_pipelined() -> No
             wait_for(app.begun.is_set)
         wait_for(app.left.is_set)
         wait_for(lambda: not server.server_state.connections and not server.server_state.tasks)
+
+
+LIMITS = """[gateway]
+max_header_bytes = 2000
+max_body_bytes = 2000000
+max_bodies_bytes = 2000000
+max_connections = 20
+header_seconds = 0.5
+body_seconds = 1
+write_seconds = 0.5
+"""
+
+
+@pytest.fixture(scope="module")
+def guarded(doubles: Upstreams, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("gateway"), settings_text(doubles, OPENAI[0], extra=LIMITS)) as found:
+        yield found
+
+
+def connect(to: Served, receive_buffer: int | None = None) -> socket.socket:
+    connection = socket.socket()
+    if receive_buffer is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    connection.settimeout(10)
+    connection.connect(("127.0.0.1", port_of(to)))
+    return connection
+
+
+def answer(connection: socket.socket) -> bytes:
+    """All that comes until the server closes."""
+    found = b""
+    try:
+        while chunk := connection.recv(65_536):
+            found += chunk
+    except ConnectionError:
+        pass
+    return found
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /" + b"x" * 3_000 + b" HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: " + b"y" * 3_000 + b"\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n" + b"a: b\r\n" * 400 + b"\r\n",
+    ],
+)
+def test_a_head_that_is_too_large_is_a_431(guarded: Served, head: bytes) -> None:
+    with connect(guarded) as connection:
+        connection.sendall(head)
+        assert answer(connection).startswith(b"HTTP/1.1 431 ")
+
+
+def test_a_header_without_an_end_is_not_gathered(guarded: Served) -> None:
+    with connect(guarded) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: ")
+        try:
+            for _ in range(1_000):
+                connection.sendall(b"y" * 10_000)
+        except ConnectionError:
+            pass
+        else:
+            pytest.fail("ten million bytes of one header were taken")
+        assert answer(connection)[:13] in (b"HTTP/1.1 431 ", b"")
+
+
+def test_what_is_no_http_is_a_400(guarded: Served) -> None:
+    with connect(guarded) as connection:
+        connection.sendall(b"\x16\x03\x01 no words\r\n\r\n")
+        assert answer(connection).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_head_that_does_not_come_in_time(guarded: Served) -> None:
+    begun = (b"", b"GET /healthz HT", b"GET /healthz HTTP/1.1\r\nhost: local")
+    with contextlib.ExitStack() as open_ones:
+        connections = [open_ones.enter_context(connect(guarded)) for _ in begun]
+        for connection, data in zip(connections, begun, strict=True):
+            connection.sendall(data)
+        assert [statuses(answer(connection)) for connection in connections] == [[], [408], [408]]
+
+
+def test_the_time_counts_for_each_request_and_not_between_them(guarded: Served) -> None:
+    whole = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"
+    with connect(guarded) as connection:
+        connection.sendall(whole)
+        assert b"200 OK" in connection.recv(4_096)
+        time.sleep(2)  # longer than a head may take: a connection that is kept may rest
+        connection.sendall(whole)
+        assert b"200 OK" in connection.recv(4_096)
+        connection.sendall(whole[:20])
+        assert statuses(answer(connection)) == [408]
+
+
+def test_more_connections_than_allowed(guarded: Served, caplog: pytest.LogCaptureFixture) -> None:
+    many = [connect(guarded) for _ in range(20)]
+    try:
+        with connect(guarded) as one_more:
+            one_more.sendall(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            assert answer(one_more) == b""
+        wait_for(lambda: "count=<1>, most=<20> | connections were turned away" in caplog.text)
+    finally:
+        for one in many:
+            one.close()
+
+    def served_again() -> bool:
+        with connect(guarded) as connection:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            return answer(connection).startswith(b"HTTP/1.1 200 ")
+
+    wait_for(served_again)
+
+
+def test_a_client_that_does_not_read_its_stream(guarded: Served, doubles: Upstreams) -> None:
+    before = doubles.openai.responder
+    doubles.openai.responder = lambda call: Said(text=("x" * 5_000 + " ") * 3_000)
+    body = b'{"model":"turnout","stream":true,"messages":[{"role":"user","content":"hi"}]}'
+    try:
+        with connect(guarded, receive_buffer=4_096) as connection:
+            connection.sendall(
+                b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+                b"content-length: %d\r\n\r\n%b" % (len(body), body)
+            )
+            guarded.wait_for_calls(1)
+            assert guarded.events.calls[0].status == "cancelled"
+    finally:
+        doubles.openai.responder = before
+
+
+def test_bodies_of_all_requests_are_bounded(guarded: Served) -> None:
+    """Of two that fit alone the second has no room beside the first, and is told to ask again."""
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1500000\r\n\r\n"
+    with connect(guarded) as first, connect(guarded) as second:
+        first.sendall(head + b"{" * 1_400_000)
+        time.sleep(0.3)
+        second.sendall(head + b"{" * 1_400_000)
+        assert b"429 Too Many Requests" in second.recv(4_096)
+        assert b"408 " in first.recv(4_096)
+    with guarded.http() as client:  # what was held is free again
+        assert client.post("/v1/chat/completions", content=b"{" * 1_500_000).status_code == 400

@@ -35,7 +35,7 @@ from turnout.doors.gateway.listing import described, listed
 from turnout.doors.gateway.models import ROUTED, Choice
 from turnout.doors.gateway.problems import STOPPING, RequestError, problem_of
 from turnout.doors.gateway.relay import Relay
-from turnout.doors.gateway.routes import Route, match, paths
+from turnout.doors.gateway.routes import Route, allowed, match, unknown_path
 from turnout.doors.gateway.routing import GatewayRouting, session_of
 from turnout.doors.gateway.stored import relay_stored
 from turnout.doors.gateway.traces import joined_by
@@ -148,12 +148,13 @@ class Gateway:
             case "openapi":
                 await answer_whole(send, 200, [_JSON], openapi.encoded(self.routing.models.names))
             case "method":
-                raise RequestError(
-                    Problem(status=405, code="method_not_allowed", message=f"not with {scope['method']}")
-                )
+                methods = ", ".join(allowed(scope["raw_path"]))
+                message = f"not with {scope['method']}: it takes {methods}"
+                problem = Problem(status=405, code="method_not_allowed", message=message)
+                raise RequestError(problem, ((b"allow", methods.encode()),))
             case _:
-                path = scope["path"][:100]
-                raise RequestError(Problem(status=404, code="unknown_path", message=unknown("path", path, paths())))
+                message = unknown_path(scope["path"][:100])
+                raise RequestError(Problem(status=404, code="unknown_path", message=message))
 
     async def _take_on(
         self, route: Route, entered: Key | Unverified, scope: Scope, receive: Receive, send: Send
@@ -326,6 +327,8 @@ class Gateway:
             logger.error("error=<%s> | a request could not be served", type(error).__name__, exc_info=error)
         said = error_answer(protocol, problem)
         fields = list(said.headers)
+        if isinstance(error, RequestError):
+            fields += error.headers
         if isinstance(error, RefusedError):
             fields.append((b"x-turnout-reason", error.decision.reason.value.encode()))
         # Where the answer has begun, nothing can be said any more.

@@ -22,11 +22,13 @@ class RequestError(Exception):
 
     Attributes:
         problem: What the client is told.
+        headers: What stands above it, beside what its protocol wants.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
         super().__init__(problem.code)
         self.problem = problem
+        self.headers = headers
 
 
 def problem_of(error: Exception) -> Problem:

@@ -447,7 +447,7 @@ class Relay:
                 code="upstream_refused",
                 message=f"{self._routed.model.id}: the provider answered {error.status} to Turnout's own credentials",
             )
-        if failure.kind == "retryable":
+        if failure.kind == "retryable" or isinstance(error, EventError):
             return of_failure(failure, self._routed.model.id, partial=partial)
         logger.error("error=<%s> | a request could not be relayed", failure.name, exc_info=error)
         return problem_of(error)

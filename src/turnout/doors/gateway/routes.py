@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from typing import Literal, NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -69,6 +70,10 @@ _OPERATIONS: dict[str, tuple[Kind, WireProtocol, bool]] = {
 _BEDROCK = re.compile(rb"/model/(?P<model>[^/].*)/(?P<operation>%b)" % "|".join(_OPERATIONS).encode())
 _STORED = re.compile(rb"/v1/responses/(?P<id>[A-Za-z0-9_-]{1,256})(?P<rest>/cancel|/input_items)?")
 _STORED_METHODS = {"": ("GET", "DELETE"), "/cancel": ("POST",), "/input_items": ("GET",)}
+_READ = ("GET", "HEAD")
+_LIKE = 0.75
+"""A path is like another one from this share of common letters on, as `difflib` counts them."""
+
 _MODEL = re.compile(rb"/v1/models/(?P<model>.+)")
 
 
@@ -76,6 +81,27 @@ def paths() -> list[str]:
     """The paths that there are, to name them to who asks for another."""
     bedrock = [f"/model/{{modelId}}/{operation}" for operation in _OPERATIONS]
     return [*(path.decode() for path in _FIXED), *(f"/v1/responses/{{id}}{rest}" for rest in _STORED_METHODS), *bedrock]
+
+
+def unknown_path(path: str) -> str:
+    """What is said of a path that there is not: the one that was meant, or all where none is like it."""
+    known = paths()
+    meant = difflib.get_close_matches(path, known, n=1, cutoff=_LIKE)
+    if meant:
+        return f"unknown path {path!r}; did you mean {meant[0]!r}?"
+    return f"unknown path {path!r}; there are {', '.join(known)}"
+
+
+def allowed(raw_path: bytes) -> tuple[str, ...]:
+    """The methods that a path takes; none where it is not known."""
+    fixed = _FIXED.get(raw_path)
+    if fixed is not None:
+        return _READ if fixed[0] == "GET" else (fixed[0],)
+    if _BEDROCK.fullmatch(raw_path):
+        return ("POST",)
+    if found := _STORED.fullmatch(raw_path):
+        return _STORED_METHODS[(found["rest"] or b"").decode()]
+    return _READ if _MODEL.fullmatch(raw_path) else ()
 
 
 def match(method: str, raw_path: bytes) -> Route:
@@ -87,7 +113,8 @@ def match(method: str, raw_path: bytes) -> Route:
     """
     fixed = _FIXED.get(raw_path)
     if fixed is not None:
-        return fixed[1] if method == fixed[0] else Route("method", fixed[1].protocol)
+        served = method == fixed[0] or (method == "HEAD" and fixed[0] == "GET")
+        return fixed[1] if served else Route("method", fixed[1].protocol)
     if found := _BEDROCK.fullmatch(raw_path):
         kind, protocol, stream = _OPERATIONS[found["operation"].decode()]
         if method != "POST":
@@ -95,10 +122,10 @@ def match(method: str, raw_path: bytes) -> Route:
         return Route(kind, protocol, unquote_to_bytes(found["model"]).decode("utf-8", "replace"), stream)
     if found := _STORED.fullmatch(raw_path):
         rest = (found["rest"] or b"").decode()
-        allowed = method in _STORED_METHODS[rest]
-        return Route("stored" if allowed else "method", WireProtocol.OPENAI_RESPONSES, found["id"].decode(), rest=rest)
+        served = method in _STORED_METHODS[rest]
+        return Route("stored" if served else "method", WireProtocol.OPENAI_RESPONSES, found["id"].decode(), rest=rest)
     if found := _MODEL.fullmatch(raw_path):
-        if method != "GET":
+        if method not in _READ:
             return Route("method")
         return Route("model", model=unquote_to_bytes(found["model"]).decode("utf-8", "replace"))
     if raw_path.startswith(b"/model/"):

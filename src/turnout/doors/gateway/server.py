@@ -90,9 +90,9 @@ def server_of(
         require(module, extra="gateway")
     import uvicorn
 
-    from turnout.doors.gateway.protocol import Guard
+    from turnout.doors.gateway.intake import intake_of
 
-    guard = Guard(gateway.limits)
+    intake = intake_of(gateway.limits)
 
     class Server(uvicorn.Server):
         """Tells the gateway that it stops as soon as it is told so itself, and looks after slow clients."""
@@ -116,8 +116,8 @@ def server_of(
 
         async def on_tick(self, counter: int) -> bool:
             if counter % _TICKS_A_SECOND == 0:
-                guard.limits = gateway.limits
-                guard.sweep(self.server_state.connections, self._loop.time())
+                intake.limits = gateway.limits
+                intake.sweep(self.server_state.connections, self._loop.time())
             if gateway.stopping and not self.force_exit and self._lingers():
                 self.should_exit = False
                 await super().on_tick(counter)
@@ -167,7 +167,7 @@ def server_of(
         async def _sweep(self) -> None:
             while True:
                 await asyncio.sleep(0.25)
-                guard.sweep(self.server_state.connections, self._loop.time())
+                intake.sweep(self.server_state.connections, self._loop.time())
 
         def _lingers(self) -> bool:
             now_s = self._loop.time()
@@ -183,7 +183,7 @@ def server_of(
     config = uvicorn.Config(
         gateway,
         loop="uvloop",
-        http=guard.protocol(),
+        http=intake,
         ws="none",
         interface="asgi3",
         lifespan="on",

@@ -1,13 +1,15 @@
-"""A provider that goes wrong as the request says: header ``x-fault`` names the fault, and how often it happens.
+"""A provider that goes wrong as the request says: the text of its message names the fault, and how often it happens.
 
-It speaks the three protocols with fixed answers, over plain sockets, so that every byte is its own.
+It speaks every protocol with fixed answers, over plain sockets, so that every byte is its own.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 import json
+import re
 import socket
 import struct
 import threading
@@ -16,7 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 from tests.messages.wire import support
-from tests.messages.wire.test_usage import STREAMS
+from tests.messages.wire.test_usage import RESPONSE, RESPONSE_EVENTS, STREAMS
 from turnout.messages.wire import eventstream, sse
 from turnout.messages.wire.asked import WireProtocol
 
@@ -24,7 +26,23 @@ ANSWERS: dict[WireProtocol, bytes] = {
     WireProtocol.OPENAI_CHAT: support.OPENAI_ANSWER,
     WireProtocol.ANTHROPIC: support.ANTHROPIC_ANSWER,
     WireProtocol.CONVERSE: support.CONVERSE_ANSWER,
+    WireProtocol.INVOKE: support.ANTHROPIC_ANSWER,
+    WireProtocol.OPENAI_RESPONSES: json.dumps(RESPONSE).encode(),
 }
+EVENTS: dict[WireProtocol, list[bytes]] = {
+    **STREAMS,
+    WireProtocol.OPENAI_RESPONSES: [
+        sse.encode_event(json.dumps({**event, "sequence_number": number}).encode(), event["type"])
+        for number, event in enumerate(RESPONSE_EVENTS)
+    ],
+}
+FRAMED = (WireProtocol.CONVERSE, WireProtocol.INVOKE)
+_NOTE = re.compile(rb"fault:([A-Za-z0-9_=-]+):")
+
+
+def noted(name: str, fault: dict[str, Any]) -> str:
+    """What a message says to have that done; ``name`` is of the request, for the counts of calls."""
+    return f"fault:{base64.urlsafe_b64encode(json.dumps([name, fault]).encode()).decode()}:"
 
 
 class Close:
@@ -54,14 +72,14 @@ class Healthy:
 
     def __init__(self, protocol: WireProtocol, *, stream: bool) -> None:
         self.protocol, self.stream = protocol, stream
-        self.events: Sequence[bytes] = STREAMS[protocol] if stream else [ANSWERS[protocol]]
+        self.events: Sequence[bytes] = EVENTS[protocol] if stream else [ANSWERS[protocol]]
 
     @property
     def kind(self) -> bytes:
         """The content type."""
         if not self.stream:
             return b"application/json"
-        kind = eventstream.CONTENT_TYPE if self.protocol is WireProtocol.CONVERSE else sse.CONTENT_TYPE
+        kind = eventstream.CONTENT_TYPE if self.protocol in FRAMED else sse.CONTENT_TYPE
         return kind.encode()
 
     @property
@@ -88,6 +106,9 @@ class Healthy:
         """A payload as an event of the stream."""
         if self.protocol is WireProtocol.CONVERSE:
             return eventstream.encode_event("contentBlockDelta", payload)
+        if self.protocol is WireProtocol.INVOKE:
+            held = base64.b64encode(payload).decode()
+            return eventstream.encode_event("chunk", json.dumps({"bytes": held}).encode())
         return sse.encode_event(payload)
 
 
@@ -264,10 +285,12 @@ def _half(one: Healthy, index: int) -> bytes:
 
 def _error_event(one: Healthy) -> bytes:
     match one.protocol:
-        case WireProtocol.CONVERSE:
+        case WireProtocol.CONVERSE | WireProtocol.INVOKE:
             return eventstream.encode_exception("throttlingException", b'{"message":"slow down"}')
         case WireProtocol.ANTHROPIC:
             return sse.encode_event(b'{"type":"error","error":{"type":"overloaded_error","message":"x"}}', "error")
+        case WireProtocol.OPENAI_RESPONSES:
+            return sse.encode_event(b'{"type":"error","code":"server_error","message":"x","param":null}', "error")
         case _:
             return sse.encode_event(b'{"error":{"message":"x","type":"server_error"}}')
 
@@ -276,6 +299,8 @@ _OTHER: dict[WireProtocol, WireProtocol] = {
     WireProtocol.OPENAI_CHAT: WireProtocol.ANTHROPIC,
     WireProtocol.ANTHROPIC: WireProtocol.OPENAI_CHAT,
     WireProtocol.CONVERSE: WireProtocol.OPENAI_CHAT,
+    WireProtocol.INVOKE: WireProtocol.OPENAI_CHAT,
+    WireProtocol.OPENAI_RESPONSES: WireProtocol.OPENAI_CHAT,
 }
 WITHIN: dict[str, Callable[[Healthy, int], list[Step]]] = {
     "closes": lambda one, index: _at(one, index, [Close]),
@@ -307,7 +332,7 @@ WITHIN: dict[str, Callable[[Healthy, int], list[Step]]] = {
         LAST,
     ],
     "mixes another stream in": lambda one, index: _at(
-        one, index, [chunk(STREAMS[_OTHER[one.protocol]][2])], goes_on=True
+        one, index, [chunk(EVENTS[_OTHER[one.protocol]][2])], goes_on=True
     ),
     "begins again": lambda one, index: _at(one, index, [*map(chunk, one.events), LAST]),
     "says an event of no JSON": _bad_event(b"{nothing"),
@@ -349,11 +374,27 @@ def length_of(protocol: WireProtocol, *, stream: bool) -> int:
     return sum(len(step) for step in Healthy(protocol, stream=stream).steps() if isinstance(step, bytes))
 
 
+def asked_for(path: str, body: bytes) -> Healthy:
+    """What a request wants."""
+    operation = path.partition("?")[0].rpartition("/")[2]
+    match operation:
+        case "converse" | "converse-stream":
+            return Healthy(WireProtocol.CONVERSE, stream=operation.endswith("-stream"))
+        case "invoke" | "invoke-with-response-stream":
+            return Healthy(WireProtocol.INVOKE, stream=operation.endswith("-stream"))
+    spoken = {
+        "completions": WireProtocol.OPENAI_CHAT,
+        "responses": WireProtocol.OPENAI_RESPONSES,
+        "messages": WireProtocol.ANTHROPIC,
+    }[operation]
+    return Healthy(spoken, stream=bool(json.loads(body).get("stream")))
+
+
 class Provider:
     """Listens while it is in a ``with`` statement.
 
     Attributes:
-        calls: How many requests came, by ``x-fault-id``.
+        calls: How many requests came, by the name in their message.
         playing: How many answers are being given now.
         left: Of which requests the other side closed before the end.
     """
@@ -423,15 +464,11 @@ class Provider:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
         body = await reader.readexactly(int(fields["content-length"]))
-        path = head[0].split(" ")[1]
-        if path.startswith("/model/"):
-            one = Healthy(WireProtocol.CONVERSE, stream=path.endswith("-stream"))
-        else:
-            spoken = WireProtocol.ANTHROPIC if path.endswith("/messages") else WireProtocol.OPENAI_CHAT
-            one = Healthy(spoken, stream=bool(json.loads(body).get("stream")))
-        fault_id = fields.get("x-fault-id", "")
+        one = asked_for(head[0].split(" ")[1], body)
+        found = _NOTE.search(body)
+        assert found is not None
+        fault_id, fault = json.loads(base64.urlsafe_b64decode(found[1]))
         self.calls[fault_id] += 1
-        fault = json.loads(fields.get("x-fault", "{}"))
         steps = one.steps()
         if fault and (fault["times"] is None or self.calls[fault_id] <= fault["times"]):
             steps = self._script(one, fault)
