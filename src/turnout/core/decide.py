@@ -230,7 +230,9 @@ def _settled(given: DecisionInput, estimates: tuple[Estimate, ...]) -> Decision 
     """The decision of steps 1 to 5, or none where a verdict counts."""
     request, policy = given.request, given.policy
     eligible = [estimate for estimate in estimates if estimate.eligible]
-    by_model = {estimate.model: estimate for estimate in eligible}
+    by_model = {}
+    if request.pin is not None or request.hard_stay is not None:
+        by_model = {estimate.model: estimate for estimate in eligible}
     if request.pin is not None:
         if request.pin not in by_model:
             return Decision(model=None, reason=Reason.PIN_INELIGIBLE, estimates=estimates)
@@ -304,11 +306,16 @@ def _judged(
 
 def _cheapest(given: DecisionInput, estimates: Sequence[Estimate]) -> Estimate:
     current = given.session.current_model
-
-    def order(estimate: Estimate) -> tuple[int, bool, int]:
-        return estimate.priced_pico, estimate.model != current, -estimate.rank
-
-    return estimates[0] if len(estimates) == 1 else min(estimates, key=order)
+    cheapest, *others = estimates
+    least = cheapest.priced_pico
+    for estimate in others:
+        pico = estimate.priced_pico
+        if pico < least or (
+            pico == least
+            and (estimate.model != current, -estimate.rank) < (cheapest.model != current, -cheapest.rank)
+        ):
+            cheapest, least = estimate, pico
+    return cheapest
 
 
 def _chosen(

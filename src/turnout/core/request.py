@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from turnout.core.cache import CachePlan, Marker, Prompt, Ttl
+from turnout.core.cache import NO_PLAN, CachePlan, Marker, Prompt, Ttl
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -95,10 +95,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     @property
     def user_plan(self) -> CachePlan:
         """The markers that the request brought."""
-        markers = tuple(
+        markers = [
             Marker(index, segment.marker) for index, segment in enumerate(self.segments) if segment.marker is not None
-        )
-        return CachePlan(markers, "user") if markers else CachePlan()
+        ]
+        return CachePlan(tuple(markers), "user") if markers else NO_PLAN
 
     def prompt_for(self, tokenizer_ratio: float) -> Prompt:
         """The prompt in the tokens of a model that needs ``tokenizer_ratio`` tokens for one reference token."""
