@@ -311,8 +311,7 @@ def _cheapest(given: DecisionInput, estimates: Sequence[Estimate]) -> Estimate:
     for estimate in others:
         pico = estimate.priced_pico
         if pico < least or (
-            pico == least
-            and (estimate.model != current, -estimate.rank) < (cheapest.model != current, -cheapest.rank)
+            pico == least and (estimate.model != current, -estimate.rank) < (cheapest.model != current, -cheapest.rank)
         ):
             cheapest, least = estimate, pico
     return cheapest
