@@ -100,7 +100,7 @@ def reference_of(given: DecisionInput) -> Model | None:
     """The most capable candidate that is eligible, whether or not it has failed; none where none is."""
     request, policy = given.request, given.policy
     plan = cache_plan(request, policy)
-    for candidate in sorted(policy.candidates, key=lambda candidate: -candidate.rank):
+    for candidate in policy.ranked:
         model = given.catalog[candidate.model]
         prompt = request.prompt_for(given.statistics.of(model.id).tokenizer_ratio or model.tokenizer_ratio)
         if not ineligible_reasons(request, model, policy, prompt.tokens)[0] and not marker_reasons(plan, model.cache):
@@ -128,15 +128,12 @@ def estimates_of(given: DecisionInput) -> tuple[Estimate, ...]:
     request, policy = given.request, given.policy
     plan = cache_plan(request, policy)
     failed = {attempt.model: attempt.error for attempt in given.failed}
-    prompts: dict[float, Prompt] = {}
     estimates = []
-    for candidate in sorted(policy.candidates, key=lambda candidate: -candidate.rank):
+    for candidate in policy.ranked:
         model = given.catalog[candidate.model]
         statistics = given.statistics.of(model.id)
         ratio = statistics.tokenizer_ratio or model.tokenizer_ratio
-        prompt = prompts.get(ratio)
-        if prompt is None:
-            prompt = prompts[ratio] = request.prompt_for(ratio)
+        prompt = request.prompt_for(ratio)
         reasons, edits = ineligible_reasons(request, model, policy, prompt.tokens)
         reasons += marker_reasons(plan, model.cache)
         if model.id in failed:

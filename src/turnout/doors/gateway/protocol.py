@@ -13,6 +13,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from turnout.config.settings import GatewaySettings
+from turnout.doors.gateway.writing import HeadWithBody
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """A client has come; of too many the newest one is let go."""
         super().connection_made(transport)
+        self.transport: Any = HeadWithBody(transport, self.loop)
         self.waits_since = self.loop.time()
         if len(self.connections) > self.guard.limits.max_connections:
             self.guard.turned_away += 1

@@ -133,8 +133,8 @@ _KEYS = (
 )
 
 _TOGETHER: tuple[str, ...] = ()
-"""From here on ``decisions.given`` may hold the decision's JSON too, packed with the input's, and ``decisions.decision``
-no bytes, which older versions cannot read. No table changes."""
+"""From here on ``decisions.given`` may hold the decision's JSON too, packed with the input's, and then
+``decisions.decision`` has no bytes, which older versions cannot read. No table changes."""
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _PACKED, _PARENT_SPANS, _KEYS, _TOGETHER)
 """The steps from an empty file to the newest schema, each a tuple of SQL statements."""
