@@ -2,9 +2,10 @@
 
 Run it with ``python -m benchmarks.gateway.stages``. One process, no sockets: the real application with keyword policy,
 cache state, cost, ledger, metrics and a key is given requests by an ASGI scope, and its client's answers are there at
-once. Each stage is timed by a wrapper around the functions that do it; what it calls of other stages is theirs. The wrappers cost about
-half a microsecond for each call, so that the sum is a little above the time without them, which is printed too. The
-ledger is written between the rounds, in batches of 1,000, so that its thread is in nobody's way; its time stands apart.
+once. Each stage is timed by a wrapper around the functions that do it; what it calls of other stages is theirs. The
+wrappers cost about half a microsecond for each call, so that the sum is a little above the time without them, which is
+printed too. The ledger is written between the rounds, in batches of 1,000, so that its thread is in nobody's way; its
+time stands apart.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from tests.trace import decided
+from tests.trace import decided, samples
 from turnout.core.cost import Cost
 from turnout.core.decide import decide
 from turnout.core.usage import Usage
@@ -135,6 +135,20 @@ def test_a_ledger_of_an_older_schema_is_brought_up_and_read(tmp_path: Path, sche
         old, new = ledger.decisions()
     assert old == recorded
     assert canonical(decide(old.given)) == canonical(new.decision) == decision_json
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 40])
+def test_of_many_events_each_is_kept_once(tmp_path: Path, count: int) -> None:
+    one, other = decided.decided(), samples.call()
+    decisions = [msgspec.structs.replace(one, event_id=f"decision-{number}") for number in range(count)]
+    calls = [msgspec.structs.replace(other, event_id=f"call-{number}") for number in range(count)]
+    with Ledger(tmp_path / "ledger.db") as ledger:
+        assert ledger.append([*decisions[: count // 2], *calls[: count // 3]]) == count // 2 + count // 3
+        # Some are there, and some stand there twice.
+        again = [*decisions, *calls, *decisions[:5], *calls[:5]]
+        assert ledger.append(again) == 2 * count - count // 2 - count // 3
+        assert sorted(event.event_id for event in ledger.decisions()) == sorted(event.event_id for event in decisions)
+        assert sorted(event.event_id for event in ledger.calls()) == sorted(event.event_id for event in calls)
 
 
 def test_policies_and_catalogs_are_kept_once(
