@@ -145,7 +145,7 @@ def test_of_many_events_each_is_kept_once(tmp_path: Path, count: int) -> None:
     with Ledger(tmp_path / "ledger.db") as ledger:
         assert ledger.append([*decisions[: count // 2], *calls[: count // 3]]) == count // 2 + count // 3
         # Some are there, and some stand there twice.
-        again = [*decisions, *calls, *decisions[:5], *calls[:5]]
+        again: list[Event] = [*decisions, *calls, *decisions[:5], *calls[:5]]
         assert ledger.append(again) == 2 * count - count // 2 - count // 3
         assert sorted(event.event_id for event in ledger.decisions()) == sorted(event.event_id for event in decisions)
         assert sorted(event.event_id for event in ledger.calls()) == sorted(event.event_id for event in calls)
