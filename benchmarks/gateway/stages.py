@@ -1,10 +1,11 @@
 """Where a request's time goes inside Turnout, stage by stage, in microseconds.
 
 Run it with ``python -m benchmarks.gateway.stages``. One process, no sockets: the real application with keyword policy,
-cache state, cost and ledger is given requests by an ASGI scope, and its client's answers are there at once. Each stage
-is timed by a wrapper around the functions that do it; what it calls of other stages is theirs. The wrappers cost about
-half a microsecond for each call, so that the sum is a little above the time without them, which is printed too. The
-ledger is written between the rounds, in batches of 1,000, so that its thread is in nobody's way; its time stands apart.
+cache state, cost, ledger, metrics and a key is given requests by an ASGI scope, and its client's answers are there at
+once. Each stage is timed by a wrapper around the functions that do it; what it calls of other stages is theirs. The
+wrappers cost about half a microsecond for each call, so that the sum is a little above the time without them, which is
+printed too. The ledger is written between the rounds, in batches of 1,000, so that its thread is in nobody's way; its
+time stands apart.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,6 +40,21 @@ class Stage(NamedTuple):
 
 
 STAGES = (
+    Stage(
+        "key: gate and limits",
+        (
+            ("turnout.doors.gateway.app", "Admission.enter"),
+            ("turnout.doors.gateway.app", "Admission.visit"),
+            ("turnout.doors.gateway.admission", "Visit.count"),
+            ("turnout.doors.gateway.admission", "Visit.reserve"),
+            ("turnout.doors.gateway.admission", "Visit.close"),
+            ("turnout.doors.gateway.access.limits", "Limits.record"),
+        ),
+    ),
+    Stage("metrics", (("turnout.trace.prometheus", "MetricsRecorder.record"),)),
+    Stage(
+        "trace of the client", (("turnout.doors.gateway.app", "joined_by"), ("turnout.doors.gateway.relay", "traced"))
+    ),
     Stage("read the body", (("turnout.doors.gateway.app", "Gateway._body"),)),
     Stage("decode it", (("turnout.doors.gateway.app", "Gateway._read"),)),
     Stage(
@@ -174,7 +191,7 @@ class _Client:
         """Nothing is open."""
 
 
-async def ask(gateway: Any, data: bytes) -> None:
+async def ask(gateway: Any, data: bytes, token: str) -> None:
     """One request."""
     messages = [{"type": "http.request", "body": data, "more_body": False}]
     statuses: list[int] = []
@@ -191,7 +208,7 @@ async def ask(gateway: Any, data: bytes) -> None:
     headers = [
         (b"host", b"127.0.0.1"),
         (b"content-type", b"application/json"),
-        (b"authorization", b"Bearer key"),
+        (b"authorization", b"Bearer " + token.encode()),
         (b"user-agent", b"bench"),
         (b"accept", b"*/*"),
         (b"content-length", str(len(data)).encode()),
@@ -215,10 +232,21 @@ def profile(bodies: list[bytes], *, requests: int = REQUESTS, rounds: int = ROUN
     """The medians over rounds of means over requests."""
     from turnout.classify.configured import configured_classifier
     from turnout.config import load_catalog, load_settings
+    from turnout.deploy.preflight.ways_out import models_in_use
+    from turnout.doors.gateway.access.gate import Gate
+    from turnout.doors.gateway.access.keys import KeyRing, new_key
+    from turnout.doors.gateway.access.limits import Limits
+    from turnout.doors.gateway.access.listening import listening
+    from turnout.doors.gateway.admission import Admission, steady_clock
     from turnout.doors.gateway.serving import gateway_of
+    from turnout.trace.fanout import Fanout
+    from turnout.trace.prometheus import MetricsRecorder
     from turnout.trace.store.ledger import Ledger
     from turnout.trace.store.recorder import Recorder
 
+    made = new_key("bench", created=datetime.now(UTC))
+    ring = KeyRing([made.stored])
+    asks = listening("127.0.0.1", tls="none", issued=1, active=1)
     stages: dict[str, list[float]] = {}
     serving: list[float] = []
     ledger_us: list[float] = []
@@ -231,12 +259,21 @@ def profile(bodies: list[bytes], *, requests: int = REQUESTS, rounds: int = ROUN
         settings, catalog = load_settings(file), load_catalog()
         with Ledger(Path(folder, "ledger.sqlite3")) as ledger, Recorder(ledger, interval_s=600) as recorder:
             classifier = configured_classifier(settings, catalog)
-            gateway = gateway_of(settings, catalog, classifier=classifier, records=recorder, simulated=True)
+            clock = steady_clock()
+            limits, metrics = Limits(now_ms=int(clock() * 1000)), MetricsRecorder(models_in_use(settings))
+            gateway = gateway_of(
+                settings,
+                catalog,
+                classifier=classifier,
+                records=Fanout(recorder, metrics, limits),
+                simulated=True,
+                admission=Admission(Gate(lambda: ring, asks), limits, clock),
+            )
             gateway._client = _Client()  # type: ignore[assignment]  # the network stands for itself elsewhere
 
             async def work(count: int) -> None:
                 for number in range(count):
-                    await ask(gateway, bodies[number % len(bodies)])
+                    await ask(gateway, bodies[number % len(bodies)], made.token)
 
             def run(count: int) -> tuple[float, float]:
                 thread, process = time.thread_time(), time.process_time()
@@ -252,11 +289,11 @@ def profile(bodies: list[bytes], *, requests: int = REQUESTS, rounds: int = ROUN
                 thread, process = run(requests)
                 serving.append(thread)
                 ledger_us.append(process - thread)
-                clock = Clock()
-                with clocked(clock):
+                stopwatch = Clock()
+                with clocked(stopwatch):
                     run(requests)
                 for stage in STAGES:
-                    stages.setdefault(stage.name, []).append(clock.ns.get(stage.name, 0) / requests / 1000)
+                    stages.setdefault(stage.name, []).append(stopwatch.ns.get(stage.name, 0) / requests / 1000)
     return Profile(
         {name: statistics.median(values) for name, values in stages.items()},
         statistics.median(serving),

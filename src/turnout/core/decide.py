@@ -100,7 +100,7 @@ def reference_of(given: DecisionInput) -> Model | None:
     """The most capable candidate that is eligible, whether or not it has failed; none where none is."""
     request, policy = given.request, given.policy
     plan = cache_plan(request, policy)
-    for candidate in sorted(policy.candidates, key=lambda candidate: -candidate.rank):
+    for candidate in policy.ranked:
         model = given.catalog[candidate.model]
         prompt = request.prompt_for(given.statistics.of(model.id).tokenizer_ratio or model.tokenizer_ratio)
         if not ineligible_reasons(request, model, policy, prompt.tokens)[0] and not marker_reasons(plan, model.cache):
@@ -128,15 +128,12 @@ def estimates_of(given: DecisionInput) -> tuple[Estimate, ...]:
     request, policy = given.request, given.policy
     plan = cache_plan(request, policy)
     failed = {attempt.model: attempt.error for attempt in given.failed}
-    prompts: dict[float, Prompt] = {}
     estimates = []
-    for candidate in sorted(policy.candidates, key=lambda candidate: -candidate.rank):
+    for candidate in policy.ranked:
         model = given.catalog[candidate.model]
         statistics = given.statistics.of(model.id)
         ratio = statistics.tokenizer_ratio or model.tokenizer_ratio
-        prompt = prompts.get(ratio)
-        if prompt is None:
-            prompt = prompts[ratio] = request.prompt_for(ratio)
+        prompt = request.prompt_for(ratio)
         reasons, edits = ineligible_reasons(request, model, policy, prompt.tokens)
         reasons += marker_reasons(plan, model.cache)
         if model.id in failed:
@@ -230,7 +227,9 @@ def _settled(given: DecisionInput, estimates: tuple[Estimate, ...]) -> Decision 
     """The decision of steps 1 to 5, or none where a verdict counts."""
     request, policy = given.request, given.policy
     eligible = [estimate for estimate in estimates if estimate.eligible]
-    by_model = {estimate.model: estimate for estimate in eligible}
+    by_model = {}
+    if request.pin is not None or request.hard_stay is not None:
+        by_model = {estimate.model: estimate for estimate in eligible}
     if request.pin is not None:
         if request.pin not in by_model:
             return Decision(model=None, reason=Reason.PIN_INELIGIBLE, estimates=estimates)
@@ -304,11 +303,15 @@ def _judged(
 
 def _cheapest(given: DecisionInput, estimates: Sequence[Estimate]) -> Estimate:
     current = given.session.current_model
-
-    def order(estimate: Estimate) -> tuple[int, bool, int]:
-        return estimate.priced_pico, estimate.model != current, -estimate.rank
-
-    return estimates[0] if len(estimates) == 1 else min(estimates, key=order)
+    cheapest, *others = estimates
+    least = cheapest.priced_pico
+    for estimate in others:
+        pico = estimate.priced_pico
+        if pico < least or (
+            pico == least and (estimate.model != current, -estimate.rank) < (cheapest.model != current, -cheapest.rank)
+        ):
+            cheapest, least = estimate, pico
+    return cheapest
 
 
 def _chosen(

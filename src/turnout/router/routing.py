@@ -304,7 +304,7 @@ class Router:
         """Hand an event to the records, and to tracing."""
         if self.records is not None:
             self.records.record(event)
-        if spans_of(self.records) is None and (spans := active_spans()) is not None:
+        if (spans := active_spans()) is not None and spans_of(self.records) is None:
             spans.record(event)
 
     def scope_of(self, model_id: str) -> CacheScope:

@@ -64,7 +64,10 @@ class ModelLearner:
         """The model's own tokens for one reference token; none where that is not known."""
         if not self._ratio_reference:
             return None
-        return min(max(self._ratio_own / self._ratio_reference, 1 / _MOST_RATIO), _MOST_RATIO)
+        ratio = self._ratio_own / self._ratio_reference
+        if ratio > _MOST_RATIO:
+            return _MOST_RATIO
+        return ratio if ratio > 1 / _MOST_RATIO else 1 / _MOST_RATIO
 
 
 def _mean(prior: float, total: int, count: int) -> float:

@@ -56,3 +56,9 @@ def test_a_peer_that_is_too_near_is_a_missed_target() -> None:
     given = figures()
     given["servers"]["portkey"] = {PLAIN: {"cpu_us": 700.0}}  # type: ignore[index]  # JSON, as it is written
     assert missed(given) == ["7.0 times the throughput per core of portkey, at least 8"]
+
+
+def test_a_load_too_short_for_the_clock_is_no_error() -> None:
+    given = figures()
+    given["servers"][BARE][PLAIN]["cpu_us"] = 0.0  # type: ignore[index]  # JSON, as it is written
+    assert len(missed(given)) == 0

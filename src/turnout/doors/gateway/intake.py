@@ -31,6 +31,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from turnout.config.settings import GatewaySettings
+from turnout.doors.gateway.writing import HeadWithBody
 
 logger = logging.getLogger(__name__)
 
@@ -127,6 +128,7 @@ class Intake(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """A client has come; of too many the newest one is let go."""
         super().connection_made(transport)
+        self.transport: Any = HeadWithBody(transport, self.loop)
         if len(self.connections) > self.limits.max_connections:
             type(self).turned_away += 1
             self.transport.abort()
