@@ -75,11 +75,11 @@ CLIENTS = (
 )
 
 STATES: dict[str, dict[Upstream, State]] = {
-    "/v1/chat/completions": {"openai": WORKS, "anthropic": NO_WAY, "bedrock": NO_WAY},
-    "/v1/responses": {"openai": NO_DOOR, "anthropic": NO_DOOR, "bedrock": NO_DOOR},
-    "/v1/messages": {"openai": NO_WAY, "anthropic": WORKS, "bedrock": NO_WAY},
-    "/model/{id}/converse": {"openai": NO_WAY, "anthropic": NO_WAY, "bedrock": WORKS},
-    "/model/{id}/invoke": {"openai": NO_DOOR, "anthropic": NO_DOOR, "bedrock": NO_DOOR},
+    "/v1/chat/completions": {"openai": WORKS, "anthropic": WORKS, "bedrock": WORKS},
+    "/v1/responses": {"openai": WORKS, "anthropic": NO_WAY, "bedrock": NO_WAY},
+    "/v1/messages": {"openai": WORKS, "anthropic": WORKS, "bedrock": WORKS},
+    "/model/{id}/converse": {"openai": WORKS, "anthropic": WORKS, "bedrock": WORKS},
+    "/model/{id}/invoke": {"openai": WORKS, "anthropic": WORKS, "bedrock": WORKS},
 }
 """By door and upstream."""
 
