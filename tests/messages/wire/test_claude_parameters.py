@@ -58,6 +58,7 @@ def test_what_clears_thinking_goes_with_it() -> None:
     assert left(both, "thinking.adaptive") == {"context_management": {"edits": [clears]}}
     more = {"thinking": ADAPTIVE, "context_management": {"edits": [CLEARS], "other": 1}}
     assert left(more, "thinking.adaptive") == {"context_management": {"edits": [], "other": 1}}
+    odd: Any
     for odd in ({"edits": [clears]}, {"edits": 5}, [], 5):
         assert left({"thinking": ADAPTIVE, "context_management": odd}, "thinking.adaptive") == {
             "context_management": odd

@@ -88,16 +88,17 @@ STATES: dict[str, dict[Upstream, State]] = {
 }
 """By door and upstream."""
 
+_LOCALLY: tuple[tuple[Case, State], ...] = (
+    ("tools", NO_TOOLS),
+    ("tools streamed", NO_TOOLS),
+    ("image", NO_IMAGES),
+    ("error", NO_PROVIDER),
+)
 APART: dict[tuple[str, Upstream, Case], State] = {
     (client.name, "local", case): state
     for client in CLIENTS
     if client.door != "/v1/responses"
-    for case, state in (
-        ("tools", NO_TOOLS),
-        ("tools streamed", NO_TOOLS),
-        ("image", NO_IMAGES),
-        ("error", NO_PROVIDER),
-    )
+    for case, state in _LOCALLY
 }
 """Cells that differ from the state of their door and upstream: ``(client, upstream, case)``."""
 
