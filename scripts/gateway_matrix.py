@@ -18,7 +18,8 @@ if the client's own objects hold what the provider said, the usage is what it re
 with it, and the cost is exact. *Error* is three: a 400 of the provider and a 429 that does not end are the client's own
 exceptions with their status, and so is an error in mid-stream. *Cancel* is a client that leaves in mid-stream: the
 connection to the provider closes, and the call is on record as cancelled. *Tools* is two tools at once, their results,
-and the answer.
+and the answer. The local model is [the packaged one](gateway.md#when-the-provider-speaks-another-protocol), and no
+double: its answers are only looked at for being there, and for their usage and record.
 
 What unmodified agents do with it: [agents and frameworks](gateway-clients.md).
 """

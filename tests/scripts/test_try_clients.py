@@ -51,6 +51,8 @@ def test_a_client_works_or_its_last_words_are_told(tmp_path: Path) -> None:
         works = _try(asking("turnout"), gateway, tmp_path)
         fails = _try(asking("gpt-6"), gateway, tmp_path)
     assert works["result"] == "works"
-    assert str(works["told"]).startswith("['calls 1, ok 1, reasons no_verdict, models openai/gpt-5, cost 0.0001")
+    assert str(works["told"]).startswith(
+        "['calls 1, ok 1, reasons no_verdict, models bedrock/global.anthropic.claude-sonnet-4-6, cost 0.0002"
+    )
     assert fails["result"] == "does not work"
     assert "unknown model 'gpt-6'" in str(fails["told"])

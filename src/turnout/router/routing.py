@@ -397,7 +397,7 @@ class Router:
             )
         )
         if decision.model is None:
-            raise RefusedError(decision, given.request.pin)
+            raise RefusedError(decision, given.request.pin, event_id)
         turn.model = decision.model
         self.memory.served(turn.session_id, decision.model)
         model = self.catalog[decision.model]

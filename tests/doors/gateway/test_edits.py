@@ -83,3 +83,28 @@ def test_what_a_policy_adapts_in_converse() -> None:
         b'{"inferenceConfig":{"maxTokens":5,"stopSequences":["a"]},"messages":[] ,'
         b'"additionalModelRequestFields":{"y":1.0}}'
     )
+
+
+def test_what_only_some_models_take_is_left_out_where_it_stands() -> None:
+    dropped = ("drop_parameter:thinking.adaptive", "drop_parameter:effort", "drop_parameter:effort.max")
+    inner = (
+        b'"thinking":{"type":"adaptive"},"output_config":{"effort":"max"},'
+        b'"context_management":{"edits":[{"type":"clear_thinking_20251015"}]}'
+    )
+    model = CATALOG["anthropic/claude-haiku-4-5-20251001"]
+    data = b'{"model":"claude-haiku-4-5-20251001",%b,"messages":[]}' % inner
+    found = edited(anthropic.decode(data), model, dropped)
+    assert found.body == b'{"model":"claude-haiku-4-5-20251001","messages":[]}'
+    assert found.edits == dropped
+    data = b'{"messages":[],"outputConfig":{"effort":"max"},"additionalModelRequestFields":{%b,"top_k":1 }}' % inner
+    found = edited(converse.decode(data, model="m", stream=False), CLAUDE, dropped)
+    assert found.body == b'{"messages":[],"outputConfig":{},"additionalModelRequestFields":{"top_k":1}}'
+
+
+def test_the_effort_of_openai_is_left_out_where_it_stands() -> None:
+    dropped = ("drop_parameter:reasoning_effort", "drop_parameter:reasoning_effort.none")
+    data = b'{"model":"gpt-5","reasoning_effort":"none","messages":[]}'
+    assert edited(openai_chat.decode(data), GPT, dropped).body == b'{"model":"gpt-5","messages":[]}'
+    data = b'{"model":"gpt-5","reasoning":{"effort":"none","summary":"auto"},"input":"Hi."}'
+    body = edited(openai_responses.decode(data), GPT, dropped).body
+    assert body == b'{"model":"gpt-5","reasoning":{"summary":"auto"},"input":"Hi."}'

@@ -234,9 +234,10 @@ def test_a_pin_whose_provider_speaks_another_protocol_is_refused(gateway: Served
     with gateway.openai() as client, pytest.raises(openai.BadRequestError) as caught:
         client.chat.completions.create(model="anthropic/claude-sonnet-4-6", messages=ASKED)
     assert caught.value.code == "pin_ineligible"
-    assert caught.value.message.endswith(
-        "(pin_ineligible): anthropic/claude-sonnet-4-6: history:untranslatable:protocol"
-    )
+    assert "(pin_ineligible): anthropic/claude-sonnet-4-6: its provider does not speak" in caught.value.message
+    assert caught.value.message.endswith("(history:untranslatable:protocol)")
+    (decision,) = gateway.events.decisions
+    assert caught.value.response.headers["x-turnout-request-id"] == decision.event_id
 
 
 def test_a_parameter_that_no_candidate_takes_is_a_400_that_says_so(gateway: Served) -> None:

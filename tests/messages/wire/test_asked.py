@@ -162,4 +162,4 @@ def test_every_protocol_has_a_module_of_its_name() -> None:
         module = __import__(f"turnout.messages.wire.{protocol.value}", fromlist=["decode"])
         assert callable(module.decode)
         # Nothing is translated into Responses.
-        assert callable(getattr(module, "encode", None)) is (protocol is not WireProtocol.OPENAI_RESPONSES)
+        assert hasattr(module, "encode") == (protocol is not WireProtocol.OPENAI_RESPONSES)

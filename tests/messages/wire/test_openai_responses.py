@@ -51,7 +51,7 @@ def test_everything_that_is_set() -> None:
         effort="low",
         user="u1",
     )
-    assert asked.parameters == ("temperature", "top_p")
+    assert asked.parameters == ("temperature", "top_p", "reasoning_effort")
     assert asked.forced_tool_choice
     assert asked.json_output
     assert asked.has_tools

@@ -131,6 +131,7 @@ def test_everything_of_a_body_has_its_place() -> None:
         "top_k": 3,
         "thinking": {"type": "disabled"},
         "output_config": {"effort": "low"},
+        "anthropic_beta": ["x"],
     }
     assert request["toolConfig"]["toolChoice"] == {"any": {}}
     assert [next(iter(tool)) for tool in request["toolConfig"]["tools"]] == ["toolSpec", "cachePoint", "toolSpec"]

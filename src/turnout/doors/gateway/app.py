@@ -331,6 +331,7 @@ class Gateway:
             fields += error.headers
         if isinstance(error, RefusedError):
             fields.append((b"x-turnout-reason", error.decision.reason.value.encode()))
+            fields.append((b"x-turnout-request-id", error.event_id.encode()))
         # Where the answer has begun, nothing can be said any more.
         with suppress(RuntimeError):
             await answer_whole(send, said.status, fields, said.body)

@@ -13,12 +13,14 @@ from typing import Any
 import msgspec
 
 from turnout.core.catalog import Model
+from turnout.core.parameters import stance
 from turnout.messages.conversation import Conversation
 from turnout.messages.portability import Protocol, carry
 from turnout.messages.portability.protocols import TOOL_NAME
-from turnout.messages.portability.thinking import claude_name, keeps_earlier_thinking
+from turnout.messages.portability.thinking import claude_name
 from turnout.messages.wire import anthropic, converse, invoke, openai_chat
 from turnout.messages.wire.asked import Asked, Controls, Encoded, WireProtocol
+from turnout.messages.wire.claude_parameters import claude_parameters
 from turnout.messages.wire.fields import Notes, plain
 
 MOST_OUTPUT = 32_000
@@ -27,7 +29,6 @@ MOST_OUTPUT = 32_000
 _FALLBACK_OUTPUT = 4_096
 _MOST_REFUSALS = 3
 _THINKS = re.compile(r"(gpt-5|o\d)")
-_CLAUDE_EFFORTS = ("low", "medium", "high", "xhigh", "max")
 _FORMS = {
     WireProtocol.OPENAI_CHAT: Protocol.OPENAI,
     WireProtocol.ANTHROPIC: Protocol.ANTHROPIC_CLAUDE,
@@ -76,10 +77,11 @@ def request(
     return Encoded(body=encoded.body, edits=tuple(kinds), refusals=_first(encoded.refusals))
 
 
-def takes_effort(model: Model) -> bool:
-    """Whether a model is known to take a reasoning effort; what is not known counts as refusing it."""
+def takes_effort(model: Model, effort: str) -> bool:
+    """Whether a model is known to take that reasoning effort; what is not known counts as refusing it."""
     if claude_name(model) is not None:
-        return keeps_earlier_thinking(model)
+        names = claude_parameters(None, effort, manages_context=False)
+        return all(stance(model, name) == "takes" for name in names)
     return model.provider == "openai" and _THINKS.match(model.model_id) is not None
 
 
@@ -105,6 +107,8 @@ def _decided(controls: Controls, decided: Iterable[str]) -> Controls:
         kind, _, detail = edit.partition(":")
         if kind == "drop_parameter" and detail in ("temperature", "top_p", "top_k"):
             changed[detail] = None
+        elif kind == "drop_parameter" and detail.startswith(("thinking.", "effort")):
+            changed[detail.partition(".")[0]] = None
         elif kind == "clamp_output" and controls.max_output_tokens is not None:
             changed["max_output_tokens"] = min(controls.max_output_tokens, int(detail))
     return msgspec.structs.replace(controls, **changed) if changed else controls
@@ -127,9 +131,7 @@ def _controls(
             for name in ("top_k", "thinking"):
                 if getattr(controls, name) is not None:
                     notes.refuse(name)
-    if controls.effort is not None and (
-        not takes_effort(target) or (claude and controls.effort not in _CLAUDE_EFFORTS)
-    ):
+    if controls.effort is not None and not takes_effort(target, controls.effort):
         notes.refuse("effort")
     if not history.tools and (controls.tool_choice is not None or controls.parallel_tools is not None):
         # They say nothing without tools, and not every provider passes over them.

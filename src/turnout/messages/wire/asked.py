@@ -106,7 +106,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         wants_usage: Whether the client asked for usage in a stream; always, but at OpenAI.
         controls: What is set beside the conversation.
         parameters: Names of sampling parameters that are set to something other than their default, in OpenAI's and
-            Anthropic's spelling, as catalog entries name those that a model rejects.
+            Anthropic's spelling, as catalog entries name those that a model rejects, and of those that only some models
+            know, as `turnout.core.parameters` names them.
         json_output: Whether the answer must be JSON, of a given schema or of any.
         has_tools: Whether tools are defined.
         session_id: The session that the client named in its metadata.

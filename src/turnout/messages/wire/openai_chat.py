@@ -27,6 +27,7 @@ from turnout.messages.wire.asked import (
 )
 from turnout.messages.wire.fields import Fields, Notes
 from turnout.messages.wire.malformed import MalformedBodyError
+from turnout.messages.wire.openai_effort import effort_parameters
 from turnout.messages.wire.splice import MAX_DEPTH, Body, decode_member
 
 _TEXT = msgspec.json.Decoder(str | None)
@@ -140,7 +141,10 @@ def decode(data: bytes, *, max_depth: int = MAX_DEPTH) -> Asked:
         controls=controls,
         reader=openai_read.read,
         wants_usage=options.get("include_usage") is True,
-        parameters=set_parameters({"temperature": controls.temperature, "top_p": controls.top_p, **sampling}),
+        parameters=(
+            *set_parameters({"temperature": controls.temperature, "top_p": controls.top_p, **sampling}),
+            *effort_parameters(controls.effort),
+        ),
         json_output=json_output,
         has_tools=any(
             name in raws and len(raws[name]) > 2 and not body.is_null(name) for name in ("tools", "functions")

@@ -174,6 +174,14 @@ _READERS: dict[str, Callable[[Fields], dict[str, Any]]] = {
 }
 
 
+_ECHOED = ("annotations", "provider_specific_fields")
+"""What clients (the second one: LiteLLM) send back of an answer, empty where the answer had nothing of the kind."""
+
+
+def _says_nothing(value: Any) -> bool:
+    return not value or (isinstance(value, dict) and all(inner is None for inner in value.values()))
+
+
 def _assistant(message: Fields) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     if (reasoning := message.take("reasoning_content", str)) is not None:
@@ -187,6 +195,9 @@ def _assistant(message: Fields) -> list[dict[str, Any]]:
         if (value := message.left.pop(name, None)) is not None:
             message.notes.refuse(message.at(name))
             found.append(_native({name: value}))
+    for name in _ECHOED:
+        if _says_nothing(message.left.get(name)):
+            message.left.pop(name, None)
     if message.left.get("tool_calls") is not None:
         found += [_tool_call(call) for call in message.items("tool_calls")]
     return found

@@ -29,6 +29,7 @@ from turnout.messages.wire.asked import (
 )
 from turnout.messages.wire.fields import Fields, Notes
 from turnout.messages.wire.malformed import MalformedBodyError
+from turnout.messages.wire.openai_effort import effort_parameters
 from turnout.messages.wire.splice import MAX_DEPTH, Body, decode_member
 
 _TEXT = msgspec.json.Decoder(str | None)
@@ -137,8 +138,9 @@ def decode(data: bytes, *, max_depth: int = MAX_DEPTH) -> Asked:
         stream=bool(decode_member(body, "stream", _FLAG)),
         controls=controls,
         reader=openai_responses_read.read,
-        parameters=set_parameters(
-            {"temperature": controls.temperature, "top_p": controls.top_p, "top_logprobs": logprobs}
+        parameters=(
+            *set_parameters({"temperature": controls.temperature, "top_p": controls.top_p, "top_logprobs": logprobs}),
+            *effort_parameters(controls.effort),
         ),
         json_output=json_output,
         has_tools="tools" in raws and len(raws["tools"]) > 2 and not body.is_null("tools"),

@@ -27,17 +27,15 @@ _INFERENCE = {
     "top_p": "topP",
     "stop_sequences": "stopSequences",
 }
-_EXTRA = ("top_k", "thinking")
+_EXTRA = ("top_k", "thinking", "anthropic_beta", "context_management")
 _OTHER = (
     "anthropic_version",
-    "anthropic_beta",
     "messages",
     "system",
     "tools",
     "tool_choice",
     "output_config",
     "metadata",
-    "context_management",
     "cache_control",
 )
 _KNOWN = frozenset({*_INFERENCE, *_EXTRA, *_OTHER})

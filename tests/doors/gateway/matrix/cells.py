@@ -1,7 +1,8 @@
 """The matrix as a list: which client, by which door, to which upstream, in which case, and what is to come of it.
 
 To say that something works which was refused, change one word: its state in `STATES`, or its line in `APART`.
-A cell that is listed as refused and works fails its test, and the other way round.
+A cell that is listed as refused and works fails its test, and the other way round. The local model's answers are its
+own: they are only looked at for being there, and for their usage and record.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from typing import Literal
 Case = Literal["plain", "stream", "tools", "tools streamed", "image", "error", "cancel"]
 CASES: tuple[Case, ...] = ("plain", "stream", "tools", "tools streamed", "image", "error", "cancel")
 
-Upstream = Literal["openai", "anthropic", "bedrock"]
-UPSTREAMS: tuple[Upstream, ...] = ("openai", "anthropic", "bedrock")
+Upstream = Literal["openai", "anthropic", "bedrock", "local"]
+UPSTREAMS: tuple[Upstream, ...] = ("openai", "anthropic", "bedrock", "local")
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,15 @@ WORKS = State("yes")
 NO_WAY = State(
     "no",
     400,
-    "untranslatable:protocol",
-    "The gateway does not translate between the two protocols: the model is no candidate, and the client gets a 400 "
-    "that says `untranslatable:protocol`.",
+    "which is not translated for it",
+    "Responses are not translated: they go to providers that speak them, and elsewhere the client gets a 400 that says "
+    "so.",
 )
-NO_DOOR = State("no", 404, "unknown path", "The gateway has no such door: the client gets a 404 that names the others.")
+NO_TOOLS = State(
+    "no", 400, "it takes no tools", "The model's template has no tools: the client gets a 400 that says so."
+)
+NO_IMAGES = State("no", 400, "it sees no images", "The model sees no images: the client gets a 400 that says so.")
+NO_PROVIDER = State("-", why="The model runs in the gateway's process: there is no provider's error to pass on.")
 
 
 @dataclass(frozen=True)
@@ -75,15 +80,26 @@ CLIENTS = (
 )
 
 STATES: dict[str, dict[Upstream, State]] = {
-    "/v1/chat/completions": {"openai": WORKS, "anthropic": NO_WAY, "bedrock": NO_WAY},
-    "/v1/responses": {"openai": NO_DOOR, "anthropic": NO_DOOR, "bedrock": NO_DOOR},
-    "/v1/messages": {"openai": NO_WAY, "anthropic": WORKS, "bedrock": NO_WAY},
-    "/model/{id}/converse": {"openai": NO_WAY, "anthropic": NO_WAY, "bedrock": WORKS},
-    "/model/{id}/invoke": {"openai": NO_DOOR, "anthropic": NO_DOOR, "bedrock": NO_DOOR},
+    "/v1/chat/completions": dict.fromkeys(UPSTREAMS, WORKS),
+    "/v1/responses": dict.fromkeys(UPSTREAMS, NO_WAY) | {"openai": WORKS},
+    "/v1/messages": dict.fromkeys(UPSTREAMS, WORKS),
+    "/model/{id}/converse": dict.fromkeys(UPSTREAMS, WORKS),
+    "/model/{id}/invoke": dict.fromkeys(UPSTREAMS, WORKS),
 }
 """By door and upstream."""
 
-APART: dict[tuple[str, Upstream, Case], State] = {}
+_LOCALLY: tuple[tuple[Case, State], ...] = (
+    ("tools", NO_TOOLS),
+    ("tools streamed", NO_TOOLS),
+    ("image", NO_IMAGES),
+    ("error", NO_PROVIDER),
+)
+APART: dict[tuple[str, Upstream, Case], State] = {
+    (client.name, "local", case): state
+    for client in CLIENTS
+    if client.door != "/v1/responses"
+    for case, state in _LOCALLY
+}
 """Cells that differ from the state of their door and upstream: ``(client, upstream, case)``."""
 
 NOTES: dict[tuple[str, Case], str] = {

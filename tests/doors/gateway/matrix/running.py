@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.doors.gateway.matrix.cells import WORKS, Cell
+from tests.doors.gateway.matrix.cells import NO_PROVIDER, WORKS, Cell
 from tests.doors.gateway.matrix.clients.anthropic_messages import AnthropicMessages, AnthropicOnBedrock
 from tests.doors.gateway.matrix.clients.aws import Boto3Converse, Boto3Invoke
 from tests.doors.gateway.matrix.clients.common import Driver
@@ -26,6 +26,9 @@ from turnout.config import load_catalog
 from turnout.core.cost import usd_text
 from turnout.core.usage import Usage
 from turnout.trace.events import CallEvent
+from turnout.upstream.local.smollm import SMOLLM2_ID
+
+LOCAL_WAY = "in process"
 
 DRIVERS: Mapping[str, Callable[[Served], Driver]] = {
     "openai": OpenAIChat,
@@ -66,9 +69,15 @@ class Bench:
         """Run a cell; the API by which the upstream was asked, or nothing where it was not to be."""
         self._found.clear()
         self.gateway.events.events.clear()
-        driver, upstream = self.driver(cell.client.name), self.upstreams[cell.upstream]
+        driver = self.driver(cell.client.name)
+        if cell.state is NO_PROVIDER:
+            return ""
+        if cell.upstream == "local":
+            return self._run_local(cell, driver)
+        upstream = self.upstreams[cell.upstream]
         if cell.state is not WORKS:
-            self._is_refused(cell, driver, upstream)
+            self._is_refused(cell, driver, upstream.model)
+            assert upstream.requests == []
             return ""
         match cell.case:
             case "plain":
@@ -91,7 +100,36 @@ class Bench:
                 self._cancel(driver, upstream)
         return upstream.way
 
-    def _is_refused(self, cell: Cell, driver: Driver, upstream: Behind) -> None:
+    def _run_local(self, cell: Cell, driver: Driver) -> str:
+        """The same with the model that runs here, whose answers nobody scripted."""
+        if cell.state is not WORKS:
+            self._is_refused(cell, driver, SMOLLM2_ID)
+            return ""
+        events = self.gateway.events
+        if cell.case == "cancel":
+            driver.cancel(SMOLLM2_ID)
+            self.gateway.wait_for_calls(1, 30)
+            assert [call.status for call in events.calls] == ["cancelled"]
+            return LOCAL_WAY
+        heard = driver.plain(SMOLLM2_ID) if cell.case == "plain" else driver.stream(SMOLLM2_ID)
+        self.gateway.wait_for_calls(1, 30)
+        (call,), (decision,) = events.calls, events.decisions
+        assert heard.text.strip()
+        assert heard.cut == (call.finish_reason == "max_tokens")
+        assert (call.status, call.usage_source, call.model) == ("ok", "reported", SMOLLM2_ID)
+        assert call.streamed == (cell.case == "stream" or driver.always_streams)
+        assert call.cost.total_pico == call.cost_high_pico == 0
+        if heard.usage is not None:
+            assert heard.usage == Count(
+                prompt=call.usage.prompt_tokens, read=call.usage.cache_read_tokens, output=call.usage.output_tokens
+            )
+        if heard.headers is not None:
+            assert heard.headers["x-turnout-model"] == SMOLLM2_ID
+            assert heard.headers["x-turnout-request-id"] == decision.event_id
+        assert decision.decision.reason.value == "pinned"
+        return LOCAL_WAY
+
+    def _is_refused(self, cell: Cell, driver: Driver, model: str) -> None:
         state = cell.state
         assert state.status is not None
         ask = {
@@ -104,10 +142,9 @@ class Bench:
             "cancel": driver.cancel,
         }[cell.case]
         with pytest.raises(driver.errors[state.status]) as caught:
-            ask(upstream.model)
+            ask(model)
         assert driver.status_of(caught.value) == state.status
         assert state.said in str(caught.value)
-        assert upstream.requests == []
         assert self.gateway.events.calls == []
 
     def _check(
@@ -126,6 +163,7 @@ class Bench:
         for index, (answer, usage, call) in enumerate(zip(heard, upstream.usages, calls, strict=True)):
             calls_tools = first_calls and index == 0
             assert answer.text == ("" if calls_tools else said)
+            assert not answer.cut
             assert answer.tools == (CALLED if calls_tools else [])
             if answer.usage is not None:
                 assert answer.usage == Count(

@@ -17,7 +17,7 @@ SEES = "I see an image."
 TOOLS = ("weather", "time")
 SCHEMA: dict[str, Any] = {"type": "object", "properties": {"place": {"type": "string"}}, "required": ["place"]}
 RESULT = "fine"
-MAX_TOKENS = 200
+MAX_TOKENS = 60
 NO_GOOD = "no good"
 """What the upstream says in the errors that are scripted."""
 
@@ -51,6 +51,7 @@ class Heard:
         model: The model that it names; none where its protocol names none.
         headers: Its headers; none where the client keeps them to itself.
         pieces: In how many pieces the text came; none where it came as a whole.
+        cut: Whether it ended at the limit on its length.
     """
 
     text: str
@@ -59,6 +60,7 @@ class Heard:
     model: str | None = None
     headers: Mapping[str, str] | None = None
     pieces: int | None = None
+    cut: bool = False
 
 
 def shows_picture(request: Any) -> bool:

@@ -10,7 +10,6 @@ import gc
 import os
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,9 +19,7 @@ from tests.doors.gateway.matrix.cells import APART, CELLS, CLIENTS, NOTES, Cell
 from tests.doors.gateway.matrix.running import DRIVERS, Bench
 from tests.doors.gateway.matrix.upstreams import doubles
 from tests.doors.gateway.support import ANTHROPIC, BEDROCK, OPENAI, served, settings_text
-from turnout.config import load_catalog, load_settings
-from turnout.config.errors import ConfigError
-from turnout.doors.gateway.serving import gateway_of
+from turnout.upstream.local.smollm import SMOLLM2_ID
 
 UPDATE = os.environ.get("UPDATE_GATEWAY_MATRIX") == "1"
 AGAIN = "run `make gateway-matrix`, and read what has changed"
@@ -33,7 +30,7 @@ _ROWS = {(one["client"], one["upstream"], one["case"]): one for one in _STORED.g
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    candidates = (OPENAI[0], ANTHROPIC[0], BEDROCK[0], OPENAI[1], ANTHROPIC[1], BEDROCK[1])
+    candidates = (SMOLLM2_ID, OPENAI[0], ANTHROPIC[0], BEDROCK[0], OPENAI[1], ANTHROPIC[1], BEDROCK[1])
     with doubles() as found, served(tmp_path_factory.mktemp("matrix"), settings_text(found, *candidates)) as gateway:
         one = Bench(gateway, found)
         yield one
@@ -73,11 +70,3 @@ def test_what_is_said_of_single_cells_is_said_of_cells_that_there_are() -> None:
     assert APART.keys() <= listed
     assert NOTES.keys() <= {(client, case) for client, _, case in listed}
     assert DRIVERS.keys() == {client.name for client in CLIENTS}
-
-
-def test_the_local_model_is_no_upstream_yet(tmp_path: Path) -> None:
-    # Once it is one: a column of its own in `cells`.
-    file = tmp_path / "turnout.toml"
-    file.write_text('[[policy.candidates]]\nmodel = "local/smollm2-135m-instruct"\nrank = 0\n')
-    with pytest.raises(ConfigError, match="nothing serves the models of 'local'"):
-        gateway_of(load_settings(file), load_catalog(), environment={})

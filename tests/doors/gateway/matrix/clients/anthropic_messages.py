@@ -104,7 +104,8 @@ class AnthropicOnBedrock(AnthropicMessages):
 
 def _heard(answer: Message, headers: Any, pieces: int | None) -> Heard:
     used = [(block.name, block.input) for block in answer.content if block.type == "tool_use"]
-    assert answer.stop_reason == ("tool_use" if used else "end_turn")
+    cut = answer.stop_reason == "max_tokens"
+    assert cut or answer.stop_reason == ("tool_use" if used else "end_turn")
     usage = answer.usage
     read, written = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
     return Heard(
@@ -114,6 +115,7 @@ def _heard(answer: Message, headers: Any, pieces: int | None) -> Heard:
         model=answer.model,
         headers=headers,
         pieces=pieces,
+        cut=cut,
     )
 
 

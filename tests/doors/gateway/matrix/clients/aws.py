@@ -228,7 +228,8 @@ def with_results(said: dict[str, Any]) -> list[Any]:
 
 def _heard(said: Any, usage: Any, reason: str, headers: Any, pieces: int | None) -> Heard:
     used = [(block["toolUse"]["name"], block["toolUse"]["input"]) for block in said["content"] if "toolUse" in block]
-    assert reason == ("tool_use" if used else "end_turn")
+    cut = reason == "max_tokens"
+    assert cut or reason == ("tool_use" if used else "end_turn")
     read, written = usage.get("cacheReadInputTokens", 0), usage.get("cacheWriteInputTokens", 0)
     return Heard(
         text="".join(block.get("text", "") for block in said["content"]),
@@ -236,6 +237,7 @@ def _heard(said: Any, usage: Any, reason: str, headers: Any, pieces: int | None)
         usage=Count(prompt=usage["inputTokens"] + read + written, read=read, output=usage["outputTokens"]),
         headers=headers,
         pieces=pieces,
+        cut=cut,
     )
 
 
@@ -251,7 +253,8 @@ def _body(messages: list[Any], **options: Any) -> str:
 
 def _claude_heard(said: dict[str, Any], headers: Any, pieces: int | None) -> Heard:
     used = [(block["name"], block["input"]) for block in said["content"] if block["type"] == "tool_use"]
-    assert said["stop_reason"] == ("tool_use" if used else "end_turn")
+    cut = said["stop_reason"] == "max_tokens"
+    assert cut or said["stop_reason"] == ("tool_use" if used else "end_turn")
     usage = said["usage"]
     read, written = usage.get("cache_read_input_tokens") or 0, usage.get("cache_creation_input_tokens") or 0
     return Heard(
@@ -261,6 +264,7 @@ def _claude_heard(said: dict[str, Any], headers: Any, pieces: int | None) -> Hea
         model=said["model"],
         headers=headers,
         pieces=pieces,
+        cut=cut,
     )
 
 

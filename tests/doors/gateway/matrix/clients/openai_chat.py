@@ -80,13 +80,15 @@ class OpenAIChat(Driver):
         assert isinstance(answer, ChatCompletion)
         (choice,) = answer.choices
         calls = [call for call in choice.message.tool_calls or [] if call.type == "function"]
-        assert choice.finish_reason == ("tool_calls" if calls else "stop")
+        cut = choice.finish_reason == "length"
+        assert cut or choice.finish_reason == ("tool_calls" if calls else "stop")
         heard = Heard(
             text=choice.message.content or "",
             tools=[(call.function.name, json.loads(call.function.arguments)) for call in calls],
             usage=_usage(answer.usage),
             model=answer.model,
             headers=raw.headers,
+            cut=cut,
         )
         return heard, choice.message.model_dump(exclude_none=True)
 
@@ -111,7 +113,8 @@ class OpenAIChat(Driver):
                         assert part.function is not None
                         call = calls.setdefault(part.index, {"id": part.id, "name": part.function.name, "input": ""})
                         call["input"] += part.function.arguments or ""
-        assert reason == ("tool_calls" if calls else "stop")
+        cut = reason == "length"
+        assert cut or reason == ("tool_calls" if calls else "stop")
         heard = Heard(
             text="".join(texts),
             tools=[(call["name"], json.loads(call["input"])) for call in calls.values()],
@@ -119,6 +122,7 @@ class OpenAIChat(Driver):
             model=named,
             headers=headers,
             pieces=len(texts),
+            cut=cut,
         )
         functions = [
             {"id": call["id"], "type": "function", "function": {"name": call["name"], "arguments": call["input"]}}

@@ -69,7 +69,8 @@ class StrandsModel(Driver):
         self, model: str, messages: list[Any], *, streams: bool, tools: bool = False
     ) -> tuple[Heard, dict[str, Any]]:
         assembled = asyncio.run(self._assemble(self._model(model, streams=streams), messages, tools=tools))
-        assert assembled.reason == ("tool_use" if assembled.tools else "end_turn")
+        cut = assembled.reason == "max_tokens"
+        assert cut or assembled.reason == ("tool_use" if assembled.tools else "end_turn")
         usage = assembled.usage
         read, written = usage.get("cacheReadInputTokens", 0), usage.get("cacheWriteInputTokens", 0)
         count = Count(
@@ -78,7 +79,7 @@ class StrandsModel(Driver):
             output=usage["outputTokens"],
         )
         pieces = assembled.pieces if streams else None
-        return Heard(text=assembled.text, tools=assembled.tools, usage=count, pieces=pieces), assembled.message
+        return Heard(text=assembled.text, tools=assembled.tools, usage=count, pieces=pieces, cut=cut), assembled.message
 
     async def _assemble(self, model: Model, messages: list[Any], *, tools: bool) -> Assembled:
         assembled = Assembled()
