@@ -138,14 +138,14 @@ class Streaming(threading.Thread):
 
 def test_it_serves_and_stops(tmp_path: Path, double: OpenAIDouble) -> None:
     """A stream under way at SIGTERM ends; while the server lingers, it says that it is not ready."""
-    settings(tmp_path, double, gateway="linger_seconds = 0.8")
+    settings(tmp_path, double, gateway="linger_seconds = 0.5")
     with serving(tmp_path) as server:
         assert server.chat().status_code == 200
         with server.http() as client:
             metrics = client.get("/metrics", headers={"accept": "text/plain"})
         assert 'turnout_calls_total{model="openai/gpt-5-mini",role="answer",status="ok"} 1.0' in metrics.text
         assert metrics.headers["content-type"].startswith("text/plain")
-        double.faults.add(Fault(delay_s=2, after_events=2))
+        double.faults.add(Fault(delay_s=1, after_events=2))
         stream = Streaming(server)
         assert stream.begun.wait(10)
         server.tell(signal.SIGTERM)
@@ -163,6 +163,7 @@ def test_it_serves_and_stops(tmp_path: Path, double: OpenAIDouble) -> None:
         assert len(run_metrics(ledger, "gateway").turns) == 2
 
 
+@pytest.mark.once
 def test_an_answer_that_does_not_end_in_time_is_told_so(tmp_path: Path, double: OpenAIDouble) -> None:
     settings(tmp_path, double, gateway="drain_seconds = 1")
     with serving(tmp_path) as server:
@@ -176,6 +177,7 @@ def test_an_answer_that_does_not_end_in_time_is_told_so(tmp_path: Path, double: 
     assert '"code":"stopping"' in stream.text
 
 
+@pytest.mark.once
 def test_a_second_signal_ends_it_at_once(tmp_path: Path, double: OpenAIDouble) -> None:
     settings(tmp_path, double)
     with serving(tmp_path) as server:
@@ -192,6 +194,7 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path, double: OpenAIDouble) -
         assert len(run_metrics(ledger, "gateway").turns) == 1
 
 
+@pytest.mark.once
 def test_it_follows_its_settings(tmp_path: Path, double: OpenAIDouble) -> None:
     """A stream under way ends by the old settings; a file that is wrong changes nothing and is named."""
     file = settings(tmp_path, double, POLICY + '[classifier]\nkind = "none"\n')
@@ -216,6 +219,7 @@ def test_it_follows_its_settings(tmp_path: Path, double: OpenAIDouble) -> None:
     assert "keys=<gateway.workers> | these settings hold after a restart only" in said
 
 
+@pytest.mark.once
 def test_workers(tmp_path: Path, double: OpenAIDouble, capsys: pytest.CaptureFixture[str]) -> None:
     """Both serve, metrics are those of both, a worker that dies is replaced, and SIGHUP and SIGTERM reach all."""
     made = created(tmp_path, "ci", "--budget-day", "2", capsys=capsys)
@@ -254,6 +258,7 @@ def test_workers(tmp_path: Path, double: OpenAIDouble, capsys: pytest.CaptureFix
         assert len(run_metrics(ledger, "gateway").turns) == 20
 
 
+@pytest.mark.once
 def test_workers_end_when_their_parent_is_gone(tmp_path: Path, double: OpenAIDouble) -> None:
     settings(tmp_path, double)
     with serving(tmp_path, "--workers", "2") as server:
@@ -271,6 +276,7 @@ def state(process: Path) -> str:
     return "Z"
 
 
+@pytest.mark.once
 def test_keys_and_tls(
     tmp_path: Path,
     double: OpenAIDouble,
@@ -322,6 +328,7 @@ def test_what_is_missing_is_told_in_one_line(
     assert "none.pem: cannot be used for TLS: No such file or directory" in capsys.readouterr().err
 
 
+@pytest.mark.once
 def test_workers_that_cannot_begin_are_told_of_once(tmp_path: Path) -> None:
     (tmp_path / "turnout.toml").write_text(POLICY)
     ended = subprocess.run(
@@ -347,6 +354,7 @@ def new_agent(session_id):
 """
 
 
+@pytest.mark.once
 def test_an_agent_beside_the_gateway(
     tmp_path: Path, double: OpenAIDouble, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -189,12 +189,16 @@ async def _work(chance: random.Random, bound: SpendBound) -> None:
     assert kept.total_pico <= sum(max(call.cost.total_pico, call.cost_high_pico or 0) for call in events.calls)
 
 
-async def test_a_decision_that_is_taken_back_leaves_nothing_set_aside() -> None:
+async def test_a_decision_that_is_taken_back_leaves_nothing() -> None:
     made, events = router(bound=WIDE)
     assert made.spend is not None
-    routed = await route(made)
-    made.withdraw(routed)
-    assert (account(made).reserved_pico, account(made).spent_pico) == (0, 0)
-    assert events.calls == []
-    routed = await route(made)
-    made.begin_call(routed).end()
+    first, second = await route(made), await route(made)
+    made.withdraw(first)
+    made.begin_call(second).end("cancelled")
+    after = account(made)
+    made.withdraw(await route(made))
+    assert account(made) == after
+    assert len(events.calls) == 1
+    alone, _ = router(bound=WIDE)
+    alone.begin_call(await route(alone)).end("cancelled")
+    assert after == account(alone)

@@ -39,7 +39,9 @@ def run(
     workers: Annotated[int | None, typer.Option(min=1, max=256, help="How many processes serve. Default: 1.")] = None,
     tls_cert: Annotated[Path | None, typer.Option(help="A certificate, with those above it, as PEM.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its private key, where that is another file.")] = None,
-    keys: Annotated[Path | None, typer.Option(help="File of keys. Default: keys.json beside the ledger's.")] = None,
+    keys: Annotated[
+        Path | None, typer.Option(help="File of keys. Default: as configured, else keys.json in the data directory.")
+    ] = None,
     agent: Annotated[
         str | None,
         typer.Option(

@@ -53,6 +53,8 @@ class OpenCall:
         self.is_complete = False
         routed.turn.calls += 1
         routed.turn.called = routed
+        if router.spend is not None:
+            router.spend.start(routed.turn.turn_id, self._started_ms)
         self.span = router.begin_span(CHAT, routed.span)
         self.outer_usage = False
         self.transcript = None if routed.conversation is None else Transcript(routed.conversation)

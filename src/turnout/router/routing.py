@@ -186,13 +186,13 @@ class Router:
         return given, decide(given)
 
     def withdraw(self, routed: Routed) -> None:
-        """Take back a decision that no call follows, since its door may not make one: the turn ends with it.
+        """Take back a decision that no call follows, since its door may not make one.
 
-        Known limitation: the account of the spend bound goes on counting what the reference would have spent on it.
+        The account of the spend bound is then as if it had never been made; what a classifier cost stays.
         """
         self.breakers.released(self.breaker_of(routed.model.id), self.now_ms())
         if self.spend is not None:
-            self.spend.end_turn(routed.turn.turn_id)
+            self.spend.withdraw(routed.turn.turn_id)
 
     def retry(self, routed: Routed, *, request: Request | None = None) -> Routed | None:
         """The same decision for one more call to its model; none where the spend bound has no room for it.
@@ -422,10 +422,10 @@ class Router:
     def _booked(
         self, given: DecisionInput, turn: Turn, estimates: tuple[Estimate, ...] | None
     ) -> tuple[DecisionInput, Decision]:
-        """The decision, booked in the account; where another request took the room, decided again."""
+        """The decision, with room set aside for it in the account; where another request took that, decided again."""
         while True:
             given, decision = self._admitted(given, estimates)
-            if self.spend is None or self.spend.begin(given, decision, turn.turn_id):
+            if self.spend is None or self.spend.reserve(given, decision, turn.turn_id):
                 return given, decision
             if decision.model is not None:
                 self.breakers.released(self.breaker_of(decision.model), self.now_ms())

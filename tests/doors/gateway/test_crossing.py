@@ -181,7 +181,7 @@ def test_turnouts_own_credentials_are_its_own_affair(
     got, _, message, _ = refusal(door, gateway, MODELS[upstream], Ask())
     assert got in (502, 503)
     assert "sk-up" not in message
-    assert "answered 401 to Turnout's own credentials" in message
+    assert "answered 401 to Turnout's own credentials (`turnout check --online` looks into it)" in message
 
 
 @pairs

@@ -9,7 +9,18 @@ from typing import Any
 import openai
 import pytest
 
-from tests.doors.gateway.support import ANTHROPIC, OPENAI, PIXEL, Served, Upstreams, served, settings_text, wait_for
+from tests.doors.gateway.access.support import key
+from tests.doors.gateway.support import (
+    ANTHROPIC,
+    OPENAI,
+    PIXEL,
+    Served,
+    Upstreams,
+    admission_of,
+    served,
+    settings_text,
+    wait_for,
+)
 from turnout.testing.completions import Fault, OpenAIDouble, Tokens
 
 TOOLS: list[Any] = [
@@ -311,6 +322,74 @@ class TestWhatTheProviderKeeps:
         assert methods[:4] == [("GET", at), ("GET", f"{at}/input_items"), ("POST", f"{at}/cancel"), ("DELETE", at)]
         assert {call.headers["authorization"] for call in doubles.openai.calls} == {"Bearer sk-up-openai"}
         assert len(gateway.events.calls) == 1
+
+
+@pytest.fixture(scope="module")
+def clients(
+    doubles: Upstreams, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[openai.OpenAI, openai.OpenAI]]:
+    """Clients of one gateway with a key each."""
+    made = key("owner"), key("other")
+    folder, text = tmp_path_factory.mktemp("keys"), settings_text(doubles, *OPENAI)
+    with (
+        served(folder, text, admission=admission_of(*made)) as gateway,
+        openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=made[0].token, max_retries=0) as owner,
+        openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=made[1].token, max_retries=0) as other,
+    ):
+        yield owner, other
+
+
+class TestKeys:
+    """What one key's requests left with a provider is not there for another key, whatever it asks."""
+
+    def test_read_deleted_cancelled(self, clients: tuple[openai.OpenAI, openai.OpenAI], doubles: Upstreams) -> None:
+        owner, other = clients
+        kept = owner.responses.create(model="turnout", input=ASKED).id
+        doubles.clear()
+        for refused in (
+            lambda: other.responses.retrieve(kept),
+            lambda: other.responses.input_items.list(kept),
+            lambda: other.responses.cancel(kept),
+            lambda: other.responses.delete(kept),
+            lambda: other.responses.retrieve(kept, stream=True),
+        ):
+            with pytest.raises(openai.NotFoundError) as raised:
+                refused()
+            assert raised.value.code == "unknown_state"
+        assert not doubles.openai.calls, "the provider was asked"
+        assert owner.responses.retrieve(kept).output_text == ANSWER
+
+    def test_gone_on_from(self, clients: tuple[openai.OpenAI, openai.OpenAI], doubles: Upstreams) -> None:
+        owner, other = clients
+        kept = owner.responses.create(model="turnout", input=ASKED)
+        mine = other.responses.create(model="turnout", input=ASKED)
+        doubles.clear()
+        item: Any = [{"type": "item_reference", "id": kept.output[0].id}, {"role": "user", "content": "More"}]
+        own: Any = [{"type": "item_reference", "id": mine.output[0].id}, {"role": "user", "content": "More"}]
+        refused: list[dict[str, Any]] = [
+            {"model": "turnout", "input": "More", "previous_response_id": kept.id},
+            {"model": "gpt-5", "input": "More", "previous_response_id": kept.id},
+            {"model": "turnout", "input": item},
+            {"model": "turnout", "input": own, "previous_response_id": kept.id},
+            {"model": "turnout", "input": item, "previous_response_id": mine.id},
+        ]
+        for body in refused:
+            with pytest.raises(openai.NotFoundError) as raised:
+                other.responses.create(**body)
+            assert raised.value.code == "unknown_state", body
+            with pytest.raises(openai.NotFoundError):
+                other.post("/route", body=body, cast_to=object, options={"params": {"protocol": "openai_responses"}})
+        assert not doubles.openai.calls
+        more = owner.responses.create(model="turnout", input="More", previous_response_id=kept.id)
+        assert more.output_text == ANSWER
+
+    def test_what_its_owner_deleted_is_nobodys(self, clients: tuple[openai.OpenAI, openai.OpenAI]) -> None:
+        owner, _ = clients
+        kept = owner.responses.create(model="turnout", input=ASKED).id
+        owner.responses.delete(kept)
+        for client in clients:
+            with pytest.raises(openai.NotFoundError, match="not found"):
+                client.responses.retrieve(kept)
 
 
 @pytest.fixture(scope="module")

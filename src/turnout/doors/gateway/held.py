@@ -75,9 +75,9 @@ def writer_for(held: HeldState, ids: Iterable[str], key_id: str) -> Writer | Non
         key_id: The id of the key of whoever asks, or empty.
 
     Raises:
-        RequestError: It was written for another key. The answer is that for what is not there.
+        RequestError: One of them was written for another key. The answer is that for what is not there.
     """
-    writer = held.writer(ids)
-    if writer is not None and writer.turn.key_id != key_id:
+    known = [writer for one in ids if (writer := held.writer((one,))) is not None]
+    if any(writer.turn.key_id != key_id for writer in known):
         raise RequestError(Problem(status=404, code="unknown_state", message="there is nothing of this id"))
-    return writer
+    return known[0] if known else None

@@ -445,7 +445,8 @@ class Relay:
             return Problem(
                 status=502,
                 code="upstream_refused",
-                message=f"{self._routed.model.id}: the provider answered {error.status} to Turnout's own credentials",
+                message=f"{self._routed.model.id}: the provider answered {error.status} to Turnout's own credentials "
+                "(`turnout check --online` looks into it)",
             )
         if failure.kind == "retryable" or isinstance(error, EventError):
             return of_failure(failure, self._routed.model.id, partial=partial)

@@ -21,8 +21,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from turnout.config.errors import ConfigError
 from turnout.config.extras import require
+from turnout.doors.gateway.access.listening import NO_PASSWORD, unusable_certificate
 
 if TYPE_CHECKING:
     from turnout.doors.gateway.app import Gateway
@@ -34,9 +34,6 @@ EXIT_TERMINATED = 128 + signal.SIGTERM
 
 _KEEP_ALIVE_S = 75
 """Longer than clients keep unused connections, so that they close them and not we."""
-
-_NO_PASSWORD = "-"
-"""Tried where a key asks for one: without it OpenSSL would ask at the terminal."""
 
 _GC_OBJECTS = 10_000
 """How many more objects there are before the garbage collector looks at the newest ones."""
@@ -151,7 +148,7 @@ def server_of(
             if tls is None or context is None:
                 return
             try:
-                context.load_cert_chain(*tls, password=_NO_PASSWORD)
+                context.load_cert_chain(*tls, password=NO_PASSWORD)
             except OSError as error:
                 logger.error("file=<%s>, error=<%s> | the certificate stays the old one", tls[0], error)
 
@@ -200,15 +197,14 @@ def server_of(
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_whole(seconds),
         ssl_certfile=None if tls is None else str(tls[0]),
-        ssl_keyfile_password=_NO_PASSWORD,
+        ssl_keyfile_password=NO_PASSWORD,
         ssl_keyfile=None if tls is None or tls[1] is None else str(tls[1]),
     )
     if tls is not None:
         try:
             config.load()
         except OSError as error:  # ssl's own errors are among them
-            files = ", ".join(str(file) for file in tls if file is not None)
-            raise ConfigError(f"{files}: cannot be used for TLS: {error.strerror or error}") from None
+            raise unusable_certificate(*tls, error) from None
     return Server(config)
 
 
