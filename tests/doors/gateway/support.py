@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import random
 import threading
 import time
@@ -195,7 +196,8 @@ def served(
     prepare(gateway)
     server = server_of(gateway, drain_s=drain_s, tls=tls)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
-    thread.start()
+    # Strands has threads inherit the current span, and one of another test may still be current here.
+    contextvars.Context().run(thread.start)
     try:
         wait_for(lambda: bool(server.started))
         yield Served(gateway, events, f"http{'s' if tls else ''}://127.0.0.1:{port}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import random
 import re
 import socket
@@ -193,7 +194,8 @@ def tiny(app: Tiny, limits: GatewaySettings | None = None) -> Iterator[tuple[int
     )
     server = Sweeping(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
+    # Strands has threads inherit the current span, and one of another test may still be current here.
+    contextvars.Context().run(thread.start)
     try:
         wait_for(lambda: bool(server.started))
         yield listening.getsockname()[1], server
