@@ -213,13 +213,18 @@ def _enough(pair: PairRow) -> str:
         f"{pair.cheap_score:.3f} -> {pair.capable_score:.3f}; missing answers: {pair.only_capable:,} of the "
         f"cheap model, {pair.only_cheap:,} of the capable one. "
     )
-    if pair.needed is None:
+    if pair.least is None or pair.usual is None:
         return text + "No number of prompts is enough to guarantee 98 % of the capable model's quality: it has none."
-    verdict = "enough" if pair.enough else "NOT SURE TO BE ENOUGH"
+    if pair.groups < pair.least:
+        verdict = "NOT ENOUGH"
+    elif pair.groups < pair.usual:
+        verdict = "enough for a router that errs little, NOT SURE for others"
+    else:
+        verdict = "enough"
     return (
-        text
-        + f"To guarantee 98 % of the capable model's quality with probability 95 % for sure, {pair.needed:,} different "
-        f"prompts are needed: {verdict}."
+        text + "To guarantee 98 % of the capable model's quality with probability 95 %, calibration needs at least "
+        f"{pair.least:,} different prompts beside those to train on, and about {pair.usual:,} for a router that sends "
+        f"half to the cheap model and loses as much as it gains: {verdict}."
     )
 
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from turnout.evaluate.guarantee.threshold import least_units, usual_units
 from turnout.evaluate.outcomes.content import group_keys, normalised, row_keys, text_key
 from turnout.evaluate.outcomes.files import Source, other_columns
-from turnout.evaluate.outcomes.labels import needed_prompts
+from turnout.evaluate.outcomes.pair import aligned
 
 KEEP = 0.98
 DELTA = 0.05
@@ -48,8 +49,10 @@ class PairRow(msgspec.Struct, frozen=True, kw_only=True):
         only_capable: Prompts that only the capable model answered.
         cheap_score: The cheap model's mean score on common prompts.
         capable_score: The capable model's.
-        needed: Different prompts with which `KEEP` of the capable model's quality can be guaranteed for sure; none: no
-            number is enough.
+        least: With fewer different prompts than this `KEEP` of the capable model's quality cannot be guaranteed by any
+            router with a probability of 1 - `DELTA`; none: no number is enough.
+        usual: About how many it takes for a router that sends half of the prompts to the cheap model, blindly, where
+            what that loses and what it gains cancel.
     """
 
     cheap: str
@@ -61,12 +64,8 @@ class PairRow(msgspec.Struct, frozen=True, kw_only=True):
     only_capable: int
     cheap_score: float
     capable_score: float
-    needed: int | None
-
-    @property
-    def enough(self) -> bool:
-        """Whether there are as many as are needed."""
-        return self.needed is not None and self.groups >= self.needed
+    least: int | None
+    usual: int | None
 
 
 class Leak(msgspec.Struct, frozen=True, kw_only=True):
@@ -291,11 +290,10 @@ def _shared(splits: dict[int, set[str]]) -> dict[tuple[str, str], list[int]]:
 
 
 def _pair_row(source: Source, cheap: str, capable: str, dataset: str) -> PairRow:
-    from turnout.evaluate.outcomes.pair import aligned
-
     chosen = source._replace(datasets=frozenset({dataset}) if dataset else source.datasets)
     pair = aligned(chosen, cheap, capable)
     total = float(pair.weights.sum())
+    unlike = float(((pair.capable_scores - pair.cheap_scores) ** 2 * pair.weights).sum()) / total
     capable_score = float((pair.capable_scores * pair.weights).sum()) / total
     return PairRow(
         cheap=cheap,
@@ -307,5 +305,6 @@ def _pair_row(source: Source, cheap: str, capable: str, dataset: str) -> PairRow
         only_capable=pair.left_out.only_capable,
         cheap_score=float((pair.cheap_scores * pair.weights).sum()) / total,
         capable_score=capable_score,
-        needed=needed_prompts(capable_score, keep=KEEP, delta=DELTA),
+        least=least_units(capable_score, keep=KEEP, delta=DELTA),
+        usual=usual_units(capable_score, 0.5 * unlike, keep=KEEP, delta=DELTA),
     )
