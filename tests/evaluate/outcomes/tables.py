@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from turnout.evaluate.outcomes.files import Source, source_of, write
 from turnout.evaluate.outcomes.pair import LeftOut, Pair
@@ -37,15 +38,15 @@ def file_of(path: Path, *rows: dict[str, Any]) -> Source:
 
 
 def pair_of(
-    cheap: Sequence[float],
-    capable: Sequence[float],
+    cheap: ArrayLike,
+    capable: ArrayLike,
     *,
-    usd: tuple[Sequence[float], Sequence[float]] | None = None,
+    usd: tuple[ArrayLike, ArrayLike] | None = None,
     groups: Sequence[int] | None = None,
-    weights: Sequence[float] | None = None,
+    weights: ArrayLike | None = None,
 ) -> Pair:
     """A pair of these grades; each prompt costs 1 and 10 USD if nothing else is said."""
-    count = len(cheap)
+    count = np.size(cheap)
     numbered = np.arange(count) if groups is None else np.unique(np.array(groups), return_inverse=True)[1]
     costs = usd or ([1.0] * count, [10.0] * count)
     return Pair(

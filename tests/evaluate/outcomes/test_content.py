@@ -86,7 +86,9 @@ class TestKeys:
 
     def test_a_group_is_its_name_else_the_exact_text(self) -> None:
         row = {"prompt": "p", "model": "a", "score": 0}
-        keys = group_keys(batch_of(row, row | {"prompt_id": "x", "tools": "[]"}, row | {"group": "g"}, {**row, "prompt": "p "}))
+        keys = group_keys(
+            batch_of(row, row | {"prompt_id": "x", "tools": "[]"}, row | {"group": "g"}, {**row, "prompt": "p "})
+        )
         assert keys[0] == keys[1] == text_key("p", None)
         assert len(set(keys)) == 3
 
@@ -96,7 +98,8 @@ class TestKeys:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("What is  2+2?", "what is 2 2"), ("Ünïcode", "ÜNÏCODE"), ("ｆｕｌｌ", "full"), ("a\n\tb", "a b")]
+    ("one", "other"),
+    [("What is  2+2?", "what is 2 2"), ("Ünïcode", "ÜNÏCODE"), ("ｆｕｌｌ", "full"), ("a\n\tb", "a b")],
 )
 def test_what_a_person_would_call_the_same(one: str, other: str) -> None:
     assert normalised(one) == normalised(other)

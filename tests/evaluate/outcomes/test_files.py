@@ -15,7 +15,7 @@ from turnout.evaluate.outcomes.table import Batch, OutcomesError
 RICH: dict[str, Any] = {
     "dataset": "d",
     "prompt_id": "1",
-    "conversation": [{"role": "user", "content": "a, \"b\"\nc"}],
+    "conversation": [{"role": "user", "content": 'a, "b"\nc'}],
     "tools": [{"name": "f"}],
     "category": "c",
     "group": "g",

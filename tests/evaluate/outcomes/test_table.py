@@ -20,7 +20,9 @@ DOCS = Path(__file__).parents[3] / "docs" / "outcomes.md"
 
 
 def test_the_page_names_every_column_with_its_kind() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| (text|JSON|number|whole number)[ ,]", DOCS.read_text(encoding="utf-8"), re.MULTILINE)
+    rows = re.findall(
+        r"^\| `(\w+)` \| (text|JSON|number|whole number)[ ,]", DOCS.read_text(encoding="utf-8"), re.MULTILINE
+    )
     kinds = {"text": "text", "json": "JSON", "number": "number", "count": "whole number"}
     assert rows == [(column.name, kinds[column.kind]) for column in COLUMNS]
 

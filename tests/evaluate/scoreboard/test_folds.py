@@ -31,7 +31,9 @@ def test_the_seed_counts() -> None:
     assert folds_of(keys, groups, 5, seed=1).tolist() != folds_of(keys, groups, 5, seed=2).tolist()
 
 
-@pytest.mark.parametrize(("groups", "folds", "message"), [(5, 1, "two folds are needed"), (2, 3, "2 different prompts")])
+@pytest.mark.parametrize(
+    ("groups", "folds", "message"), [(5, 1, "two folds are needed"), (2, 3, "2 different prompts")]
+)
 def test_folds_that_cannot_be_made(groups: int, folds: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         folds_of(np.arange(groups, dtype=np.uint64), np.arange(groups), folds)

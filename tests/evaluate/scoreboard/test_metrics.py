@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas
+import pandas  # type: ignore[import-untyped] # it has no types
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -55,7 +55,9 @@ def test_the_interval_holds_the_mean_s_true_spread() -> None:
     rng = np.random.default_rng(0)
     grades = rng.integers(0, 2, 400)
     pair = pair_of(grades, [1] * 400)
-    means = np.concatenate([counts @ pair.cheap_scores / counts.sum(axis=1) for (counts,) in draws_for([pair]).chunks()])
+    means = np.concatenate(
+        [counts @ pair.cheap_scores / counts.sum(axis=1) for (counts,) in draws_for([pair]).chunks()]
+    )
     found = figure(float(grades.mean()), means)
     assert found is not None
     # The standard error of a mean of 400 coins is 0.025.

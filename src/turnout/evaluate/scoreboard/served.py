@@ -14,7 +14,8 @@ import http.client
 import itertools
 import os
 from concurrent.futures import ThreadPoolExecutor
-from threading import local
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -59,7 +60,7 @@ class ServedRouter:
             f"?{parts.query}" if parts.query else ""
         )
         self._cheap, self._capable, self._asked_model = cheap, capable, asked_model
-        self._connections = local()
+        self._idle: SimpleQueue[http.client.HTTPConnection] = SimpleQueue()
 
     def scores(self, batch: Batch) -> Any:
         """What the server says of each prompt.
@@ -67,8 +68,12 @@ class ServedRouter:
         Raises:
             OutcomesError: It cannot be reached, or its answer says nothing of what is needed.
         """
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            found = list(pool.map(self._score, conversations(batch)))
+        try:
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                found = list(pool.map(self._score, conversations(batch)))
+        finally:
+            while not self._idle.empty():
+                self._idle.get().close()
         return require("numpy", extra=EXTRA).array(found)
 
     def _score(self, conversation: Conversation) -> float:
@@ -96,11 +101,12 @@ class ServedRouter:
             headers["authorization"] = f"Bearer {key}"
         # A connection that the server closed in the meantime is opened once more.
         for attempt in itertools.count():
-            connection = self._connection()
+            connection = self._connection(fresh=attempt > 0)
             try:
                 connection.request("POST", self._path, body, headers)
                 response = connection.getresponse()
                 data = response.read(_MOST_BYTES)
+                self._idle.put(connection)
                 break
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
@@ -113,12 +119,12 @@ class ServedRouter:
         except msgspec.MsgspecError as error:
             raise OutcomesError(f"{self._url}: the answer is no JSON object: {error}") from error
 
-    def _connection(self) -> http.client.HTTPConnection:
-        found: http.client.HTTPConnection | None = getattr(self._connections, "one", None)
-        if found is None:
-            kind = http.client.HTTPSConnection if self._tls else http.client.HTTPConnection
-            found = self._connections.one = kind(self._host, self._port, timeout=_TIMEOUT_S)
-        return found
+    def _connection(self, *, fresh: bool) -> http.client.HTTPConnection:
+        if not fresh:
+            with suppress(Empty):
+                return self._idle.get_nowait()
+        kind = http.client.HTTPSConnection if self._tls else http.client.HTTPConnection
+        return kind(self._host, self._port, timeout=_TIMEOUT_S)
 
 
 def chat_body(conversation: Conversation, model: str) -> dict[str, Any]:

@@ -115,11 +115,9 @@ def figure_text(figure: Figure | Difference | None, unit: Unit) -> str:
     """A figure with its interval."""
     if figure is None:
         return NOTHING
-    if figure.low == figure.high:
-        return number_text(figure.value, unit)
     scale, digits = _SCALES[unit]
-    ends = ", ".join(f"{scale * end:.{digits}f}" for end in (figure.low, figure.high))
-    return f"{number_text(figure.value, unit)} [{ends}]"
+    low, high = (f"{scale * end:.{digits}f}" for end in (figure.low, figure.high))
+    return number_text(figure.value, unit) + ("" if low == high else f" [{low}, {high}]")
 
 
 def two_lines(figure: Figure | None, unit: Unit) -> str:
@@ -128,7 +126,7 @@ def two_lines(figure: Figure | None, unit: Unit) -> str:
         return NOTHING
     scale, digits = _SCALES[unit]
     low, high = (f"{scale * end:.{digits - 1}f}".replace("0.", ".", 1) for end in (figure.low, figure.high))
-    return number_text(figure.value, unit) + ("" if figure.low == figure.high else f"\n{low}–{high}")
+    return number_text(figure.value, unit) + ("" if low == high else f"\n{low}–{high}")
 
 
 def number_text(value: float | None, unit: Unit) -> str:

@@ -64,10 +64,15 @@ class TestRouteLLM:
 
 
 class TestRouterBench:
-    HEAD = "sample_id,prompt,eval_name,m,n,m|model_response,m|total_cost,n|model_response,n|total_cost,oracle_model_to_route_to\n"
+    HEAD = (
+        "sample_id,prompt,eval_name,m,n,m|model_response,m|total_cost,n|model_response,n|total_cost,"
+        "oracle_model_to_route_to\n"
+    )
 
     def test_grade_and_cost_of_each_model(self, written: Written) -> None:
-        path = written("rb.csv", self.HEAD + "s.1,ask,mmlu-law,1.0,0.25,x,0.001,y,0.02,m\ns.2,ask2,gsm8k,0.0,,x,,y,0.02,m\n")
+        path = written(
+            "rb.csv", self.HEAD + "s.1,ask,mmlu-law,1.0,0.25,x,0.001,y,0.02,m\ns.2,ask2,gsm8k,0.0,,x,,y,0.02,m\n"
+        )
         found = rows_of("routerbench", path)
         assert list(zip(found.prompt_id, found.model, found.score, found.cost_usd, strict=True)) == [
             ("s.1", "m", 1.0, 0.001),
