@@ -1,0 +1,1 @@
+"""Outcomes, graded answers, as one documented table: read, written, converted, inspected, and aligned in pairs."""

@@ -1,0 +1,124 @@
+"""Our own ledger, with grades that somebody or something gave afterwards.
+
+The ledger has models, tokens and costs, and neither prompts nor grades. Those come from a file (JSONL, CSV) with a row
+for each graded answer: ``id`` (of a turn, of a call, or the caller's query id), ``score``, ``prompt`` or
+``conversation``, and if wanted ``tools``, ``category``, ``group``, ``dataset``, ``propensity``, ``split``. A judge that
+writes such a file, and feedback that was exported with its ids, both fit.
+
+An answer is a turn: tokens and costs of all its calls that answered are added up. Turns that several models answered
+are nobody's outcome and are left out, and so are ids that the ledger lacks; both are counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from turnout.core.cost import pico_to_usd
+from turnout.evaluate.outcomes.convert.rows import grade, in_batches
+from turnout.evaluate.outcomes.convert.wide import wide_rows
+from turnout.evaluate.outcomes.table import NAMES, Batch, OutcomesError
+from turnout.trace.events import CallEvent
+from turnout.trace.store import selection
+from turnout.trace.store.ledger import Ledger
+from turnout.trace.store.selection import Filter
+
+_FROM_LEDGER = ("model", "input_tokens", "output_tokens", "cost_usd", "prompt_id")
+
+
+@dataclass(slots=True)
+class Joined:
+    """What became of the graded ids.
+
+    Attributes:
+        outcomes: Rows of the table.
+        unknown: Ids that the ledger lacks, or that have no call that answered.
+        several_models: Turns that several models answered.
+    """
+
+    outcomes: int = 0
+    unknown: int = 0
+    several_models: int = 0
+
+
+@dataclass(slots=True)
+class _Answer:
+    models: Counter[str] = field(default_factory=Counter)
+    input_tokens: int = 0
+    output_tokens: int = 0
+    pico: int = 0
+    exact: bool = True
+    simulated: bool = False
+
+    def add(self, call: CallEvent) -> None:
+        usage = call.usage
+        self.models[call.model] += 1
+        self.input_tokens += (
+            usage.input_tokens + usage.cache_read_tokens + usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
+        )
+        self.output_tokens += usage.output_tokens
+        self.pico += call.cost.total_pico
+        self.exact &= call.usage_source == "reported"
+        self.simulated |= call.simulated
+
+
+def joined(ledger: Ledger, grades: Path, *, run: str | None, told: Joined) -> Iterator[Batch]:
+    """Outcomes of the graded turns and calls of a ledger.
+
+    Args:
+        ledger: The ledger.
+        grades: The file of grades.
+        run: Only calls of this run.
+        told: Counts what becomes of the ids.
+
+    Raises:
+        OutcomesError: The file cannot be read, lacks a column, or grades simulated calls, which say nothing of quality.
+        LedgerError: A call cannot be read.
+    """
+    answers = _answers(ledger, run)
+    return in_batches(_rows(answers, grades, told))
+
+
+def _answers(ledger: Ledger, run: str | None) -> dict[str, _Answer]:
+    answers: dict[str, _Answer] = {}
+    for batch in selection.calls(ledger, Filter(run=run)):
+        for call in batch:
+            if call.role != "answer" or call.status != "ok":
+                continue
+            for name in dict.fromkeys((call.turn_id, call.event_id, call.query_id)):
+                if name:
+                    answers.setdefault(name, _Answer()).add(call)
+    return answers
+
+
+def _rows(answers: dict[str, _Answer], grades: Path, told: Joined) -> Iterator[tuple[str, dict[str, Any]]]:
+    for where, cells in wide_rows(grades):
+        name = cells.get("id")
+        if not name or "score" not in cells:
+            raise OutcomesError(f"{where}: 'id' and 'score' are needed; there are {', '.join(map(str, cells))}")
+        answer = answers.get(str(name))
+        if answer is None:
+            told.unknown += 1
+            continue
+        if len(answer.models) > 1:
+            told.several_models += 1
+            continue
+        if answer.simulated:
+            raise OutcomesError(f"{where}: the answer {name} was simulated: a grade of it says nothing of a model")
+        told.outcomes += 1
+        own = {column: cells[column] for column in NAMES if column in cells and column not in _FROM_LEDGER}
+        known = {"cost_usd": float(pico_to_usd(answer.pico))} if answer.exact else {}
+        yield (
+            where,
+            {
+                **own,
+                **known,
+                "model": next(iter(answer.models)),
+                "score": grade(cells["score"]),
+                "input_tokens": answer.input_tokens,
+                "output_tokens": answer.output_tokens,
+            },
+        )

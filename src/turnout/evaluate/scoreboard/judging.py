@@ -1,0 +1,187 @@
+"""A router's scores and thresholds on prompts that it was not trained on, and thresholds not chosen on.
+
+k-fold: for each fold a router that learns is trained on the others, which are themselves cut into inner folds: the
+threshold is chosen on the scores that models trained on the other inner folds give. So no grade of a fold has a part in
+its scores or its threshold. A router that says ``few_parameters`` has its threshold chosen on the scores that it gives
+to its own training prompts: it cannot learn them by heart, and its few values are the same again.
+
+Train file: the same, with that file as the training part and all prompts as the fold. Groups are never split; prompts
+of the outcomes that are in the train file too are left out of training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from turnout.config.extras import require
+from turnout.evaluate.outcomes.pair import EXTRA, Pair
+from turnout.evaluate.scoreboard.folds import folds_of
+from turnout.evaluate.scoreboard.router import (
+    Examples,
+    Meaning,
+    Progress,
+    Router,
+    Scorer,
+    Texts,
+    TrainedRouter,
+    meaning_of,
+    scored,
+)
+from turnout.evaluate.scoreboard.sweep import Cut, cheapest_cut
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+KEEPS: tuple[float, ...] = (0.95, 0.98)
+"""The shares of the capable model's quality at which cost is reported."""
+
+Kind = Literal["router", "baseline", "bound"]
+"""What a line of the table is: under test, a baseline, or out of reach for any router."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Judged:
+    """What a router did.
+
+    Attributes:
+        name: Its name.
+        kind: What it is in the table.
+        scores: The score of each prompt.
+        usd_scores: Scores for figures in USD, if they are others.
+        meaning: What the scores are the probability of.
+        sent: For each of `KEEPS` the probability with which each prompt went to the capable model, by a threshold that
+            was chosen without that prompt's fold; none: there is no threshold to choose.
+        cuts: The thresholds that were chosen, for each of `KEEPS`, one a fold.
+        ranks: Whether scores rank prompts: not where everything goes to one model.
+    """
+
+    name: str
+    kind: Kind
+    scores: NDArray[np.float64]
+    usd_scores: NDArray[np.float64] | None = None
+    meaning: Meaning | None = None
+    sent: dict[float, NDArray[np.float64]] = field(default_factory=dict)
+    cuts: dict[float, list[Cut]] = field(default_factory=dict)
+    ranks: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """How prompts are split.
+
+    Attributes:
+        folds: Into how many folds; without a training file.
+        inner_folds: Into how many the training part is, to choose thresholds.
+        seed: Of the folds.
+        train: The texts and grades of a training file, without prompts of the outcomes.
+    """
+
+    folds: int = 5
+    inner_folds: int = 4
+    seed: int = 0
+    train: Texts | None = None
+
+
+def judge(
+    router: Router | TrainedRouter,
+    texts: Texts,
+    split: Split,
+    *,
+    kind: Kind = "router",
+    progress: Progress = lambda prompts: None,
+) -> Judged:
+    """Score a pair's prompts with a router, and choose its thresholds on other prompts.
+
+    Args:
+        router: The router; one with ``fit`` is trained.
+        texts: The prompts.
+        split: How they are split.
+        kind: What the router is in the table.
+        progress: Is told how many prompts were scored.
+
+    Raises:
+        ValueError: There are too few different prompts, or the router's scores are not what they should be.
+    """
+    np = require("numpy", extra=EXTRA)
+    judged = Judged(name=router.name, kind=kind, scores=np.full(len(texts.pair), np.nan))
+    for keep in KEEPS:
+        judged.sent[keep] = np.full(len(texts.pair), np.nan)
+        judged.cuts[keep] = []
+    parts = _Parts(router, split, judged, progress)
+    if split.train is not None:
+        everything = np.arange(len(split.train.pair))
+        parts.take(split.train, everything, texts, np.arange(len(texts.pair)))
+        return judged
+    pair = texts.pair
+    fold_of = folds_of(pair.group_keys, pair.groups, split.folds, seed=split.seed)
+    if isinstance(router, Router):
+        judged.scores = scored(router.scores, texts, progress=progress)
+        judged.meaning = meaning_of(router)
+    for fold in range(split.folds):
+        parts.take(texts, np.flatnonzero(fold_of != fold), texts, np.flatnonzero(fold_of == fold))
+    return judged
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Trains on one part and judges on another."""
+
+    router: Router | TrainedRouter
+    split: Split
+    judged: Judged
+    progress: Progress
+
+    def take(self, train: Texts, train_rows: Any, test: Texts, test_rows: Any) -> None:
+        train_pair = train.pair.take(train_rows)
+        if isinstance(self.router, TrainedRouter):
+            scorer: Scorer = self.router.fit(Examples(train, train_rows))
+            if getattr(self.router, "few_parameters", False):
+                own = scored(scorer, train, train_rows, progress=self.progress)[train_rows]
+            else:
+                own = self._inner_scores(self.router, train, train_rows, train_pair)
+            self.judged.meaning = meaning_of(scorer)
+            self._fill(scorer, test, test_rows)
+        elif train is test:
+            own = self.judged.scores[train_rows]
+        else:
+            own = scored(self.router.scores, train, train_rows, progress=self.progress)[train_rows]
+            self.judged.meaning = meaning_of(self.router)
+            self._fill(self.router.scores, test, test_rows)
+        for keep in KEEPS:
+            cut = cheapest_cut(train_pair, own, keep)
+            self.judged.cuts[keep].append(cut)
+            self.judged.sent[keep][test_rows] = cut.on_capable(self.judged.scores[test_rows])
+
+    def _fill(self, scorer: Scorer, test: Texts, rows: Any) -> None:
+        self.judged.scores[rows] = scored(scorer, test, rows, progress=self.progress)[rows]
+
+    def _inner_scores(self, router: TrainedRouter, train: Texts, rows: Any, pair: Pair) -> Any:
+        np = require("numpy", extra=EXTRA)
+        folds = folds_of(pair.group_keys, pair.groups, self.split.inner_folds, seed=self.split.seed + 1)
+        own = np.empty(len(rows))
+        for fold in range(self.split.inner_folds):
+            held_out = rows[folds == fold]
+            scorer = router.fit(Examples(train, rows[folds != fold]))
+            own[folds == fold] = scored(scorer, train, held_out, progress=self.progress)[held_out]
+        return own
+
+
+def without_groups_of(train: Pair, tested: Pair) -> tuple[Pair, int]:
+    """A training pair without the groups that are tested too, and how many prompts that leaves out.
+
+    Raises:
+        ValueError: Nothing is left.
+    """
+    np = require("numpy", extra=EXTRA)
+    common = np.isin(train.group_keys, tested.group_keys)
+    kept = np.flatnonzero(~common[train.groups])
+    if not len(kept):
+        raise ValueError("every prompt of the training file is in the outcomes too: nothing is left to train on")
+    return train.take(kept), len(train) - len(kept)
+
+
+Note = Callable[[str], None]
+"""Is told something that people should know."""

@@ -1,0 +1,131 @@
+"""From what a user writes behind ``--router`` to a router.
+
+- a name: ``random``, ``length``, ``keyword``, ``category``, ``tfidf``, or one of the classifiers in settings;
+- ``module:object``: a function ``scores(batch)``, or an object or class with ``scores`` or ``fit``;
+- ``http://...``: a server with ``/v1/route``;
+- a file of saved predictions, ending in .csv, .jsonl or .parquet.
+
+``NAME=`` before any of them is the name in tables.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from turnout.classify.protocol import Classifier
+from turnout.core.catalog import unknown
+from turnout.evaluate.outcomes.files import ENDINGS
+from turnout.evaluate.outcomes.table import Batch, OutcomesError
+from turnout.evaluate.scoreboard.baselines import CategoryRouter, KeywordRouter, LengthRouter, RandomRouter
+from turnout.evaluate.scoreboard.classifiers import ClassifierRouter
+from turnout.evaluate.scoreboard.predictions import SavedRouter
+from turnout.evaluate.scoreboard.router import Router, TrainedRouter
+from turnout.evaluate.scoreboard.served import ServedRouter
+from turnout.evaluate.scoreboard.tfidf import TfidfRouter
+
+OWN: dict[str, Callable[[], Router | TrainedRouter]] = {
+    "random": RandomRouter,
+    "length": LengthRouter,
+    "keyword": KeywordRouter,
+    "category": CategoryRouter,
+    "tfidf": TfidfRouter,
+}
+"""Routers of the scoreboard's own, by name."""
+
+
+class FunctionRouter:
+    """A function ``scores(batch)`` as a router.
+
+    Args:
+        function: The function; an attribute ``meaning`` of it says what its scores are the probability of.
+        name: The name in tables.
+    """
+
+    def __init__(self, function: Callable[[Batch], Any], *, name: str) -> None:
+        self.name = name
+        self.meaning = getattr(function, "meaning", None)
+        self._function = function
+
+    def scores(self, batch: Batch) -> Any:
+        """What the function gives."""
+        return self._function(batch)
+
+
+class _Renamed:
+    """A router under another name."""
+
+    def __init__(self, router: Any, name: str) -> None:
+        self._router = router
+        self.name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(self._router, attribute)
+
+
+def router_of(
+    written: str,
+    *,
+    cheap: str,
+    capable: str,
+    classifier: Callable[[str], Classifier | None] = lambda name: None,
+    classifiers: tuple[str, ...] = (),
+) -> Router | TrainedRouter:
+    """The router that is meant.
+
+    Args:
+        written: What the user wrote.
+        cheap: The cheap model's name, in verdicts and in what servers say.
+        capable: The capable model's name.
+        classifier: Gives a classifier of settings by its name.
+        classifiers: The names of classifiers that settings know.
+
+    Raises:
+        OutcomesError: There is no such router, or what is named is none.
+    """
+    name, mark, spec = written.partition("=")
+    if not mark or "/" in name or ":" in name or "." in name:
+        name, spec = "", written
+    if spec.startswith(("http://", "https://")):
+        return ServedRouter(spec, cheap=cheap, capable=capable, name=name)
+    if spec.lower().endswith(ENDINGS):
+        return SavedRouter(Path(spec), name=name)
+    if spec in OWN:
+        router = OWN[spec]()
+        return _Renamed(router, name) if name else router
+    if spec in classifiers:
+        found = classifier(spec)
+        if found is not None:
+            return ClassifierRouter(found, name=name or spec, cheap=cheap)
+    if ":" in spec:
+        return _imported(spec, name or spec)
+    raise OutcomesError(
+        f"{unknown('router', spec, {*OWN, *classifiers})}; or give module:function, a URL, or a file of predictions"
+    )
+
+
+def _imported(spec: str, name: str) -> Router | TrainedRouter:
+    module_name, _, attribute = spec.partition(":")
+    # As for `python -m`: a module beside the user's files is found.
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or module_name.split(".")[0] != error.name.split(".")[0]:
+            raise
+        raise OutcomesError(f"there is no module {module_name!r} for the router {spec!r}") from error
+    if not hasattr(module, attribute):
+        known = [one for one in vars(module) if not one.startswith("_")]
+        raise OutcomesError(f"module {module_name!r} has {unknown('object', attribute, known)}")
+    found = getattr(module, attribute)
+    if isinstance(found, type):
+        found = found()
+    if hasattr(found, "fit") or hasattr(found, "scores"):
+        return _Renamed(found, name)
+    if not callable(found):
+        raise OutcomesError(f"{spec!r} is neither a function nor has it 'scores' or 'fit'")
+    return FunctionRouter(found, name=name)

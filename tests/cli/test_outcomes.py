@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.evaluate.outcomes.tables import answers, file_of
+from tests.trace import samples
+from turnout.trace.store.ledger import Ledger
+
+
+@pytest.fixture(autouse=True)
+def outcomes(tmp_path: Path) -> None:
+    rows = [
+        *answers("one", 0, 1, dataset="d", prompt_id="1", split="train"),
+        *answers("One!", 1, 1, dataset="d", prompt_id="2", split="test"),
+        *answers("two", 1, 1, dataset="d", prompt_id="3", split="test", propensity=0.5),
+    ]
+    file_of(tmp_path / "t.csv", *rows)
+
+
+class TestInspect:
+    def test_for_people(self, turnout: Run) -> None:
+        code, out, err = turnout("outcomes", "inspect", "t.csv", "--pair", "cheap,capable")
+        assert (code, err) == (0, "")
+        flat = " ".join(out.split())
+        assert "3; 2 with case, punctuation and blanks passed over; 3 groups" in flat
+        assert "train 2" in flat
+        assert "2 rows have a propensity below 1" in flat
+        assert "LEAKAGE: 0 texts are in both split 'test' and 'train', 1 with case" in flat
+        assert "calibration needs at least 198 different prompts" in flat
+        assert "NOT ENOUGH" in flat
+
+    def test_for_machines(self, turnout: Run) -> None:
+        code, out, _ = turnout("outcomes", "inspect", "t.csv", "--json")
+        found = json.loads(out)
+        assert code == 0
+        assert (found["rows"], found["prompts"], found["leaks"][0]["normalised"]) == (6, 3, 1)
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (("t.cvs",), "the name must end in"),
+            (("t.csv", "--pair", "cheap,cappable"), "unknown model 'cappable'; the nearest known one is 'capable'"),
+            (("t.csv", "--pair", "cheap"), "--pair must be"),
+        ],
+    )
+    def test_what_is_wrong(self, turnout: Run, arguments: tuple[str, ...], message: str) -> None:
+        code, _, err = turnout("outcomes", "inspect", *arguments)
+        assert (code, err.count("\n")) == (2, 1)
+        assert message in err
+
+
+class TestConvert:
+    def test_our_table_to_another_format(self, turnout: Run, tmp_path: Path) -> None:
+        assert turnout("outcomes", "convert", "t.csv", "t.jsonl")[:2] == (0, "6 rows written to t.jsonl\n")
+        first = json.loads((tmp_path / "t.jsonl").read_text().splitlines()[0])
+        assert first == {
+            "dataset": "d",
+            "prompt_id": "1",
+            "prompt": "one",
+            "model": "cheap",
+            "score": 0.0,
+            "cost_usd": 0.001,
+            "split": "train",
+        }
+
+    def test_from_routellm(self, turnout: Run, tmp_path: Path) -> None:
+        (tmp_path / "mmlu_law.csv").write_text("prompt,small,large\nWhy?,False,True\n")
+        assert turnout("outcomes", "convert", "--from", "routellm", "mmlu_law.csv", "out.csv")[0] == 0
+        assert "mmlu,,Why?,,,law,,large,1.0" in (tmp_path / "out.csv").read_text()
+
+    def test_from_the_ledger(self, turnout: Run, tmp_path: Path) -> None:
+        with Ledger(tmp_path / "ledger.sqlite3") as ledger:
+            ledger.append([samples.call(event_id="c-1"), samples.call(samples.CAPABLE, event_id="c-2", turn_id="t-2")])
+        (tmp_path / "grades.csv").write_text("id,prompt,score\nt-1,Why?,0.5\nt-2,Why?,1\nt-9,Why?,1\n")
+        code, out, _ = turnout("outcomes", "convert", "--from", "ledger", "grades.csv", "out.jsonl")
+        assert code == 0
+        assert out == "2 rows written to out.jsonl\nleft out: 1 ids that the ledger has no answer for\n"
+        rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+        assert [(row["model"], row["score"], row["input_tokens"]) for row in rows] == [
+            ("bedrock/cheap", 0.5, 100),
+            ("bedrock/capable", 1.0, 100),
+        ]
+        assert rows[0]["cost_usd"] == pytest.approx(100e-6 + 50e-6)
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (("t.csv",), "two files at the least are needed"),
+            (("t.csv", "t.csv"), "t.csv is both read and written"),
+            (("t.csv", "t.xlsx"), "the name must end in .parquet, .csv, .jsonl"),
+            (("--from", "routelm", "t.csv", "o.csv"), "unknown format 'routelm'; the nearest known one is 'routellm'"),
+            (("t.csv", "no/such.csv"), "cannot write no/such.csv"),
+        ],
+    )
+    def test_what_is_wrong(self, turnout: Run, arguments: tuple[str, ...], message: str) -> None:
+        code, _, err = turnout("outcomes", "convert", *arguments)
+        assert (code, err.count("\n")) == (2, 1)
+        assert message in err
+
+
+def test_without_a_command_it_shows_its_help(turnout: Run) -> None:
+    code, out, _ = turnout("outcomes")
+    assert code == 2
+    assert "convert" in out

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.trace import samples
+from turnout.evaluate.outcomes.convert.ledger import Joined, joined
+from turnout.evaluate.outcomes.table import Batch, OutcomesError
+from turnout.trace.store.ledger import Ledger
+
+
+def graded(path: Path, *lines: dict[str, Any]) -> Path:
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def outcomes(tmp_path: Path, events: list[Any], *lines: dict[str, Any]) -> tuple[Batch, Joined]:
+    told = Joined()
+    with Ledger(tmp_path / "l.sqlite3") as ledger:
+        ledger.append(events)
+        batches = list(joined(ledger, graded(tmp_path / "grades.jsonl", *lines), run=None, told=told))
+    return (batches[0] if batches else Batch()), told
+
+
+def test_a_turn_s_calls_are_added_up(tmp_path: Path) -> None:
+    one = samples.call(event_id="c-1", turn_id="t-1", query_id="q-1", simulated=False)
+    two = samples.call(event_id="c-2", turn_id="t-1", query_id="q-1", simulated=False)
+    asked = samples.call(event_id="c-3", turn_id="t-1", role="classifier", classifier="llm", simulated=False)
+    for name, calls in (("t-1", [one, two]), ("q-1", [one, two]), ("c-2", [two])):
+        (tmp_path / name).mkdir()
+        line = {"id": name, "prompt": "ask", "score": True, "category": "c"}
+        batch, told = outcomes(tmp_path / name, [one, two, asked], line)
+        assert (batch.prompt, batch.model, batch.score, batch.category) == (["ask"], [one.model], [1.0], ["c"])
+        assert batch.output_tokens == [sum(call.usage.output_tokens for call in calls)]
+        assert batch.cost_usd == pytest.approx([sum(call.cost.total_pico for call in calls) / 1e12])
+        assert told == Joined(outcomes=1)
+
+
+def test_what_is_nobody_s_outcome_is_counted(tmp_path: Path) -> None:
+    events = [
+        samples.call(samples.CHEAP, event_id="c-1", simulated=False),
+        samples.call(samples.CAPABLE, event_id="c-2", simulated=False),
+    ]
+    batch, told = outcomes(
+        tmp_path, events, {"id": "t-1", "prompt": "x", "score": 1}, {"id": "nobody", "prompt": "x", "score": 1}
+    )
+    assert len(batch) == 0
+    assert told == Joined(unknown=1, several_models=1)
+
+
+def test_simulated_answers_have_no_grade(tmp_path: Path) -> None:
+    with pytest.raises(OutcomesError, match="was simulated"):
+        outcomes(tmp_path, [samples.call(event_id="c", simulated=True)], {"id": "c", "prompt": "x", "score": 1})
+
+
+def test_a_file_of_grades_without_ids(tmp_path: Path) -> None:
+    with pytest.raises(OutcomesError, match="'id' and 'score' are needed; there are prompt, score"):
+        outcomes(tmp_path, [], {"prompt": "x", "score": 1})

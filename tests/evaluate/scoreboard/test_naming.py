@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.evaluate.outcomes.tables import answers, batch_of
+from turnout.classify.keyword import KeywordClassifier
+from turnout.evaluate.outcomes.table import OutcomesError
+from turnout.evaluate.scoreboard.classifiers import ClassifierRouter
+from turnout.evaluate.scoreboard.naming import OWN, router_of
+from turnout.evaluate.scoreboard.router import Router, TrainedRouter, meaning_of
+from turnout.evaluate.scoreboard.served import ServedRouter
+
+BATCH = batch_of(*answers("one two", 1, 1))
+MODULE = """
+class Trained:
+    def fit(self, examples):
+        return lambda batch: [0.0] * len(batch)
+
+def scores(batch):
+    return [len(prompt) for prompt in batch.prompt]
+
+scores.meaning = "fails"
+NUMBER = 3
+"""
+
+
+def named(written: str, **more: Any) -> Any:
+    return router_of(written, cheap="cheap", capable="capable", **more)
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    name = f"router_{tmp_path.name.replace('-', '_')}"
+    (tmp_path / f"{name}.py").write_text(MODULE, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return name
+
+
+@pytest.mark.parametrize("name", sorted(OWN))
+def test_the_scoreboard_s_own(name: str) -> None:
+    assert named(name).name == name
+    assert isinstance(named(name), (Router, TrainedRouter))
+    renamed = named(f"mine={name}")
+    assert renamed.name == "mine"
+    assert isinstance(renamed, TrainedRouter) is isinstance(named(name), TrainedRouter)
+
+
+def test_a_function_and_a_class_of_a_module(module: str) -> None:
+    function = named(f"{module}:scores")
+    assert function.name == f"{module}:scores"
+    assert (function.scores(BATCH), meaning_of(function)) == ([7, 7], "fails")
+    trained = named(f"own={module}:Trained")
+    assert trained.name == "own"
+    assert isinstance(trained, TrainedRouter)
+    assert not isinstance(trained, Router)
+
+
+def test_urls_files_and_classifiers(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("prompt,score\na,1\n", encoding="utf-8")
+    assert isinstance(named("http://127.0.0.1:1/x?a=b"), ServedRouter)
+    assert named("far=http://127.0.0.1:1").name == "far"
+    assert named(str(tmp_path / "p.csv")).name == "p"
+    found = named("rules", classifier=lambda name: KeywordClassifier(name=name), classifiers=("rules",))
+    assert isinstance(found, ClassifierRouter)
+    assert found.name == "rules"
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        (
+            "tfdif",
+            "unknown router 'tfdif'; the nearest known one is 'tfidf'; or give module:function, a URL, or a file",
+        ),
+        ("no_such_module:scores", "there is no module 'no_such_module' for the router"),
+        ("{module}:score", "unknown object 'score'; the nearest known one is 'scores'"),
+        ("{module}:NUMBER", "is neither a function nor has it 'scores' or 'fit'"),
+        ("nowhere.csv", "cannot read nowhere.csv"),
+    ],
+)
+def test_what_is_no_router(module: str, written: str, message: str) -> None:
+    with pytest.raises(OutcomesError, match=re.escape(message)):
+        named(written.format(module=module))
