@@ -19,8 +19,6 @@ from tests.doors.gateway.translation_support import CALLED, MODELS, PAIRS, STOPS
 from turnout.doors.gateway.crossing import _message_of
 from turnout.testing import bedrock, completions
 
-pytestmark = pytest.mark.once
-
 SAID = "The simulated model heard you and answers in a few words."
 pairs = pytest.mark.parametrize(("door", "upstream"), PAIRS, ids=["-".join(pair) for pair in PAIRS])
 

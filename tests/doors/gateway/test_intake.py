@@ -21,8 +21,6 @@ from turnout.doors.gateway.intake import intake_of
 from turnout.doors.listening import listen
 from turnout.testing.completions import Said
 
-pytestmark = pytest.mark.once
-
 STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 ASKED = b'{"model":"turnout","messages":[{"role":"user","content":"hi"}]}'
 POST = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"

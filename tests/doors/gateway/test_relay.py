@@ -15,8 +15,6 @@ from turnout.messages.wire.eventstream import EventStreamParser
 from turnout.testing import bedrock
 from turnout.testing.completions import Fault
 
-pytestmark = pytest.mark.once
-
 ANSWER = "The simulated model heard you and answers in a few words."
 VERSION = {"anthropic-version": "2023-06-01"}
 

@@ -24,8 +24,6 @@ from tests.doors.gateway.support import ANTHROPIC, BEDROCK, OPENAI, Served, serv
 from turnout.config import PAIR_4, load_catalog
 from turnout.testing.bedrock import BedrockDouble
 
-pytestmark = pytest.mark.once
-
 ASKED: list[tuple[str, str]] = []
 
 

@@ -21,8 +21,6 @@ from tests.doors.gateway.matrix.upstreams import doubles
 from tests.doors.gateway.support import ANTHROPIC, BEDROCK, OPENAI, served, settings_text
 from turnout.upstream.local.smollm import SMOLLM2_ID
 
-pytestmark = pytest.mark.once
-
 UPDATE = os.environ.get("UPDATE_GATEWAY_MATRIX") == "1"
 AGAIN = "run `make gateway-matrix`, and read what has changed"
 
