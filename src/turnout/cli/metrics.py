@@ -11,6 +11,7 @@ import typer
 from turnout.cli.common import ConfigOption, JsonOption, LedgerOption, console, load, open_for_reading, print_json
 from turnout.cli.errors import UserError
 from turnout.cli.sources import Source, SourceOption, one_source, read_runs
+from turnout.core.cost import pico_to_usd
 from turnout.trace.store.ledger import Run
 from turnout.trace.views.documents import to_json
 from turnout.trace.views.fitting import FittingTable
@@ -58,6 +59,10 @@ def _print(metrics: RunMetrics, names: Mapping[str, str], *, json: bool) -> None
         print_json(to_json(metrics, names=names))
     else:
         console().print(metrics_table(metrics, names=names), summary_table(metrics, names=names))
+        if metrics.beside.calls:
+            low, high = pico_to_usd(metrics.beside.cost_pico), pico_to_usd(metrics.beside.high_pico)
+            cost = f"{low:.6f} USD" if low == high else f"{low:.6f} to {high:.6f} USD"
+            console().print(f"Beside the turns: {metrics.beside.calls:,} calls of shadow evaluation, {cost}.")
 
 
 def _list(runs: list[Run], *, json: bool) -> None:

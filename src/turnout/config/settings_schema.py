@@ -294,6 +294,7 @@ class SettingsTable(BaseSettings):
         application_profiles: The model of each Bedrock application profile, by its ARN or the ARN's last part.
         max_prompt_chars: The longest prompt that is taken from outside, in characters.
         record_text: Whether prompts and answers may be recorded.
+        texts: A file where they are kept, one call a line, for `turnout collect`; needs `record_text`.
     """
 
     model_config = SettingsConfigDict(
@@ -313,6 +314,7 @@ class SettingsTable(BaseSettings):
     application_profiles: dict[str, Text] = {}
     max_prompt_chars: Annotated[int, BeforeValidator(_not_bool), Field(gt=0)] = 200_000
     record_text: bool = False
+    texts: Path | None = None
 
     @classmethod
     def settings_customise_sources(
@@ -330,6 +332,7 @@ class SettingsTable(BaseSettings):
 PATHS = (
     ("ledger",),
     ("overrides",),
+    ("texts",),
     ("classifier", "examples"),
     ("classifier", "rules"),
     ("gateway", "keys"),

@@ -16,8 +16,9 @@ from turnout.core.decision import Decision, DecisionInput
 from turnout.core.usage import NO_USAGE, Usage
 from turnout.core.verdict import UsageSource
 
-Role = Literal["answer", "classifier"]
-"""What a call was for."""
+Role = Literal["answer", "classifier", "shadow", "judge"]
+"""What a call was for: a turn (``answer``, ``classifier``), or the evaluation of answers beside all turns (``shadow``:
+an answer that nobody is given, ``judge``: a grade)."""
 
 Status = Literal["ok", "error", "cancelled"]
 """How a call ended."""
@@ -35,7 +36,7 @@ class CallEvent(msgspec.Struct, frozen=True, kw_only=True, tag="call"):
         trace_id: OpenTelemetry trace id (32 hexadecimal digits), or empty.
         span_id: Id of the event's own OpenTelemetry span (16 hexadecimal digits); empty if it has none.
         parent_span_id: Id of the span above that one, or empty.
-        role: ``answer`` or ``classifier``.
+        role: What it was for (`Role`).
         model: Catalog id of the model that was called.
         classifier: Which classifier called it, for that role.
         attempt: 1 for the first call of its kind in a request, higher for retries and failovers.

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 NEEDS_RESTART = ("host", "port", "keys", "tls_cert", "tls_key", "behind_tls_proxy", "workers")
 """What of ``[gateway]`` holds as long as the process."""
 
-_NEEDS_RESTART = ("ledger", "record_text")
+_NEEDS_RESTART = ("ledger", "record_text", "texts")
 
 
 class Loaded(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -135,8 +136,13 @@ def other_columns(path: Path) -> list[str]:
     return [name for name in names if name not in NAMES]
 
 
-def write(batches: Iterable[Batch], path: Path) -> int:
+def write(batches: Iterable[Batch], path: Path, *, private: bool = False) -> int:
     """Write a file in the format that its name ends in; it appears under its name only when it is whole.
+
+    Args:
+        batches: The rows.
+        path: The file.
+        private: Whether nobody but its owner may read it (mode 0600); else as the process creates files.
 
     Returns:
         How many rows.
@@ -148,6 +154,10 @@ def write(batches: Iterable[Batch], path: Path) -> int:
     ending = ending_of(path)
     part = path.with_name(f".{path.name}.part")
     try:
+        if private:
+            part.unlink(missing_ok=True)
+            # Made before anything stands in it; what opens it for writing then keeps its mode.
+            os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         if ending == ".parquet":
             written = parquet.write_parquet(iter(batches), part)
         elif ending == ".csv":

@@ -63,6 +63,7 @@ class Transcript:
     def __init__(self, conversation: Conversation) -> None:
         self._system = list(conversation.system)
         self._messages = list(conversation.messages)
+        self._tools = list(conversation.tools)
         self._answer: list[dict[str, Any]] = []
 
     def add(self, event: Mapping[str, Any]) -> None:
@@ -79,6 +80,8 @@ class Transcript:
         attributes = {semconv.INPUT_MESSAGES: _json(messages), semconv.OUTPUT_MESSAGES: _json([output])}
         if self._system:
             attributes[semconv.SYSTEM_INSTRUCTIONS] = _json(_parts(self._system, hooks))
+        if self._tools:
+            attributes[semconv.TOOL_DEFINITIONS] = _json(_redacted_value([_tool(one) for one in self._tools], hooks))
         return attributes
 
 
@@ -103,6 +106,15 @@ def _part(block: Mapping[str, Any], hooks: Sequence[Redact]) -> Iterable[dict[st
             yield {"type": "json", "content": _redacted_value(value, hooks)}
         elif kind in _MEDIA:
             yield {"type": "blob", "modality": kind}
+
+
+def _tool(block: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A tool in the form of the conventions; what is none stays as it is."""
+    spec = block.get("toolSpec")
+    if not isinstance(spec, Mapping):
+        return block
+    written = {"type": "function", "name": spec.get("name"), "parameters": (spec.get("inputSchema") or {}).get("json")}
+    return {**written, **({"description": spec["description"]} if spec.get("description") else {})}
 
 
 def _answer_blocks(events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -96,7 +96,7 @@ def configure_tracing(
     """Set tracing up for this process, in the place of what was set up before.
 
     Args:
-        settings: Says whether prompts and answers may be recorded; none: they may not.
+        settings: Says whether prompts and answers may be recorded, and in which file; none: they may not.
         exporters: Exporters beside the one over OTLP that the environment switches on.
         decorators: Add attributes to the span of an event.
         trace_decorators: Add attributes to other libraries' spans, given a call of the same trace.
@@ -113,8 +113,13 @@ def configure_tracing(
     if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return None
     wanted = _wants_otlp()
-    if not _has_sdk(wanted or bool(exporters)):
+    texts = None if settings is None else settings.texts
+    if not _has_sdk(wanted or bool(exporters) or texts is not None):
         return None
+    if texts is not None:
+        from turnout.trace.spans.texts import TextFile
+
+        exporters = [*exporters, TextFile(texts)]
     host = _host()
     # Where the application has its own set-up, the endpoint is where that exports to: nothing must go there twice.
     exporters = [*exporters, *([_otlp_exporter()] if wanted and host is None else [])]

@@ -30,6 +30,7 @@ CONVERSATION = "gen_ai.conversation.id"
 INPUT_MESSAGES = "gen_ai.input.messages"
 OUTPUT_MESSAGES = "gen_ai.output.messages"
 SYSTEM_INSTRUCTIONS = "gen_ai.system_instructions"
+TOOL_DEFINITIONS = "gen_ai.tool.definitions"
 USAGE_PREFIX = "gen_ai.usage."
 ERROR_TYPE = "error.type"
 

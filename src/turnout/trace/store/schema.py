@@ -136,7 +136,11 @@ _TOGETHER: tuple[str, ...] = ()
 """From here on ``decisions.given`` may hold the decision's JSON too, packed with the input's, and then
 ``decisions.decision`` has no bytes, which older versions cannot read. No table changes."""
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _PACKED, _PARENT_SPANS, _KEYS, _TOGETHER)
+_BESIDE_TURNS: tuple[str, ...] = ()
+"""From here on ``calls.role`` may be ``shadow`` or ``judge``, whose figures older versions would add to turns. No table
+changes."""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _PACKED, _PARENT_SPANS, _KEYS, _TOGETHER, _BESIDE_TURNS)
 """The steps from an empty file to the newest schema, each a tuple of SQL statements."""
 
 SCHEMA_VERSION = len(MIGRATIONS)

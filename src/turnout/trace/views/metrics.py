@@ -184,12 +184,38 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
         return cost_range(self.cost_pico, self.answer_exactness, self.classifier_exactness)
 
 
+class Beside(msgspec.Struct, frozen=True, kw_only=True):
+    """Calls beside all turns: answers that nobody was given and grades, of shadow evaluation (`turnout collect`).
+
+    Attributes:
+        calls: How many.
+        cost_pico: What they cost at the least, in pico-USD.
+        high_pico: What they can have cost at the most.
+    """
+
+    calls: int = 0
+    cost_pico: int = 0
+    high_pico: int = 0
+
+
+NOTHING_BESIDE = Beside()
+"""No such calls."""
+
+
 class RunMetrics(msgspec.Struct, frozen=True, kw_only=True):
-    """One run: its turns in the order in which they began, and their totals."""
+    """One run: its turns in the order in which they began, and their totals.
+
+    Attributes:
+        run: Its name.
+        turns: The turns.
+        totals: Their totals.
+        beside: Calls of shadow evaluation, which are in no turn and no total.
+    """
 
     run: str
     turns: tuple[TurnMetrics, ...]
     totals: Totals
+    beside: Beside = NOTHING_BESIDE
 
     @property
     def simulated(self) -> bool:
@@ -215,12 +241,13 @@ def run_metrics(ledger: Ledger, run: str) -> RunMetrics:
             turns[turn_id] |= {"reason": reason, "label": label, "expected_pico": expected_pico}
             if model is None:
                 turns[turn_id].setdefault("status", "refused")
+        [beside] = [Beside(calls=calls, cost_pico=low, high_pico=high) for calls, low, high in select(_BESIDE, (run,))]
     if not turns:
         ledger.run(run)  # raises where there is no such run; one without events has no turns
     metrics = sorted(
         (_turn(turn_id, values) for turn_id, values in turns.items()), key=lambda turn: (turn.started_ms, turn.turn_id)
     )
-    return RunMetrics(run=run, turns=tuple(metrics), totals=totals_of(metrics))
+    return RunMetrics(run=run, turns=tuple(metrics), totals=totals_of(metrics), beside=beside)
 
 
 def totals_of(turns: Sequence[TurnMetrics]) -> Totals:
@@ -274,7 +301,13 @@ _SUMS = f"""
         {", ".join(f"sum(usage_source = '{name}')" for name in SOURCES)},
         sum(iif(certainty IN ('bounded', 'open'), cost_pico, 0)),
         sum(iif(certainty IN ('bounded', 'open'), max(cost_pico, cost_high_pico), 0))
-    FROM (SELECT *, {_CERTAINTY} AS certainty FROM calls WHERE run = ?) GROUP BY turn_id, role
+    FROM (SELECT *, {_CERTAINTY} AS certainty FROM calls WHERE run = ? AND role IN ('answer', 'classifier'))
+    GROUP BY turn_id, role
+"""
+
+_BESIDE = """
+    SELECT count(*), coalesce(sum(cost_pico), 0), coalesce(sum(max(cost_pico, cost_high_pico)), 0)
+    FROM calls WHERE run = ? AND role NOT IN ('answer', 'classifier')
 """
 
 _LAST_ANSWERS = """
