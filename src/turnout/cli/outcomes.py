@@ -86,6 +86,10 @@ def convert(
     ] = "outcomes",
     ledger: LedgerOption = None,
     run: Annotated[str | None, typer.Option(help="With --from ledger: only calls of this run.")] = None,
+    texts: Annotated[
+        Path | None,
+        typer.Option(help="With --from ledger: prompts by id, for grades without. Default: as the settings have it."),
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
     """Write a table of graded answers from another format."""
@@ -101,7 +105,7 @@ def convert(
         raise UserError(f"{out} is both read and written")
     try:
         if from_ == "ledger":
-            _from_ledger(given, out, ledger, run, config)
+            _from_ledger(given, out, ledger, run, texts, config)
             return
         if from_ not in FORMATS:
             raise UserError(unknown("format", from_, [*FORMATS, "ledger"]))
@@ -114,16 +118,19 @@ def convert(
     typer.echo(f"{written:,} rows written to {out}")
 
 
-def _from_ledger(given: list[Path], out: Path, ledger: Path | None, run: str | None, config: Path | None) -> None:
+def _from_ledger(
+    given: list[Path], out: Path, ledger: Path | None, run: str | None, texts: Path | None, config: Path | None
+) -> None:
     from turnout.evaluate.outcomes.convert.ledger import Joined, joined
     from turnout.evaluate.outcomes.files import write
 
     settings, _ = load(config)
     told = Joined()
+    kept = texts or (settings.texts if settings.texts is not None and settings.texts.is_file() else None)
 
     def batches() -> Iterator[Batch]:
         for path in given:
-            yield from joined(opened, path, run=run, told=told)
+            yield from joined(opened, path, run=run, told=told, texts=kept)
 
     with open_for_reading(ledger or settings.ledger) as opened:
         written = write(batches(), out)
@@ -132,6 +139,13 @@ def _from_ledger(given: list[Path], out: Path, ledger: Path | None, run: str | N
         typer.echo(f"left out: {told.unknown:,} ids that the ledger has no answer for")
     if told.several_models:
         typer.echo(f"left out: {told.several_models:,} turns that several models answered")
+    if told.several_turns:
+        typer.echo(f"left out: {told.several_turns:,} query ids that several turns share: give the turn's id, or --run")
+    if told.without_text:
+        typer.echo(
+            f"left out: {told.without_text:,} grades without 'prompt' or 'conversation', which the ledger lacks: "
+            "add them, or --texts FILE"
+        )
 
 
 def _pair(text: str) -> tuple[str, str, str]:

@@ -10,7 +10,6 @@ from pathlib import Path
 import msgspec
 
 from turnout.evaluate.collect.facts import Fact, facts_of, with_fact
-from turnout.evaluate.collect.judges import Judge
 from turnout.evaluate.collect.requests import Request, read_requests
 from turnout.evaluate.collect.sampling import Sampling
 from turnout.trace.store.ledger import Ledger
@@ -96,11 +95,6 @@ def sample_of(
             sample.requests.append(request)
     sample.requests.sort(key=lambda request: sampling.order(request.id, request.p))
     return sample
-
-
-def lacks_of(judge: Judge | None) -> Callable[[Request], str | None]:
-    """What a judge needs and a request lacks; without a judge nothing."""
-    return (lambda request: None) if judge is None else judge.lacks
 
 
 def _unfit(request: Request, fact: Fact | None, cheap: str) -> str | None:

@@ -51,6 +51,8 @@ class Collector:
         state: Keeps what is done.
         max_output: The limit on output of answers.
         concurrency: How many requests are worked on at once.
+
+    Attributes:
         advance: Is told after each request that was graded or failed.
     """
 
@@ -64,7 +66,6 @@ class Collector:
         state: State,
         max_output: int,
         concurrency: int = 4,
-        advance: Callable[[], None] = lambda: None,
     ) -> None:
         self._models = {"cheap": cheap, "capable": capable}
         self._judge = judge
@@ -72,7 +73,7 @@ class Collector:
         self._state = state
         self._max_output = max_output
         self._concurrency = concurrency
-        self._advance = advance
+        self.advance: Callable[[], None] = lambda: None
         self._why: End = "done"
         self._stopping = False
         self._graded = self._failed = self._row = 0
@@ -89,9 +90,12 @@ class Collector:
         Whatever ends it, cancellation too, all that was bought and graded until then is in the state.
         """
         waiting = iter(requests)
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(self._concurrency, len(requests))):
-                group.create_task(self._work(waiting))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(self._concurrency, len(requests))):
+                    group.create_task(self._work(waiting))
+        except BaseExceptionGroup as failed:
+            raise failed.exceptions[0] from None  # the others were cancelled for it, or failed alike
         return Ended(self._why, self._graded, self._failed, self._last_failure)
 
     async def _work(self, waiting: Iterator[Request]) -> None:
@@ -110,7 +114,7 @@ class Collector:
                 self._row += 1
                 self._last_failure = error.why
                 logger.info("request=<%s>, why=<%s> | a request was not graded", request.id, error.why)
-                self._advance()
+                self.advance()
                 if self._row >= IN_A_ROW:
                     self.stop("failing")
 
@@ -122,7 +126,7 @@ class Collector:
         self._state.graded(request.key, grade)
         self._graded += 1
         self._row = 0
-        self._advance()
+        self.advance()
 
     async def _answer(self, request: Request, side: Literal["cheap", "capable"]) -> str:
         """What a model says to a request; an answer that was bought before is not bought again."""

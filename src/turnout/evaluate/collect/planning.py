@@ -1,8 +1,8 @@
 """What a collection will do and cost, before anything is called.
 
-The expected cost takes recorded answers for the length of those to come, and `USUAL_OUTPUT` tokens where there are none;
-the highest is what is set aside: twice the tokens that were counted, and output up to the limit. Neither counts calls
-that fail and are tried again.
+The expected cost takes recorded answers for the length of those to come, and `USUAL_OUTPUT` tokens where there are
+none; the highest is what is set aside: twice the tokens that were counted, and output up to the limit. Neither counts
+calls that fail and are tried again.
 """
 
 from __future__ import annotations
@@ -49,15 +49,18 @@ class Bill(msgspec.Struct, frozen=True, kw_only=True):
     highest_pico: int
 
 
-def pending(requests: Sequence[Request], state: State | None) -> list[Request]:
-    """The requests that a run still has to do, in their order."""
+def pending(requests: Sequence[Request], state: State | None, *, retry_failed: bool = False) -> list[Request]:
+    """The requests that a run still has to do, in their order; those that failed for good only if they are wanted."""
     if state is None:
         return list(requests)
-    return [
-        request
-        for request in requests
-        if request.key not in state.grades and ((failed := state.failures.get(request.key)) is None or failed.again)
-    ]
+
+    def is_pending(request: Request) -> bool:
+        if request.key in state.grades:
+            return False
+        failed = state.failures.get(request.key)
+        return failed is None or failed.again or retry_failed
+
+    return [request for request in requests if is_pending(request)]
 
 
 def prompt_of(request: Request, max_tokens: int, tools: list[dict[str, object]]) -> Prompt:

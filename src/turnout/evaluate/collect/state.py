@@ -238,8 +238,11 @@ class State:
             raise CollectError(f"{self.path}: another process collects into it") from error
 
     def _append(self, line: _Line) -> None:
-        _write(self._descriptor, msgspec.json.encode(line) + b"\n")
-        os.fsync(self._descriptor)
+        try:
+            _write(self._descriptor, msgspec.json.encode(line) + b"\n")
+            os.fsync(self._descriptor)
+        except OSError as error:
+            raise CollectError(f"cannot write {self.path}: {error.strerror}") from error
         self._take(line)
 
     def _take(self, line: _Line) -> None:
@@ -263,7 +266,10 @@ class State:
 
     def _read(self) -> bool:
         """Take in what earlier runs wrote; whether there was any."""
-        data = self.path.read_bytes()
+        try:
+            data = self.path.read_bytes()
+        except OSError as error:
+            raise CollectError(f"cannot read {self.path}: {error.strerror}") from error
         whole = data.rfind(b"\n") + 1
         if whole < len(data):
             # The last line of a process that was killed while it wrote; nothing followed it.

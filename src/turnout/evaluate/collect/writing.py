@@ -13,7 +13,9 @@ from typing import Any
 
 import msgspec
 
-from turnout.core.cost import pico_to_usd
+from turnout.core.cost import cost_of, pico_to_usd
+from turnout.core.price import Price
+from turnout.core.usage import Usage
 from turnout.evaluate.collect.agreement import Agreement, agreement_of
 from turnout.evaluate.collect.choosing import Sample
 from turnout.evaluate.collect.requests import Request
@@ -99,8 +101,15 @@ def card_of(sample: Sample, sampling: Sampling, state: State) -> Card:
     )
 
 
-def write_outcomes(out: Path, sample: Sample, sampling: Sampling, state: State) -> int:
+def write_outcomes(out: Path, sample: Sample, sampling: Sampling, state: State, cheap_price: Price) -> int:
     """Write the table of all that is graded, in the format of the file's ending, and the card beside it.
+
+    Args:
+        out: The file.
+        sample: The sample.
+        sampling: How it was drawn.
+        state: What is graded.
+        cheap_price: The cheap model's, for recorded answers of which only the tokens are known.
 
     Returns:
         How many rows: two a request.
@@ -110,14 +119,14 @@ def write_outcomes(out: Path, sample: Sample, sampling: Sampling, state: State) 
         MissingExtraError: A Parquet file, and pyarrow is not installed.
         OSError: A file cannot be written.
     """
-    rows = write(in_batches(_rows(sample, sampling, state)), out, private=True)
+    rows = write(in_batches(_rows(sample, sampling, state, cheap_price)), out, private=True)
     _write_private(
         card_path(out), msgspec.json.format(msgspec.json.encode(card_of(sample, sampling, state)), indent=2) + b"\n"
     )
     return rows
 
 
-def _rows(sample: Sample, sampling: Sampling, state: State) -> Iterator[tuple[str, dict[str, Any]]]:
+def _rows(sample: Sample, sampling: Sampling, state: State, cheap_price: Price) -> Iterator[tuple[str, dict[str, Any]]]:
     identity = state.identity
     for request in sample.requests:
         grade = state.grades.get(request.key)
@@ -138,11 +147,12 @@ def _rows(sample: Sample, sampling: Sampling, state: State) -> Iterator[tuple[st
             ("cheap", identity.cheap, grade.cheap),
             ("capable", identity.capable, grade.capable),
         ):
-            took = _took(request, side, state)
+            took = _took(request, side, state, cheap_price)
             yield f"request {request.id}", {**shared, "model": model, "score": score, **took}
 
 
-def _took(request: Request, side: str, state: State) -> Mapping[str, Any]:
+def _took(request: Request, side: str, state: State, price: Price) -> Mapping[str, Any]:
+    """Tokens and cost of an answer; a recorded one of which only the tokens are known is priced without a cache."""
     answer = state.answers.get((request.key, side))
     if answer is not None:
         usd = None if answer.pico is None else float(pico_to_usd(answer.pico))
@@ -152,11 +162,11 @@ def _took(request: Request, side: str, state: State) -> Mapping[str, Any]:
             "output_tokens": answer.output_tokens if reported else None,
             "cost_usd": usd,
         }
-    return {
-        "input_tokens": request.input_tokens,
-        "output_tokens": request.output_tokens,
-        "cost_usd": request.cost_usd,
-    }
+    usd = request.cost_usd
+    if usd is None and request.input_tokens is not None and request.output_tokens is not None:
+        usage = Usage(input_tokens=request.input_tokens, output_tokens=request.output_tokens)
+        usd = float(cost_of(usage, price).usd)
+    return {"input_tokens": request.input_tokens, "output_tokens": request.output_tokens, "cost_usd": usd}
 
 
 def _means(graded: list[tuple[Request, Grade]], sampling: Sampling) -> tuple[float | None, float | None]:

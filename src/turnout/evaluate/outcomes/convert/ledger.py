@@ -5,8 +5,12 @@ for each graded answer: ``id`` (of a turn, of a call, or the caller's query id),
 ``conversation``, and if wanted ``tools``, ``category``, ``group``, ``dataset``, ``propensity``, ``split``. A judge that
 writes such a file, and feedback that was exported with its ids, both fit.
 
+Where Turnout keeps texts (the setting ``texts``), its file gives prompt, conversation, tools and group of a row that
+has none, by the same id.
+
 An answer is a turn: tokens and costs of all its calls that answered are added up. Turns that several models answered
-are nobody's outcome and are left out, and so are ids that the ledger lacks; both are counted.
+are nobody's outcome and are left out; so are query ids that several turns share, ids that the ledger lacks, and rows
+that nobody has a text for. All are counted.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ from turnout.trace.store import selection
 from turnout.trace.store.ledger import Ledger
 from turnout.trace.store.selection import Filter
 
+_OF_TEXTS = ("prompt", "conversation", "tools", "group")
 _FROM_LEDGER = ("model", "input_tokens", "output_tokens", "cost_usd", "prompt_id")
 
 
@@ -37,16 +42,21 @@ class Joined:
         outcomes: Rows of the table.
         unknown: Ids that the ledger lacks, or that have no call that answered.
         several_models: Turns that several models answered.
+        several_turns: Query ids that several turns share.
+        without_text: Rows without prompt or conversation.
     """
 
     outcomes: int = 0
     unknown: int = 0
     several_models: int = 0
+    several_turns: int = 0
+    without_text: int = 0
 
 
 @dataclass(slots=True)
 class _Answer:
     models: Counter[str] = field(default_factory=Counter)
+    turns: set[str] = field(default_factory=set)
     input_tokens: int = 0
     output_tokens: int = 0
     pico: int = 0
@@ -56,6 +66,7 @@ class _Answer:
     def add(self, call: CallEvent) -> None:
         usage = call.usage
         self.models[call.model] += 1
+        self.turns.add(call.turn_id)
         self.input_tokens += (
             usage.input_tokens + usage.cache_read_tokens + usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
         )
@@ -65,7 +76,9 @@ class _Answer:
         self.simulated |= call.simulated
 
 
-def joined(ledger: Ledger, grades: Path, *, run: str | None, told: Joined) -> Iterator[Batch]:
+def joined(
+    ledger: Ledger, grades: Path, *, run: str | None, told: Joined, texts: Path | None = None
+) -> Iterator[Batch]:
     """Outcomes of the graded turns and calls of a ledger.
 
     Args:
@@ -73,13 +86,27 @@ def joined(ledger: Ledger, grades: Path, *, run: str | None, told: Joined) -> It
         grades: The file of grades.
         run: Only calls of this run.
         told: Counts what becomes of the ids.
+        texts: Prompts and conversations by id, for rows that have none; none: there are no others.
 
     Raises:
         OutcomesError: The file cannot be read, lacks a column, or grades simulated calls, which say nothing of quality.
         LedgerError: A call cannot be read.
     """
     answers = _answers(ledger, run)
-    return in_batches(_rows(answers, grades, told))
+    return in_batches(_rows(answers, grades, told, {} if texts is None else _texts(texts, grades)))
+
+
+def _texts(texts: Path, grades: Path) -> dict[str, dict[str, Any]]:
+    """What a file of texts has of the graded ids: of a turn what its first call was asked."""
+    wanted = {str(cells.get("id")) for _, cells in wide_rows(grades)}
+    found: dict[str, dict[str, Any]] = {}
+    for _, cells in wide_rows(texts):
+        if cells.get("incomplete"):
+            continue
+        for name in (cells.get("id"), cells.get("turn")):
+            if name and str(name) in wanted:
+                found.setdefault(str(name), {one: cells[one] for one in _OF_TEXTS if cells.get(one)})
+    return found
 
 
 def _answers(ledger: Ledger, run: str | None) -> dict[str, _Answer]:
@@ -94,7 +121,9 @@ def _answers(ledger: Ledger, run: str | None) -> dict[str, _Answer]:
     return answers
 
 
-def _rows(answers: dict[str, _Answer], grades: Path, told: Joined) -> Iterator[tuple[str, dict[str, Any]]]:
+def _rows(
+    answers: dict[str, _Answer], grades: Path, told: Joined, texts: dict[str, dict[str, Any]]
+) -> Iterator[tuple[str, dict[str, Any]]]:
     for where, cells in wide_rows(grades):
         name = cells.get("id")
         if not name or "score" not in cells:
@@ -106,8 +135,16 @@ def _rows(answers: dict[str, _Answer], grades: Path, told: Joined) -> Iterator[t
         if len(answer.models) > 1:
             told.several_models += 1
             continue
+        if len(answer.turns) > 1:
+            told.several_turns += 1
+            continue
         if answer.simulated:
             raise OutcomesError(f"{where}: the answer {name} was simulated: a grade of it says nothing of a model")
+        if not cells.get("prompt") and not cells.get("conversation"):
+            if str(name) not in texts:
+                told.without_text += 1
+                continue
+            cells = {**cells, **{one: cells.get(one) or value for one, value in texts[str(name)].items()}}
         told.outcomes += 1
         own = {column: cells[column] for column in NAMES if column in cells and column not in _FROM_LEDGER}
         known = {"cost_usd": float(pico_to_usd(answer.pico))} if answer.exact else {}
