@@ -43,6 +43,7 @@ def test_a_whole_file(write: Write) -> None:
         region = "eu-west-1"
         max_prompt_chars = 1000
         record_text = true
+        texts = "texts.jsonl"
 
         [policy]
         simple_bar = 0.6
@@ -105,6 +106,7 @@ def test_a_whole_file(write: Write) -> None:
     assert settings.overrides == path.parent / "models.toml"
     assert (settings.default_profile, settings.region) == ("eu", "eu-west-1")
     assert (settings.max_prompt_chars, settings.record_text, settings.file) == (1000, True, path)
+    assert settings.texts == path.parent / "texts.jsonl"
 
 
 def test_cheap_and_capable_are_short_for_two_candidates(write: Write) -> None:

@@ -104,8 +104,8 @@ def run(
     """Answer a share of cheaply served requests again by the capable model, judge both, and write outcomes.
 
     Which requests are taken hangs on a keyed hash of their ids and is the same in every run; each outcome carries the
-    probability with which it was sampled. A recorded answer is not bought again. Ctrl-C ends a run after the calls that
-    are under way, a second one at once; the same command goes on from there. The calls are in the ledger, under a run
+    probability with which it was sampled. A recorded answer is not bought again. Ctrl-C ends a run after what is
+    under way, a second one at once; the same command goes on from there. The calls are in the ledger, under a run
     and roles of their own. Prompts are written to OUT alone, and answers that are not judged yet to its state; both
     files can be read by you only (mode 0600).
     """
@@ -259,7 +259,7 @@ def _interruptible(collector: Collector) -> Iterator[None]:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
     def interrupt() -> None:
-        progress_console().print("stopping after the calls that are under way; Ctrl-C again leaves them")
+        progress_console().print("stopping after what is under way; Ctrl-C again leaves it")
         collector.stop()
         loop.add_signal_handler(signal.SIGINT, leave)
 

@@ -175,7 +175,7 @@ class Settings:
         application_profiles: The model of each application-profile ARN, by the ARN or its last part.
         max_prompt_chars: The longest prompt that is taken from outside, in characters.
         record_text: Whether prompts and answers may be recorded. Off unless somebody turns it on.
-        texts: A file where they are kept, one call a line, for `turnout collect`; none: they are kept nowhere here.
+        texts: A file where they are kept if they may be, one call a line, for `turnout collect`; none: there is none.
         gateway: Where ``turnout serve`` listens, and how much it takes on.
         upstreams: The providers' APIs that it relays to, by name; those that are not named have defaults.
         file: The file that was read, or none.
@@ -297,16 +297,11 @@ class _Loader:
             application_profiles=profiles,
             max_prompt_chars=table.max_prompt_chars,
             record_text=table.record_text,
-            texts=self._texts(),
+            texts=_expanded(table.texts),
             gateway=self._gateway(table.gateway),
             upstreams={name: self._upstream(name, one) for name, one in table.upstreams.items()},
             file=self._file,
         )
-
-    def _texts(self) -> Path | None:
-        if self._table.texts is not None and not self._table.record_text:
-            raise self._error("needs record_text = true: without it no prompt and no answer is kept", "texts")
-        return _expanded(self._table.texts)
 
     def _policy(self, names: ModelNames, table: PolicyTable) -> Policy:
         candidates: tuple[Candidate, ...] = DEFAULT_PAIR.candidates

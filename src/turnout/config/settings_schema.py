@@ -294,7 +294,7 @@ class SettingsTable(BaseSettings):
         application_profiles: The model of each Bedrock application profile, by its ARN or the ARN's last part.
         max_prompt_chars: The longest prompt that is taken from outside, in characters.
         record_text: Whether prompts and answers may be recorded.
-        texts: A file where they are kept, one call a line, for `turnout collect`; needs `record_text`.
+        texts: A file where they are kept if they may be, a call a line, for `turnout collect`; none: there is none.
     """
 
     model_config = SettingsConfigDict(

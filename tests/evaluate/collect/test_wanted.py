@@ -83,7 +83,10 @@ def test_where_requests_come_from(settings: Settings, tmp_path: Path, monkeypatc
     with pytest.raises(CollectError, match=r"there is no file asked\.jsonl$"):
         source_of(Path("asked.jsonl"), settings)
     kept = settings_at(tmp_path, "http://127.0.0.1:1", monkeypatch, 'record_text = true\ntexts = "texts.jsonl"')
-    with pytest.raises(CollectError, match=r"texts\.jsonl; nothing was recorded there yet"):
+    with pytest.raises(CollectError, match=r"texts\.jsonl: nothing was recorded there yet"):
         source_of(None, kept)
+    off = settings_at(tmp_path, "http://127.0.0.1:1", monkeypatch, 'texts = "texts.jsonl"')
+    with pytest.raises(CollectError, match=r"texts\.jsonl: record_text is off, so nothing is recorded"):
+        source_of(None, off)
     (tmp_path / "texts.jsonl").touch()
     assert source_of(None, kept) == tmp_path / "texts.jsonl"

@@ -10,7 +10,6 @@ from strands import Agent
 
 from tests.doors.strands.support import Events, get_price, routed
 from turnout.config import load_settings
-from turnout.config.errors import ConfigError
 from turnout.evaluate.collect.requests import read_requests
 from turnout.testing.bedrock import BedrockDouble, Rule, RuleResponder
 from turnout.trace.spans.otlp import configure_tracing
@@ -92,11 +91,12 @@ def test_without_recording_there_is_no_file(tmp_path: Path) -> None:
     assert file.force_flush()
 
 
-def test_texts_need_recording(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("fresh")
+def test_a_file_alone_records_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "turnout.toml"
     path.write_text('texts = "texts.jsonl"\n')
-    with pytest.raises(ConfigError, match=r"texts: needs record_text = true"):
-        load_settings(path)
+    assert configure_tracing(load_settings(path), set_global=False) is None
+    assert "record_text is off: no prompt and no answer is kept" in caplog.text
 
 
 @pytest.mark.usefixtures("fresh")

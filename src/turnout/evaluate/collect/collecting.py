@@ -80,7 +80,7 @@ class Collector:
         self._last_failure = ""
 
     def stop(self, why: End = "stopped") -> None:
-        """Begin nothing more; calls that are under way are waited for, and what they bring is kept."""
+        """Begin nothing more: calls that are under way are waited for, and whoever has both answers is judged."""
         if not self._stopping:
             self._stopping, self._why = True, why
 
@@ -121,7 +121,6 @@ class Collector:
     async def _collect(self, request: Request) -> None:
         cheap = request.answer if request.answer is not None else await self._answer(request, "cheap")
         capable = await self._answer(request, "capable")
-        self._go_on()
         grade = await self._judge.grade(request, cheap, capable)
         self._state.graded(request.key, grade)
         self._graded += 1

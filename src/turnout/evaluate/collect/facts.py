@@ -1,6 +1,6 @@
 """What the ledger knows of requests that were served: model, tokens, cost, and the verdict. It holds no text.
 
-An id is that of a call, of a turn or of a query. One that stands for several turns, or for a turn that several models
+An id is that of a call, of a turn, of a decision (the gateway's ``x-turnout-request-id``) or of a query. One that stands for several turns, or for a turn that several models
 answered, names no one answer.
 """
 
@@ -15,6 +15,7 @@ import msgspec
 from turnout.core.cost import pico_to_usd
 from turnout.core.decision import Estimate
 from turnout.evaluate.collect.requests import Request
+from turnout.evaluate.outcomes.convert.ledger import turns_of_decisions
 from turnout.trace.events import CallEvent
 from turnout.trace.store import selection
 from turnout.trace.store.ledger import Ledger
@@ -28,6 +29,7 @@ class Fact:
     Attributes:
         models: The models that answered.
         turns: The turns that the id stands for.
+        run: Its run.
         session_id: Its session.
         input_tokens: Tokens of its prompts.
         output_tokens: Tokens of its answers.
@@ -39,6 +41,7 @@ class Fact:
 
     models: set[str] = field(default_factory=set)
     turns: set[str] = field(default_factory=set)
+    run: str = ""
     session_id: str = ""
     input_tokens: int = 0
     output_tokens: int = 0
@@ -57,7 +60,7 @@ class Fact:
         usage = call.usage
         self.models.add(call.model)
         self.turns.add(call.turn_id)
-        self.session_id = call.session_id
+        self.run, self.session_id = call.run, call.session_id
         self.input_tokens += usage.prompt_tokens
         self.output_tokens += usage.output_tokens
         self.pico += call.cost.total_pico
@@ -77,22 +80,22 @@ def facts_of(ledger: Ledger, ids: AbstractSet[str], *, run: str | None, cheap: s
     Raises:
         LedgerError: It cannot be read.
     """
+    aliases: dict[str, list[str]] = {}
+    for decision, turn_id in turns_of_decisions(ledger, ids, run=run).items():
+        aliases.setdefault(turn_id, []).append(decision)
     found: dict[str, Fact] = {}
-    by_turn: dict[str, list[Fact]] = {}
     for batch in selection.calls(ledger, Filter(run=run)):
         for call in batch:
             if call.role != "answer" or call.status != "ok":
                 continue
-            for name in {call.event_id, call.turn_id, call.query_id} & ids:
-                fact = found.setdefault(name, Fact())
-                fact.add(call)
-                by_turn.setdefault(call.turn_id, []).append(fact)
-    if by_turn:
-        for decisions in selection.decisions(ledger, Filter(run=run)):
-            for event in decisions:
+            names = {call.event_id, call.turn_id, call.query_id} & ids
+            for name in names.union(aliases.get(call.turn_id, ())):
+                found.setdefault(name, Fact()).add(call)
+    for fact in found.values():
+        for turn_id in fact.turns if not fact.ambiguous else ():
+            for event in ledger.decisions(run=fact.run, turn=turn_id):
                 p = _probability(event.decision.estimates, cheap)
-                for fact in by_turn.get(event.turn_id, ()) if p is not None else ():
-                    fact.p = p
+                fact.p = fact.p if p is None else p
     return found
 
 

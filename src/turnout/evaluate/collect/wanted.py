@@ -175,7 +175,8 @@ def source_of(given: Path | None, settings: Settings) -> Path:
     if source is None:
         raise CollectError(NO_TEXT)
     if not source.is_file():
-        raise CollectError(f"there is no file {source}" + ("" if given else "; nothing was recorded there yet"))
+        why = "nothing was recorded there yet" if settings.record_text else "record_text is off, so nothing is recorded"
+        raise CollectError(f"there is no file {source}" + ("" if given else f": {why}"))
     return source
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 import os
 import threading
 import weakref
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from turnout.trace.spans.builder import Decorator
     from turnout.trace.spans.pipeline import Exports, Others
     from turnout.trace.spans.recorder import SpanRecorder
+
+logger = logging.getLogger(__name__)
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 """Any of these switches the export over OTLP on."""
@@ -114,6 +117,9 @@ def configure_tracing(
         return None
     wanted = _wants_otlp()
     texts = None if settings is None else settings.texts
+    if texts is not None and settings is not None and not settings.record_text:
+        logger.warning("texts=<%s> | record_text is off: no prompt and no answer is kept", texts)
+        texts = None
     if not _has_sdk(wanted or bool(exporters) or texts is not None):
         return None
     if texts is not None:

@@ -29,10 +29,11 @@ def test_a_turn_s_calls_are_added_up(tmp_path: Path) -> None:
     one = samples.call(event_id="c-1", turn_id="t-1", query_id="q-1", simulated=False)
     two = samples.call(event_id="c-2", turn_id="t-1", query_id="q-1", simulated=False)
     asked = samples.call(event_id="c-3", turn_id="t-1", role="classifier", classifier="llm", simulated=False)
-    for name, calls in (("t-1", [one, two]), ("q-1", [one, two]), ("c-2", [two])):
+    decided = samples.decision(event_id="d-1")
+    for name, calls in (("t-1", [one, two]), ("q-1", [one, two]), ("d-1", [one, two]), ("c-2", [two])):
         (tmp_path / name).mkdir()
         line = {"id": name, "prompt": "ask", "score": True, "category": "c"}
-        batch, told = outcomes(tmp_path / name, [one, two, asked], line)
+        batch, told = outcomes(tmp_path / name, [one, two, asked, decided], line)
         assert (batch.prompt, batch.model, batch.score, batch.category) == (["ask"], [one.model], [1.0], ["c"])
         assert batch.output_tokens == [sum(call.usage.output_tokens for call in calls)]
         assert batch.cost_usd == pytest.approx([sum(call.cost.total_pico for call in calls) / 1e12])
@@ -59,3 +60,47 @@ def test_simulated_answers_have_no_grade(tmp_path: Path) -> None:
 def test_a_file_of_grades_without_ids(tmp_path: Path) -> None:
     with pytest.raises(OutcomesError, match="'id' and 'score' are needed; there are prompt, score"):
         outcomes(tmp_path, [], {"prompt": "x", "score": 1})
+
+
+def test_a_query_of_several_turns_has_no_one_answer(tmp_path: Path) -> None:
+    events = [
+        samples.call(event_id="c-1", turn_id="t-1", query_id="q", simulated=False),
+        samples.call(event_id="c-2", turn_id="t-2", query_id="q", simulated=False),
+    ]
+    batch, told = outcomes(tmp_path, events, {"id": "q", "prompt": "x", "score": 1})
+    assert (len(batch), told) == (0, Joined(several_turns=1))
+
+
+def test_answers_that_nobody_was_given_are_none(tmp_path: Path) -> None:
+    call = samples.call(event_id="c-1", role="shadow", simulated=False)
+    assert outcomes(tmp_path, [call], {"id": "c-1", "prompt": "x", "score": 1})[1] == Joined(unknown=1)
+
+
+def test_texts_come_from_the_file_of_texts(tmp_path: Path) -> None:
+    asked = {"system": [], "messages": [{"role": "user", "content": [{"text": "Where?"}]}]}
+    later = {"messages": [{"role": "user", "content": "later"}]}
+    texts = graded(
+        tmp_path / "texts.jsonl",
+        {"id": "c-1", "turn": "t-1", "conversation": asked, "tools": [{"name": "find"}], "group": "s-1"},
+        {"id": "c-2", "turn": "t-1", "conversation": later},
+        {"id": "c-3", "turn": "t-3", "conversation": later, "incomplete": "image"},
+    )
+    events = [
+        samples.call(event_id=f"c-{number}", turn_id="t-1" if number < 3 else f"t-{number}", simulated=False)
+        for number in (1, 2, 3, 4)
+    ]
+    grades = graded(
+        tmp_path / "grades.jsonl",
+        {"id": "t-1", "score": 1},
+        {"id": "c-2", "score": 0, "prompt": "said otherwise"},
+        {"id": "c-3", "score": 1},
+        {"id": "c-4", "score": 1},
+    )
+    told = Joined()
+    with Ledger(tmp_path / "l.sqlite3") as ledger:
+        ledger.append(events)
+        [batch] = joined(ledger, grades, run=None, told=told, texts=texts)
+    assert batch.prompt == ["Where?", "said otherwise"]
+    assert batch.tools == ['[{"name":"find"}]', None]
+    assert batch.group == ["s-1", ""]
+    assert told == Joined(outcomes=2, without_text=2)

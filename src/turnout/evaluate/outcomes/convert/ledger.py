@@ -1,7 +1,8 @@
 """Our own ledger, with grades that somebody or something gave afterwards.
 
 The ledger has models, tokens and costs, and neither prompts nor grades. Those come from a file (JSONL, CSV) with a row
-for each graded answer: ``id`` (of a turn, of a call, or the caller's query id), ``score``, ``prompt`` or
+for each graded answer: ``id`` (of a turn, a call or a decision, or the caller's query id; the gateway's header ``x-turnout-request-id`` is a
+decision's), ``score``, ``prompt`` or
 ``conversation``, and if wanted ``tools``, ``category``, ``group``, ``dataset``, ``propensity``, ``split``. A judge that
 writes such a file, and feedback that was exported with its ids, both fit.
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,7 +95,35 @@ def joined(
         LedgerError: A call cannot be read.
     """
     answers = _answers(ledger, run)
+    asked = {str(cells.get("id")) for _, cells in wide_rows(grades)}
+    for decision, turn in turns_of_decisions(ledger, asked - answers.keys(), run=run).items():
+        if turn in answers:
+            answers[decision] = answers[turn]
     return in_batches(_rows(answers, grades, told, {} if texts is None else _texts(texts, grades)))
+
+
+def turns_of_decisions(ledger: Ledger, ids: AbstractSet[str], *, run: str | None) -> dict[str, str]:
+    """The turn of each decision among these ids.
+
+    Raises:
+        LedgerError: The ledger cannot be read.
+    """
+    found: dict[str, str] = {}
+    after = 0
+    while ids:
+        rows = ledger.select(_DECISIONS, (after, run, run, _AT_ONCE))
+        if not rows:
+            break
+        after = rows[-1][0]
+        found |= {event_id: turn_id for _, event_id, turn_id in rows if event_id in ids}
+    return found
+
+
+_AT_ONCE = 10_000
+_DECISIONS = """
+    SELECT sequence, event_id, turn_id FROM decisions
+    WHERE sequence > ? AND (? IS NULL OR run = ?) ORDER BY sequence LIMIT ?
+"""
 
 
 def _texts(texts: Path, grades: Path) -> dict[str, dict[str, Any]]:
