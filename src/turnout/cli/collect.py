@@ -159,7 +159,7 @@ def run(
     else:
         console().print(show.card_table(done.card))
         for sentence in show.sentences(done, out):
-            console().print(Text(sentence))
+            console().print(Text(sentence), soft_wrap=True)  # so that commands can be copied
     if done.ended.why != "done":
         raise typer.Exit(EXIT_STOPPED if done.ended.why == "stopped" else EXIT_NOT_DONE)
 

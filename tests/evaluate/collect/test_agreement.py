@@ -12,13 +12,14 @@ WORDS = st.sampled_from(["cheap", "capable", "tie"])
 
 
 def test_figures_worked_out_by_hand() -> None:
-    pairs: list[tuple[Verdict, Verdict]] = [
-        *[("cheap", "cheap")] * 3,
-        *[("capable", "capable")] * 3,
-        *[("tie", "tie")] * 1,
-        *[("cheap", "capable")] * 2,  # the one shown first, both times
-        *[("tie", "capable")] * 1,
-    ]
+    given: dict[tuple[Verdict, Verdict], int] = {
+        ("cheap", "cheap"): 3,
+        ("capable", "capable"): 3,
+        ("tie", "tie"): 1,
+        ("cheap", "capable"): 2,  # the one shown first, both times
+        ("tie", "capable"): 1,
+    }
+    pairs = [pair for pair, count in given.items() for _ in range(count)]
     found = agreement_of([grade_of(*pair) for pair in pairs] + [Grade(cheap=1.0, capable=1.0)])
     assert (found.judged, found.cheap_preferred, found.capable_preferred, found.ties) == (10, 3, 3, 1)
     assert found.contradicted == 3

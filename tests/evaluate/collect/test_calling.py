@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -128,7 +129,11 @@ async def test_a_call_that_is_left_counts_at_its_highest(settings: Settings, dou
 
 
 async def test_what_cannot_be_written(settings: Settings, double: OpenAIDouble) -> None:
-    for content in ([{"video": {"format": "mp4", "source": {"bytes": "AAAA"}}}], [{"toolResult": {}}]):
+    refused: list[list[dict[str, Any]]] = [
+        [{"video": {"format": "mp4", "source": {"bytes": "AAAA"}}}],
+        [{"toolResult": {}}],
+    ]
+    for content in refused:
         prompt = msgspec.structs.replace(ASK, messages=[{"role": "user", "content": content}])
         async with calling(settings) as (caller, _, _):
             with pytest.raises(RequestFailedError) as raised:

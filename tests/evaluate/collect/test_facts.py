@@ -25,7 +25,7 @@ def test_a_call_a_turn_and_a_query(tmp_path: Path) -> None:
     asked = samples.call(event_id="c-3", role="classifier", classifier="llm", simulated=False)
     shadow = samples.call(samples.CAPABLE, event_id="c-4", query_id="q-1", role="shadow", turn_id="t-9")
     failed = samples.call(event_id="c-5", query_id="q-1", status="error", error="X")
-    events = [samples.decision(event_id="d-1", verdict=OUTCOME), one, two, asked, shadow, failed]
+    events: list[Event] = [samples.decision(event_id="d-1", verdict=OUTCOME), one, two, asked, shadow, failed]
     found = looked_up(tmp_path, events, "c-1", "t-1", "q-1", "d-1", "c-3", "c-4", "nobody")
     assert set(found) == {"c-1", "t-1", "q-1", "d-1"}
     assert found["c-1"].output_tokens == one.usage.output_tokens

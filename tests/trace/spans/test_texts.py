@@ -71,7 +71,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     path.write_text('record_text = true\ntexts = "texts.jsonl"\n')
     tracing = configure_tracing(load_settings(path), redact=[fails], set_global=False)
     assert tracing is not None
-    image = {"image": {"format": "png", "source": {"bytes": b"\x89PNG"}}}
+    image: Any = {"image": {"format": "png", "source": {"bytes": b"\x89PNG"}}}
     with BedrockDouble() as double:
         Agent(model=routed(double, Events()), callback_handler=None)([image, {"text": "a secret"}])
     tracing.close()

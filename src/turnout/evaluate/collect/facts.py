@@ -1,7 +1,7 @@
 """What the ledger knows of requests that were served: model, tokens, cost, and the verdict. It holds no text.
 
-An id is that of a call, of a turn, of a decision (the gateway's ``x-turnout-request-id``) or of a query. One that stands for several turns, or for a turn that several models
-answered, names no one answer.
+An id is that of a call, of a turn, of a decision (the gateway's ``x-turnout-request-id``) or of a query. One that
+stands for several turns, or for a turn that several models answered, names no one answer.
 """
 
 from __future__ import annotations

@@ -84,10 +84,8 @@ def sentences(done: Collected, out: Path) -> list[str]:
     said = [] if card.agreement is None else agreement_sentences(card.agreement)
     if why := _end(done.ended):
         said.append(why)
-    said.append(
-        f"{done.rows:,} outcomes written to {out} (it holds prompts; only you can read it). "
-        f"Next: turnout outcomes inspect {out} --pair {card.cheap},{card.capable}"
-    )
+    said.append(f"{done.rows:,} outcomes written to {out} (it holds prompts; only you can read it). Next:")
+    said.append(f"turnout outcomes inspect {out} --pair {card.cheap},{card.capable}")
     return said
 
 

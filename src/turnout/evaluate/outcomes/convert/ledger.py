@@ -1,10 +1,10 @@
 """Our own ledger, with grades that somebody or something gave afterwards.
 
 The ledger has models, tokens and costs, and neither prompts nor grades. Those come from a file (JSONL, CSV) with a row
-for each graded answer: ``id`` (of a turn, a call or a decision, or the caller's query id; the gateway's header ``x-turnout-request-id`` is a
-decision's), ``score``, ``prompt`` or
-``conversation``, and if wanted ``tools``, ``category``, ``group``, ``dataset``, ``propensity``, ``split``. A judge that
-writes such a file, and feedback that was exported with its ids, both fit.
+for each graded answer: ``id`` (of a turn, a call or a decision, or the caller's query id; the gateway's header
+``x-turnout-request-id`` is a decision's), ``score``, ``prompt`` or ``conversation``, and if wanted ``tools``,
+``category``, ``group``, ``dataset``, ``propensity``, ``split``. A judge that writes such a file, and feedback that was
+exported with its ids, both fit.
 
 Where Turnout keeps texts (the setting ``texts``), its file gives prompt, conversation, tools and group of a row that
 has none, by the same id.
