@@ -101,7 +101,7 @@ def run(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Answer a share of cheaply served requests again by the capable model, judge both, and write outcomes.
+    """Answer a share of cheaply served requests again by the capable model, judge both, write outcomes.
 
     Which requests are taken hangs on a keyed hash of their ids and is the same in every run; each outcome carries the
     probability with which it was sampled. A recorded answer is not bought again. Ctrl-C ends a run after what is

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import re
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +102,16 @@ def test_a_name_that_cannot_be_read(tmp_path: Path, name: str, message: str) -> 
 def test_no_file_at_all() -> None:
     with pytest.raises(OutcomesError, match="no file"):
         source_of([])
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl"])
+def test_a_private_file_is_its_owner_s_alone(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"graded{ending}"
+    before = os.umask(0o022)
+    try:
+        write([Batch()], path)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o644
+        write([Batch()], path, private=True)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -4,6 +4,7 @@ import json
 import logging
 from typing import Any
 
+import msgspec
 import pytest
 
 from turnout.messages.conversation import Conversation
@@ -145,3 +146,29 @@ def test_later_changes_of_the_history_are_not_seen() -> None:
     made = Transcript(Conversation(messages=messages))
     messages.append({"role": "assistant", "content": [{"text": "two"}]})
     assert "two" not in made.attributes("", [])["gen_ai.input.messages"]
+
+
+def test_tools_are_written_in_the_form_of_the_conventions() -> None:
+    schema = {"type": "object", "properties": {"of": {"type": "string", "description": "Ada's thing"}}}
+    raw = {"toolSpec": {"name": "bare", "inputSchema": {"json": msgspec.Raw(b'{"type":"object"}')}}}
+    tools = [
+        {"toolSpec": {"name": "price", "description": "A price.", "inputSchema": {"json": schema}}},
+        raw,
+        {"cachePoint": {"type": "default"}},
+    ]
+    made = transcript(Conversation(messages=[], tools=tools))
+    written = made.attributes("", [lambda text: text.replace("Ada", "[name]")])["gen_ai.tool.definitions"]
+    assert json.loads(written) == [
+        {
+            "type": "function",
+            "name": "price",
+            "parameters": {
+                "type": "object",
+                "properties": {"of": {"type": "string", "description": "[name]'s thing"}},
+            },
+            "description": "A price.",
+        },
+        {"type": "function", "name": "bare", "parameters": {"type": "object"}},
+        {"cachePoint": {"type": "default"}},
+    ]
+    assert "gen_ai.tool.definitions" not in transcript(Conversation(messages=[])).attributes("", [])

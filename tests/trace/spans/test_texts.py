@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 from strands import Agent
 
+from tests.doors.gateway.support import OPENAI, served, settings_text, upstreams
 from tests.doors.strands.support import Events, get_price, routed
 from turnout.config import load_settings
+from turnout.evaluate.collect.facts import facts_of
 from turnout.evaluate.collect.requests import read_requests
 from turnout.testing.bedrock import BedrockDouble, Rule, RuleResponder
 from turnout.trace.spans.otlp import configure_tracing
 from turnout.trace.spans.texts import TextFile
+from turnout.trace.store.ledger import Ledger
 
 RULES = RuleResponder([Rule(pattern="price of (?P<product>\\w+)", tool="get_price", input={"product": "{product}"})])
 
@@ -110,3 +113,30 @@ def test_a_place_that_cannot_be_written(tmp_path: Path, caplog: pytest.LogCaptur
         Agent(model=routed(double, Events()), callback_handler=None)("hello")
     tracing.close()
     assert "prompts and answers were not kept" in caplog.text
+
+
+@pytest.mark.usefixtures("fresh")
+def test_of_the_gateway_s_calls_prompts_are_kept(tmp_path: Path) -> None:
+    tool: Any = {"type": "function", "function": {"name": "find", "parameters": {"type": "object", "properties": {}}}}
+    path = tmp_path / "turnout.toml"
+    path.write_text('record_text = true\ntexts = "texts.jsonl"\n')
+    tracing = configure_tracing(load_settings(path), set_global=False)
+    assert tracing is not None
+    with upstreams() as doubles:
+        text = settings_text(doubles, *OPENAI)
+        with served(tmp_path, text) as gateway, gateway.openai() as client:
+            messages: Any = [{"role": "user", "content": "Where is it?"}]
+            raw = client.chat.completions.with_raw_response.create(model=OPENAI[0], messages=messages, tools=[tool])
+            decision_id = raw.headers["x-turnout-request-id"]
+            [call] = gateway.events.calls
+            [decision] = gateway.events.decisions
+    tracing.close()
+    [line] = written(tmp_path / "texts.jsonl")
+    assert line["id"] == call.event_id
+    assert line["conversation"]["messages"] == [{"role": "user", "content": [{"text": "Where is it?"}]}]
+    assert line["tools"] == [{"type": "function", "name": "find", "parameters": tool["function"]["parameters"]}]
+    assert "answer" not in line
+    with Ledger(tmp_path / "ledger.sqlite3") as ledger:
+        ledger.append([decision, call])
+        [fact] = facts_of(ledger, {decision_id}, run=None, cheap=OPENAI[0]).values()
+    assert fact.models == {OPENAI[0]}

@@ -22,7 +22,7 @@ from turnout.trace.errors import LedgerError
 from turnout.trace.events import CallEvent, DecisionEvent, Event, Role, Status, new_id
 from turnout.trace.store.ledger import Ledger
 from turnout.trace.views.exactness import UNPRICED, CostRange, Exactness, cost_range, exactness_of, sum_exactness
-from turnout.trace.views.metrics import RunMetrics, TurnMetrics, run_metrics, totals_of
+from turnout.trace.views.metrics import NOTHING_BESIDE, Beside, RunMetrics, TurnMetrics, run_metrics, totals_of
 
 SMALL = Model(
     id="bedrock/small",
@@ -368,3 +368,21 @@ def test_totals_are_the_sums_of_all_calls(
     assert metrics.totals.cost_pico == sum(turn.cost_pico for turn in metrics.turns)
     assert sum(turn.unfinished_calls for turn in metrics.turns) == sum(event.status != "ok" for event in events)
     assert metrics.simulated == any(event.simulated for event in events)
+
+
+def test_shadow_evaluation_is_in_no_turn_and_on_the_bill(ledger: Ledger) -> None:
+    usage = Usage(input_tokens=1_000, output_tokens=100)
+    answer = _call("t-1", SMALL, usage)
+    shadows = [
+        msgspec.structs.replace(_call(turn, LARGE, usage), role=role)
+        for turn, role in (("t-1", "shadow"), ("t-2", "judge"))
+    ]
+    doubtful = msgspec.structs.replace(shadows[0], event_id=new_id(), cost=NO_COST, cost_high_pico=7)
+    ledger.append([answer])
+    alone = run_metrics(ledger, answer.run)
+    assert alone.beside == NOTHING_BESIDE
+    ledger.append([*shadows, doubtful])
+    metrics = run_metrics(ledger, answer.run)
+    assert (metrics.turns, metrics.totals) == (alone.turns, alone.totals)
+    cost = 2 * cost_of(usage, LARGE.price).total_pico
+    assert metrics.beside == Beside(calls=3, cost_pico=cost, high_pico=cost + 7)

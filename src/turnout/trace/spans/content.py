@@ -13,6 +13,8 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from turnout.messages.conversation import Conversation
 from turnout.trace.spans import semconv
 
@@ -108,11 +110,13 @@ def _part(block: Mapping[str, Any], hooks: Sequence[Redact]) -> Iterable[dict[st
             yield {"type": "blob", "modality": kind}
 
 
-def _tool(block: Mapping[str, Any]) -> Mapping[str, Any]:
+def _tool(block: Mapping[str, Any]) -> Any:
     """A tool in the form of the conventions; what is none stays as it is."""
-    spec = block.get("toolSpec")
+    # The gateway leaves schemas as raw JSON.
+    plain = msgspec.json.decode(msgspec.json.encode(block, enc_hook=lambda other: f"<{type(other).__name__}>"))
+    spec = plain.get("toolSpec")
     if not isinstance(spec, Mapping):
-        return block
+        return plain
     written = {"type": "function", "name": spec.get("name"), "parameters": (spec.get("inputSchema") or {}).get("json")}
     return {**written, **({"description": spec["description"]} if spec.get("description") else {})}
 
