@@ -63,6 +63,16 @@ def test_collect_and_what_comes_after(turnout: Run, here: Path, double: OpenAIDo
         assert {call.role for call in ledger.calls(run="collect")} == {"shadow", "judge"}
 
 
+def test_a_key_that_is_missing_leaves_nothing_behind(
+    turnout: Run, here: Path, double: OpenAIDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY")
+    code, _, err = turnout("collect", "o.jsonl", "--requests", "asked.jsonl", *JUDGED, *FAST, "--budget", "1")
+    assert code == 2
+    assert "OPENAI_API_KEY is not set" in err
+    assert not list(Path().glob("o.jsonl*"))
+
+
 def test_a_budget_that_is_too_small(turnout: Run, here: Path, double: OpenAIDouble) -> None:
     code, out, _ = turnout("collect", "o.jsonl", "--requests", "asked.jsonl", *JUDGED, *FAST, "--budget", "0.0001")
     assert code == 1

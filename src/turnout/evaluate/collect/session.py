@@ -23,6 +23,7 @@ from turnout.trace.events import Records
 from turnout.trace.store.ledger import Ledger
 from turnout.upstream.http.client import HttpClient
 from turnout.upstream.http.endpoint import connection_rules
+from turnout.upstream.ways import Way
 
 
 class Plan(NamedTuple):
@@ -159,6 +160,8 @@ def collected(
         CollectError: The state belongs to another collection or is in use, or a file cannot be written.
         ConfigError: A model cannot be called by the settings.
     """
+    # Before any file is made: what a model's upstream lacks is told, and nothing is left behind.
+    ways = _ways(wanted, sample)
     with State(wanted.state, wanted.identity()) as state:
         todo = pending(sample.requests, state, retry_failed=retry_failed)
         if state.resumed:
@@ -166,7 +169,7 @@ def collected(
         ended = Ended("done", 0, 0)
         try:
             if todo:
-                ended = asyncio.run(_worked(wanted, todo, state, limits, records, run, watch))
+                ended = asyncio.run(_worked(wanted, ways, todo, state, limits, records, run, watch))
         except asyncio.CancelledError:
             ended = Ended("stopped", 0, 0)
         finally:
@@ -180,8 +183,18 @@ def collected(
         return Collected(ended, rows, card_of(sample, wanted.sampling, state))
 
 
+def _ways(wanted: Wanted, sample: Sample) -> dict[str, Way]:
+    """Where the models are called that will be."""
+    models = wanted.models
+    called = [models.capable, *([models.judging] if models.judging else [])]
+    if any(request.answer is None for request in sample.requests):
+        called.append(models.cheap)
+    return ways_of(wanted.settings, called)
+
+
 async def _worked(
     wanted: Wanted,
+    ways: dict[str, Way],
     todo: list[Request],
     state: State,
     limits: Limits,
@@ -190,13 +203,10 @@ async def _worked(
     watch: Watch,
 ) -> Ended:
     models, settings = wanted.models, wanted.settings
-    called = [models.capable, *([models.judging] if models.judging else [])]
-    if any(request.answer is None for request in todo):
-        called.append(models.cheap)
     client = HttpClient(rules=connection_rules(settings))
     purse = Purse(limits.budget_pico, state.spent_pico)
     caller = Caller(
-        ways_of(settings, called),
+        ways,
         client,
         rules=settings.calls,
         purse=purse,
