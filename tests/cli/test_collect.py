@@ -32,6 +32,7 @@ def here(turnout: Run, settings: Settings, tmp_path: Path) -> Path:
 def test_a_plan(turnout: Run, here: Path, double: OpenAIDouble) -> None:
     code, out, _ = turnout("collect", "out.jsonl", "--requests", "asked.jsonl", *JUDGED, *FAST, "--plan")
     assert code == 0
+    assert out.startswith(f"{CHEAP.id} -> {CAPABLE.id}\n")
     assert "could be in the sample" in out
     assert "4 requests are still to be done" in out
     assert "Nothing was called." in out

@@ -148,7 +148,8 @@ def run(
             if json:
                 print_json(_plan_document(sample, found, rpm))
             else:
-                console().print(show.sample_table(wanted, sample), show.plan_table(found))
+                console().print(Text(show.heading(wanted)), soft_wrap=True)
+                console().print(show.sample_table(sample), show.plan_table(found))
                 console().print(Text(show.plan_sentence(found, rpm)))
             return
         done = _collect(wanted, sample, limits, path, record_as, retry_failed=retry_failed)
@@ -157,6 +158,7 @@ def run(
     if json:
         print_json({"ended": done.ended.why, "rows": done.rows, "card": done.card})
     else:
+        console().print(Text(show.heading(wanted)), soft_wrap=True)
         console().print(show.card_table(done.card))
         for sentence in show.sentences(done, out):
             console().print(Text(sentence), soft_wrap=True)  # so that commands can be copied
@@ -225,7 +227,7 @@ def _collect(
     from turnout.trace.store.recorder import Recorder
 
     if not sample.requests:
-        console().print(show.sample_table(wanted, sample))
+        console().print(show.sample_table(sample))
         why = "all were left out" if not sample.population else "the share is too small for so few: raise --share"
         raise UserError(f"no request is in the sample: {why}")
 

@@ -150,8 +150,8 @@ def test_later_changes_of_the_history_are_not_seen() -> None:
 
 def test_tools_are_written_in_the_form_of_the_conventions() -> None:
     schema = {"type": "object", "properties": {"of": {"type": "string", "description": "Ada's thing"}}}
-    raw = {"toolSpec": {"name": "bare", "inputSchema": {"json": msgspec.Raw(b'{"type":"object"}')}}}
-    tools = [
+    raw: dict[str, Any] = {"toolSpec": {"name": "bare", "inputSchema": {"json": msgspec.Raw(b'{"type":"object"}')}}}
+    tools: list[dict[str, Any]] = [
         {"toolSpec": {"name": "price", "description": "A price.", "inputSchema": {"json": schema}}},
         raw,
         {"cachePoint": {"type": "default"}},

@@ -23,9 +23,14 @@ def usd(pico: int) -> str:
     return f"{pico_to_usd(pico):.4f}"
 
 
-def sample_table(wanted: Wanted, sample: Sample) -> Table:
+def heading(wanted: Wanted) -> str:
+    """Whom a collection compares."""
+    return f"{wanted.models.cheap.id} -> {wanted.models.capable.id}"
+
+
+def sample_table(sample: Sample) -> Table:
     """What was read, what was left out and why, and what is in the sample."""
-    table = _table(wanted.models.cheap.id, wanted.models.capable.id)
+    table = _table()
     table.add_row("requests read", f"{sample.read:,}")
     for why, count in sorted(sample.left_out.items(), key=lambda item: (-item[1], item[0])):
         table.add_row(_plain(f"left out: {why}"), f"{count:,}")
@@ -63,7 +68,7 @@ def plan_sentence(plan: Plan, calls_per_minute: float) -> str:
 
 def card_table(card: Card) -> Table:
     """What is graded so far."""
-    table = _table(card.cheap, card.capable)
+    table = _table()
     table.add_row("in the sample", f"{card.sampled:,} of {card.population:,}")
     table.add_row("graded", f"{card.graded:,}")
     for why, count in card.failed.items():
@@ -136,8 +141,8 @@ def _end(ended: Ended) -> str:
     return ""
 
 
-def _table(cheap: str, capable: str) -> Table:
-    table = Table(title=_plain(f"{cheap} -> {capable}"), title_justify="left", show_header=False)
+def _table() -> Table:
+    table = Table(show_header=False)
     table.add_column("what", overflow="fold")
     table.add_column("figure", justify="right")
     return table
