@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from turnout.doors.gateway.access.key_file import LiveKeys
     from turnout.doors.gateway.access.listening import Listening
     from turnout.doors.gateway.app import Gateway
-    from turnout.doors.gateway.workers import Worker
+    from turnout.doors.gateway.server.workers import Worker
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ def run(
     anew when they change and on SIGHUP. Others than this machine get in with keys only: turnout keys create.
     """
     from turnout.cli.common import load
-    from turnout.doors.gateway.workers import Supervisor
+    from turnout.doors.gateway.server.workers import Supervisor
     from turnout.doors.listening import ListenError, listen
     from turnout.trace.store.ledger import Ledger
 
@@ -144,11 +144,11 @@ def _serve(
     from turnout.doors.gateway.access.limits import Limits
     from turnout.doors.gateway.access.spending import SpendingReader
     from turnout.doors.gateway.admission import Admission, steady_clock
-    from turnout.doors.gateway.counts import sharing
-    from turnout.doors.gateway.reloading import Loaded, Loader, classifier_parts, reloading
-    from turnout.doors.gateway.server import serve, server_of
+    from turnout.doors.gateway.server.counts import sharing
+    from turnout.doors.gateway.server.process import serve, server_of
+    from turnout.doors.gateway.server.reloading import Loaded, Loader, classifier_parts, reloading
+    from turnout.doors.gateway.server.upkeep import upkeep
     from turnout.doors.gateway.serving import gateway_of
-    from turnout.doors.gateway.upkeep import upkeep
     from turnout.trace.exports import configure_exports
     from turnout.trace.fanout import Fanout
     from turnout.trace.prometheus import MetricsRecorder

@@ -22,8 +22,8 @@ from turnout.doors.gateway.access.limits import Limits
 from turnout.doors.gateway.access.listening import listening
 from turnout.doors.gateway.admission import Admission, steady_clock
 from turnout.doors.gateway.app import Gateway
-from turnout.doors.gateway.bill import BillingRecords
 from turnout.doors.gateway.models import Models
+from turnout.doors.gateway.relaying.bill import BillingRecords
 from turnout.doors.gateway.routing import GatewayRouting
 from turnout.messages.wire.asked import WireProtocol
 from turnout.router import Router
