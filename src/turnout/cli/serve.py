@@ -110,14 +110,14 @@ def _access(settings: Settings, catalog: Catalog) -> tuple[LiveKeys, Listening]:
     Raises:
         ConfigError: The keys cannot be read, or it must not listen there.
     """
-    from turnout.config.presets import PRESETS
+    from turnout.config.routes import route_names
     from turnout.doors.gateway.access.key_file import KeyFile, LiveKeys, default_keys
     from turnout.doors.gateway.access.keys import check_rules
     from turnout.doors.gateway.access.listening import Tls, listening
 
     wanted = settings.gateway
     keys = LiveKeys(KeyFile(wanted.keys or default_keys()))
-    check_rules(keys.ring.keys, [model.id for model in catalog.models], PRESETS)
+    check_rules(keys.ring.keys, [model.id for model in catalog.models], route_names(settings.routes))
     tls: Tls = "own" if wanted.tls_cert is not None else "proxy" if wanted.behind_tls_proxy else "none"
     return keys, listening(wanted.host, tls=tls, issued=len(keys.ring), active=keys.ring.active)
 
@@ -138,7 +138,7 @@ def _serve(
     """Serve in this process until it is told to stop."""
     from turnout.classify.configured import configured_classifier
     from turnout.config.errors import ConfigError
-    from turnout.config.presets import PRESETS
+    from turnout.config.routes import route_names
     from turnout.deploy.preflight.ways_out import models_in_use
     from turnout.doors.gateway.access.gate import Gate
     from turnout.doors.gateway.access.limits import Limits
@@ -196,13 +196,19 @@ def _serve(
         made_of = classifier_parts(settings, catalog)
         loader = Loader(read, configured_classifier, Loaded(settings, catalog, classifier, made_of, gateway.routing))
 
+        latest = [settings]
+
+        def known() -> tuple[list[str], list[str]]:
+            return [model.id for model in catalog.models], route_names(latest[0].routes)
+
         def use(now: Settings) -> None:
+            latest[0] = now
             metrics.use_models(models_in_use(now))
             server.renew_certificate()
 
         gateway.alongside += [
             reloading(gateway, loader, on_use=[use]),
-            upkeep(admission, keys, lambda: ([model.id for model in catalog.models], [*PRESETS]), spending),
+            upkeep(admission, keys, known, spending),
         ]
         if shared is not None:
             gateway.alongside.append(sharing(metrics, shared))
@@ -250,5 +256,6 @@ def _announce(gateway: Gateway, settings: Settings, port: int) -> None:
         spoken.setdefault("in this process", []).append(model)
     for name, models in spoken.items():
         typer.echo(f"{name}: {', '.join(models)}")
-    typer.echo("The model name 'turnout' routes; Ctrl-C stops")
+    also = f", and so do {', '.join(settings.routes)}" if settings.routes else ""
+    typer.echo(f"The model name 'turnout' routes{also}; Ctrl-C stops")
     sys.stdout.flush()

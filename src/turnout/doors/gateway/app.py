@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from turnout.config.routes import ROUTED
 from turnout.config.settings import GatewaySettings
 from turnout.core.catalog import unknown
 from turnout.doors.gateway import openapi
@@ -31,7 +32,7 @@ from turnout.doors.gateway.exchange import (
 from turnout.doors.gateway.explain import explained
 from turnout.doors.gateway.headers import Wishes, wishes_of
 from turnout.doors.gateway.listing import described, listed
-from turnout.doors.gateway.models import ROUTED, Choice
+from turnout.doors.gateway.models import Choice
 from turnout.doors.gateway.problems import STOPPING, RequestError, problem_of
 from turnout.doors.gateway.relaying.bill import BILL, Bill
 from turnout.doors.gateway.relaying.relay import Relay
