@@ -69,7 +69,7 @@ class GatewayRouting:
     """Routes what clients of the gateway ask for.
 
     Args:
-        router: Decides; its policy leaves cache points as clients place them.
+        router: Decides; its policy moves no cache points of clients.
         models: Knows the names of models.
         ways: Where candidates are called.
         pinned_tags: For each pinned tag its model.

@@ -200,10 +200,10 @@ def _routing(
     before: GatewayRouting | None,
 ) -> GatewayRouting:
     policy, routes = settings.policy(catalog), dict(settings.routes)
-    if policy.markers != "user":
-        logger.warning("markers=<%s> | the gateway leaves cache points as clients place them", policy.markers)
-        policy = msgspec.structs.replace(policy, markers="user")
-        routes = {name: msgspec.structs.replace(route, markers="user") for name, route in routes.items()}
+    if policy.markers == "manage":
+        logger.warning("markers=<manage> | the gateway moves no cache points of clients: it fills where there are none")
+        policy = msgspec.structs.replace(policy, markers="fill")
+        routes = {name: msgspec.structs.replace(route, markers="fill") for name, route in routes.items()}
     entries = [catalog[candidate.model] for candidate in policy.candidates]
     remote = [entry.provider for entry in entries if entry.provider != local.PROVIDER]
     endpoints = endpoints_of(settings, remote, environment)

@@ -26,6 +26,7 @@ from turnout.doors.gateway.problems import STOPPING, RequestError, of_failure, p
 from turnout.doors.gateway.relaying.bill import Bill
 from turnout.doors.gateway.relaying.crossing import Crossing
 from turnout.doors.gateway.relaying.edits import edited
+from turnout.doors.gateway.relaying.filling import with_cache_point
 from turnout.doors.gateway.relaying.streams import FRAMED, Part, Stream, comment
 from turnout.doors.gateway.relaying.traces import traced
 from turnout.doors.gateway.routing import GatewayRouting, Reading
@@ -159,6 +160,7 @@ class Relay:
             source, called = self._routing.source_of(self._reading), endpoint.called(routed.model)
             self._crossing = Crossing(asked, protocol, routed, source, called=called)
             body, headers, query = self._crossing.body, self._crossing.request_headers(headers), b""
+        body = with_cache_point(body, protocol, asked, routed)
         call = self._router.begin_call(routed, streamed=asked.stream)
         stream = Stream(protocol, drops_usage=drops_usage, crossing=self._crossing) if asked.stream else None
         reader = reader_of(protocol) if stream is None else stream.reader
