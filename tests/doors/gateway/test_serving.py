@@ -45,7 +45,7 @@ def test_a_missing_key_is_told_at_start(tmp_path: Path) -> None:
         made(tmp_path, PAIR + '[upstreams.bedrock]\nauth = "bearer"\nregion = "x"', AWS_BEARER_TOKEN_BEDROCK="b")
 
 
-def test_cache_points_stay_the_clients(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_cache_points_of_clients_are_not_moved(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     text = PAIR.replace("[policy]\n", '[policy]\nmarkers = "manage"\nhorizon = "session"\n')
     with caplog.at_level(logging.WARNING):
         gateway = made(
@@ -54,5 +54,5 @@ def test_cache_points_stay_the_clients(tmp_path: Path, caplog: pytest.LogCapture
             AWS_BEARER_TOKEN_BEDROCK="b",
             OPENAI_API_KEY="o",
         )
-    assert gateway.routing.router.policy.markers == "user"
-    assert "leaves cache points as clients place them" in caplog.text
+    assert gateway.routing.router.policy.markers == "fill"
+    assert "moves no cache points of clients" in caplog.text

@@ -2,6 +2,7 @@
 
 - the model's name, where the provider has it in the body;
 - ``stream_options.include_usage`` in streams of Chat Completions: without it they report no usage;
+- with ``markers = "fill"`` in the policy: a cache point where the request has none (`filling`);
 - with ``adapt`` in the policy: a parameter that the model rejects is left out, if what is left still asks for the same
   (`turnout.core.parameters.may_be_dropped`), and an output limit is lowered.
 """

@@ -20,15 +20,16 @@ from turnout.core.cost import usd_text
 from turnout.core.decision import Unavailable
 from turnout.core.usage import UsageError
 from turnout.doors.gateway.admission import Visit
-from turnout.doors.gateway.bill import Bill
-from turnout.doors.gateway.crossing import Crossing
-from turnout.doors.gateway.edits import edited
 from turnout.doors.gateway.exchange import Send, answer_whole, begin_stream, go_on
 from turnout.doors.gateway.headers import about
 from turnout.doors.gateway.problems import STOPPING, RequestError, of_failure, problem_of
+from turnout.doors.gateway.relaying.bill import Bill
+from turnout.doors.gateway.relaying.crossing import Crossing
+from turnout.doors.gateway.relaying.edits import edited
+from turnout.doors.gateway.relaying.filling import with_cache_point
+from turnout.doors.gateway.relaying.streams import FRAMED, Part, Stream, comment
+from turnout.doors.gateway.relaying.traces import traced
 from turnout.doors.gateway.routing import GatewayRouting, Reading
-from turnout.doors.gateway.streams import FRAMED, Part, Stream, comment
-from turnout.doors.gateway.traces import traced
 from turnout.messages.wire.asked import Asked
 from turnout.messages.wire.errors import Problem, error_answer, error_event
 from turnout.messages.wire.malformed import MalformedStreamError
@@ -159,6 +160,7 @@ class Relay:
             source, called = self._routing.source_of(self._reading), endpoint.called(routed.model)
             self._crossing = Crossing(asked, protocol, routed, source, called=called)
             body, headers, query = self._crossing.body, self._crossing.request_headers(headers), b""
+        body = with_cache_point(body, protocol, asked, routed)
         call = self._router.begin_call(routed, streamed=asked.stream)
         stream = Stream(protocol, drops_usage=drops_usage, crossing=self._crossing) if asked.stream else None
         reader = reader_of(protocol) if stream is None else stream.reader
