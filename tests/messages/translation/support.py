@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from turnout.core.usage import Usage
-from turnout.messages.translation.answers import StreamTranslator, _reader_of, _writer_of, write_whole
+from turnout.messages.translation.answers import StreamTranslator, _writer_of, part_reader, write_whole
 from turnout.messages.translation.parts import About, Block, BlockDelta, BlockStart, BlockStop, Finish, Part
 from turnout.messages.wire.asked import WireProtocol
 from turnout.messages.wire.eventstream import EventStreamParser
@@ -126,7 +126,7 @@ def stream_of(protocol: WireProtocol, parts: Iterable[Part], usage: Usage) -> by
 
 def read_stream(protocol: WireProtocol, data: bytes) -> tuple[list[Block], Finish | None]:
     """The answer of a stream in a protocol."""
-    read = _reader_of(protocol)
+    read = part_reader(protocol)
     return folded(part for event in events_of(protocol, data) for part in read(event))
 
 

@@ -116,7 +116,7 @@ def test_a_place_that_cannot_be_written(tmp_path: Path, caplog: pytest.LogCaptur
 
 
 @pytest.mark.usefixtures("fresh")
-def test_of_the_gateway_s_calls_prompts_are_kept(tmp_path: Path) -> None:
+def test_calls_of_the_gateway_are_kept(tmp_path: Path) -> None:
     tool: Any = {"type": "function", "function": {"name": "find", "parameters": {"type": "object", "properties": {}}}}
     path = tmp_path / "turnout.toml"
     path.write_text('record_text = true\ntexts = "texts.jsonl"\n')
@@ -135,7 +135,8 @@ def test_of_the_gateway_s_calls_prompts_are_kept(tmp_path: Path) -> None:
     assert line["id"] == call.event_id
     assert line["conversation"]["messages"] == [{"role": "user", "content": [{"text": "Where is it?"}]}]
     assert line["tools"] == [{"type": "function", "name": "find", "parameters": tool["function"]["parameters"]}]
-    assert "answer" not in line
+    (use,) = line["answer"]
+    assert use["toolUse"]["name"] == "find"
     with Ledger(tmp_path / "ledger.sqlite3") as ledger:
         ledger.append([decision, call])
         [fact] = facts_of(ledger, {decision_id}, run=None, cheap=OPENAI[0]).values()

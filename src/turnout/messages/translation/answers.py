@@ -92,7 +92,7 @@ class StreamTranslator:
     """
 
     def __init__(self, source: WireProtocol, door: WireProtocol, about: About) -> None:
-        self._read = _reader_of(source)
+        self._read = part_reader(source)
         self._writer = _writer_of(door, about)
         self._keeps_thinking = about.keeps_thinking and door is not WireProtocol.OPENAI_CHAT
         self._left_out: int | None = None
@@ -160,7 +160,8 @@ _WRITE_WHOLE: dict[WireProtocol, Callable[[list[Block], Finish, Usage | None, Ab
 }
 
 
-def _reader_of(source: WireProtocol) -> Callable[[Any], list[Part]]:
+def part_reader(source: WireProtocol) -> Callable[[Any], list[Part]]:
+    """What makes parts of the events of a provider's stream, one by one; it raises `MalformedStreamError`."""
     match source:
         case WireProtocol.OPENAI_CHAT:
             chunks = read_openai.OpenAIParts()

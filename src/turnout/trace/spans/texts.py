@@ -7,9 +7,8 @@ The members of a line: ``id`` (of the call in the ledger), ``turn``, ``run``, ``
 is never split), ``model``, ``conversation`` (Converse blocks), ``tools``, ``answer`` (blocks) and, where text is
 missing, ``incomplete``.
 
-Known limitations: of calls through the gateway only prompts are known, so their lines have no ``answer``; what is not
-sampled is not written; thinking is left out; images and documents are not kept, so that calls with them are marked
-incomplete; the file grows until somebody takes it away, after which a new one is begun.
+Known limitations: what is not sampled is not written; thinking is left out; images and documents are not kept, so that
+calls with them are marked incomplete; the file grows until somebody takes it away, after which a new one is begun.
 """
 
 from __future__ import annotations

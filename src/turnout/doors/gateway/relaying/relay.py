@@ -4,8 +4,7 @@ What follows a failed call is decided elsewhere: `turnout.upstream.retry` says w
 `turnout.core.decide` on which candidate. Before the first content of an answer nothing of it is passed on, so that
 another candidate can give all of it; after it a failure ends the stream with an error in the client's own protocol.
 
-Known limitations: an answer that broke off is not continued by prefill, as the Strands door does it; texts of answers
-are not recorded.
+Known limitations: an answer that broke off is not continued by prefill, as the Strands door does it.
 """
 
 from __future__ import annotations
@@ -27,10 +26,11 @@ from turnout.doors.gateway.relaying.bill import Bill
 from turnout.doors.gateway.relaying.crossing import Crossing
 from turnout.doors.gateway.relaying.edits import edited
 from turnout.doors.gateway.relaying.filling import with_cache_point
+from turnout.doors.gateway.relaying.saying import note_whole, noting
 from turnout.doors.gateway.relaying.streams import FRAMED, Part, Stream, comment
 from turnout.doors.gateway.relaying.traces import traced
 from turnout.doors.gateway.routing import GatewayRouting, Reading
-from turnout.messages.wire.asked import Asked
+from turnout.messages.wire.asked import Asked, WireProtocol
 from turnout.messages.wire.errors import Problem, error_answer, error_event
 from turnout.messages.wire.malformed import MalformedStreamError
 from turnout.messages.wire.usage import reader_of
@@ -162,7 +162,10 @@ class Relay:
             body, headers, query = self._crossing.body, self._crossing.request_headers(headers), b""
         body = with_cache_point(body, protocol, asked, routed)
         call = self._router.begin_call(routed, streamed=asked.stream)
-        stream = Stream(protocol, drops_usage=drops_usage, crossing=self._crossing) if asked.stream else None
+        stream = None
+        if asked.stream:
+            note = None if call.transcript is None else noting(call.transcript, protocol)
+            stream = Stream(protocol, drops_usage=drops_usage, crossing=self._crossing, note=note)
         reader = reader_of(protocol) if stream is None else stream.reader
         self._held = None
         self._stall_s = endpoint.stall_s or self._rules.stall_s
@@ -182,7 +185,7 @@ class Relay:
                 raise await self._error_of(answer)
             call.began()
             if stream is None:
-                await self._whole(answer, reader, call)
+                await self._whole(answer, protocol, reader, call)
             else:
                 await self._streamed(answer, stream, call)
         except asyncio.CancelledError:
@@ -197,7 +200,7 @@ class Relay:
             if answer is not None:
                 answer.close()
 
-    async def _whole(self, answer: Answering, reader: Any, call: OpenCall) -> None:
+    async def _whole(self, answer: Answering, protocol: WireProtocol, reader: Any, call: OpenCall) -> None:
         data = await answer.read(self._ends_s)
         try:
             reader.body(data)
@@ -208,6 +211,8 @@ class Relay:
             raise EventError(name_of_event(reader.error), data)
         if not (reader.has_content or reader.complete):
             raise RemoteProtocolError("the answer holds none: neither content nor an end")
+        if call.transcript is not None:
+            note_whole(call.transcript, protocol, data)
         if self._crossing is not None:
             data = self._crossing.answer(data, reader)
         if reader.has_content:

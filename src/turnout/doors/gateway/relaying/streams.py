@@ -5,6 +5,7 @@ Where the client speaks another protocol each event is translated on its way (`c
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -44,13 +45,21 @@ class Stream:
         protocol: What the upstream speaks.
         drops_usage: Whether the chunk with the usage was asked for by Turnout alone, and is taken out.
         crossing: Translates, where the client speaks another protocol.
+        note: Is told of each event, where the answer is noted (`saying.noting`).
 
     Attributes:
         reader: Knows usage, finish reason, and whether content has come.
         broken: What was wrong with bytes that followed whole events; nothing can be read after it.
     """
 
-    def __init__(self, protocol: WireProtocol, *, drops_usage: bool = False, crossing: Crossing | None = None) -> None:
+    def __init__(
+        self,
+        protocol: WireProtocol,
+        *,
+        drops_usage: bool = False,
+        crossing: Crossing | None = None,
+        note: Callable[[Any], None] | None = None,
+    ) -> None:
         self.reader: Any = reader_of(protocol)
         self._frames = protocol in FRAMED
         self._inner = protocol is WireProtocol.INVOKE
@@ -58,6 +67,7 @@ class Stream:
         self._drops_usage = drops_usage
         self.broken: RemoteProtocolError | None = None
         self._crossing = crossing
+        self._note = note
         self._payloads: list[bytes] = []
         self._kept = 0
 
@@ -81,6 +91,8 @@ class Stream:
                 if reader.error is not None:
                     raw = event.raw if crossing is None else payload
                     return Part(b"".join(passed), b"", EventError(name_of_event(reader.error), raw))
+                if self._note is not None:
+                    self._note(event)
                 if payload and self._kept < _KEPT_BYTES:
                     self._payloads.append(payload)
                     self._kept += len(payload)
