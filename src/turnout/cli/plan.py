@@ -53,7 +53,7 @@ def run(
         bool,
         typer.Option(
             "--write",
-            help="Write the new side into the lock file, with its predicted spend and quality; not where a bound breaks.",
+            help="Write the new side into the lock file, with its predicted spend and quality, unless a bound breaks.",
         ),
     ] = False,
     old: Annotated[

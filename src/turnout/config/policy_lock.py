@@ -259,7 +259,7 @@ def lock_of(
     ids = [candidate.model for candidate in policy.candidates]
     locked = catalog.only(dict.fromkeys([*ids, classifier.model] if classifier.model else ids))
     return PolicyLock(
-        policy=policy,
+        policy=_in_order(policy),
         bound=bound,
         models=locked.models,
         classifier=classifier,
@@ -418,6 +418,7 @@ def _lock(found: _File) -> PolicyLock:
         adapt=rules.adapt,
         budget=budget,
     )
+    policy = _in_order(policy)
     models = Catalog.of(map(_model, found.models)).models
     if found.classifier.model and all(model.id != found.classifier.model for model in models):
         raise ValueError(f"classifier.model: {unknown('model', found.classifier.model, [one.id for one in models])}")
@@ -430,6 +431,11 @@ def _lock(found: _File) -> PolicyLock:
         window=found.window,
         predicted=found.predicted,
     )
+
+
+def _in_order(policy: Policy) -> Policy:
+    """The policy with its candidates by rank, which is all that their order says."""
+    return msgspec.structs.replace(policy, candidates=policy.ranked[::-1])
 
 
 def _model(found: _Model) -> Model:
@@ -501,6 +507,7 @@ _PLACE = re.compile(r"(.*) - at `\$\.?(.*)`")
 
 def _in_words(message: str) -> str:
     """What msgspec found wrong: where, then what, with the nearest known key."""
+    message = re.sub(r"^Expected `str`(?: \| null)?, got `(?:float|int)`", "must be a number in quotes", message)
     if found := _UNKNOWN.fullmatch(message):
         where = f"{found[2]}: " if found[2] else ""
         return where + unknown("key", found[1], _keys(_File))

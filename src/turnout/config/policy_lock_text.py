@@ -22,6 +22,8 @@ _INTRODUCTION = """\
 # `turnout plan` says what a change would do before it is written; `turnout check` says where the catalog has moved on.
 """
 
+_LONGEST_LIST = 90
+
 _SOURCES = {
     "outcomes": "mean score of graded answers",
     "classifier": "expected share that suffices, by the classifier's own probabilities: its estimate, not measured",
@@ -136,7 +138,9 @@ def _usd(pico: int) -> str:
 
 def _toml(value: Any) -> str:
     if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_toml, value))}]"
+        parts = [_toml(one) for one in value]
+        line = f"[{', '.join(parts)}]"
+        return line if len(line) <= _LONGEST_LIST else "[\n" + "".join(f"    {part},\n" for part in parts) + "]"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):

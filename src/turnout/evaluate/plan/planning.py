@@ -13,7 +13,7 @@ from turnout.config.policy_lock import (
     PolicyLock,
     differences,
 )
-from turnout.core.cost import usd_text
+from turnout.core.cost import pico_to_usd, usd_text
 from turnout.evaluate.outcomes.files import Source
 from turnout.evaluate.plan.player import Again, Player, names_preset
 from turnout.evaluate.plan.quality import Grades, Quality, by_verdicts
@@ -21,6 +21,7 @@ from turnout.evaluate.plan.recorded import Window, recorded, window_of
 from turnout.evaluate.plan.sides import Side
 from turnout.evaluate.plan.tally import Changes, Distinct, Tally
 from turnout.trace.store.ledger import Ledger
+from turnout.trace.views.figures import rounded
 
 Advance = Callable[[int], None]
 """Is told how many decisions were replayed since the last time."""
@@ -155,12 +156,12 @@ def locked(plan: Plan) -> PolicyLock:
             simulated=window.simulated,
         ),
         predicted=LockedPrediction(
-            spend_usd=usd_text(spend.pico),
-            spend_low_usd=usd_text(spend.low_pico),
-            spend_high_usd=usd_text(spend.high_pico),
-            exact_usd=usd_text(spend.exact_pico),
-            spend_usd_per_day=usd_text(per_day_pico(plan, tally)),
-            spend_usd_per_1000_requests=usd_text(per_1000_pico(tally)),
+            spend_usd=_trimmed(usd_text(spend.pico)),
+            spend_low_usd=_trimmed(usd_text(spend.low_pico)),
+            spend_high_usd=_trimmed(usd_text(spend.high_pico)),
+            exact_usd=_trimmed(usd_text(spend.exact_pico)),
+            spend_usd_per_day=f"{rounded(pico_to_usd(per_day_pico(plan, tally)), 6):f}",
+            spend_usd_per_1000_requests=f"{rounded(pico_to_usd(per_1000_pico(tally)), 6):f}",
             quality=_rounded(quality.value),
             quality_low=_rounded(quality.low),
             quality_high=_rounded(quality.high),
@@ -178,6 +179,12 @@ def per_day_pico(plan: Plan, tally: Tally) -> int:
 def per_1000_pico(tally: Tally) -> int:
     """What 1,000 decisions cost, in pico-USD."""
     return round(tally.spend.pico * 1000 / tally.decisions) if tally.decisions else 0
+
+
+def _trimmed(usd: str) -> str:
+    """An exact amount without the zeros that say nothing."""
+    whole, _, part = usd.partition(".")
+    return f"{whole}.{part.rstrip('0').ljust(2, '0')}"
 
 
 def _rounded(value: float | None) -> float | None:

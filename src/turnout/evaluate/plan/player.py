@@ -158,7 +158,7 @@ class Player:
         if opened is not None and event.given.failed:
             given, decision = opened
         else:
-            given = self._input(event, session)
+            given = self.given_for(event)
             decision = self._again(event) if given is event.given else decide(given)
         answer = _answer(one.answers)
         classifier, unjudged = self._classified(one, given, decision)
@@ -183,8 +183,9 @@ class Player:
 
     # What a decision is made from.
 
-    def _input(self, event: DecisionEvent, session: tuple[str, str]) -> DecisionInput:
-        then = event.given
+    def given_for(self, event: DecisionEvent) -> DecisionInput:
+        """What the side decides from: the stored input itself where nothing is otherwise on this side."""
+        then, session = event.given, (event.run, event.session_id)
         hashes = [segment.prefix_hash for segment in then.request.segments]
         policy = self._rules_for(then.policy)
         same_prices = then.catalog.content_hash == self._side.catalog.content_hash

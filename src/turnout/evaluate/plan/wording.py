@@ -136,8 +136,8 @@ def notes(plan: Plan) -> list[str]:
         counts = " and ".join(f"{one.tally.estimated:,} ({side})" for side, one in (("old", old), ("new", new)))
         found.append(
             f"{ESTIMATED.capitalize()}: the cost of {counts} requests, which go otherwise than was recorded or whose "
-            "usage was not reported. Lengths of answers follow learned ratios, caches are simulated; conversations, calls a "
-            "turn and verdicts are held as recorded."
+            "usage was not reported. Lengths of answers follow learned ratios, caches are simulated; conversations, "
+            "calls a turn and verdicts are held as recorded."
         )
     if old.side.lock.classifier != new.side.lock.classifier:
         found.append(
