@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import typer
 from rich.text import Text
 
@@ -203,6 +204,7 @@ def _new_side(path: Path | None, settings: Settings) -> Side:
 
 def _old_side(path: Path | None, lock: Path, new: Side, *, write: bool) -> Side:
     """The side that holds; for the first lock the new side itself."""
+    from turnout.config.errors import ConfigError
     from turnout.evaluate.plan.sides import side_of_file
 
     if path is None and not lock.exists():
@@ -210,8 +212,15 @@ def _old_side(path: Path | None, lock: Path, new: Side, *, write: bool) -> Side:
             raise UserError(
                 f"{lock}: there is no such file: `turnout plan --write` makes it, or name a file with --from"
             )
-        return new
-    return side_of_file(path or lock)
+        return msgspec.structs.replace(new, name="no lock yet")
+    try:
+        return side_of_file(path or lock)
+    except ConfigError as error:
+        if not write or path is not None:
+            raise
+        # It is about to be replaced, and cannot be mended by any other command.
+        progress_console().print(Text(f"the lock that is there counts as none: {error}"), soft_wrap=True)
+        return msgspec.structs.replace(new, name="no lock yet")
 
 
 def _made(

@@ -178,8 +178,8 @@ def notes(plan: Plan) -> list[str]:
 
 
 def _names(plan: Plan) -> dict[str, str]:
-    """Names of the candidates of both sides by id, the old ones first; ids where a name is not its own."""
-    models = {model.id: model for side in (plan.new.side, plan.old.side) for model in side.catalog.models}
+    """Names of the candidates of both sides by id, the most capable first; ids where a name is not its own."""
+    models = {model.id: model for side in (plan.old.side, plan.new.side) for model in side.catalog.models}
     ranks = {one.model: one.rank for side in (plan.new.side, plan.old.side) for one in side.policy.candidates}
     ordered = sorted(models.values(), key=lambda model: (-ranks[model.id], model.id))
     called = [model.name for model in ordered]
