@@ -11,6 +11,7 @@ import os
 import socket
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -84,7 +85,28 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 0 if chosen or processors == 1 else min(processors, _MOST_PROCESSES)
 
 
-_ONCE = ("doors/gateway", "messages/translation", "evaluate/outcomes", "evaluate/scoreboard", "evaluate/replay")
+@pytest.fixture(autouse=True)
+def tracing_as_found() -> Iterator[None]:
+    """A test that sets OpenTelemetry's provider, which every later test would join, fails by itself."""
+    before = _tracer_provider()
+    yield
+    assert _tracer_provider() is before, "a tracer provider was left: see tests.trace.otel.fresh_tracing"
+
+
+def _tracer_provider() -> object:
+    return getattr(sys.modules.get("opentelemetry.trace"), "_TRACER_PROVIDER", None)
+
+
+_ONCE = (
+    "deploy",
+    "docs",
+    "doors/gateway",
+    "evaluate",
+    "messages/translation",
+    "messages/wire",
+    "scripts",
+    "testing",
+)
 """Rooms whose many tests say nothing of the version of Python; the doors' own are tried on all."""
 _ON_ALL = (
     "test_app.py",

@@ -119,13 +119,13 @@ def main(role: str, url: str = "") -> None:
         return
     import gc
 
-    from turnout.doors.gateway.server import server_of
+    from turnout.doors.gateway.server.process import server_of
     from turnout.doors.listening import listen
 
     app: Any = Bare(url)
     listening = listen("127.0.0.1", 0, backlog=2048)
     gc.collect()
-    gc.freeze()  # as `turnout.doors.gateway.server.serve` does
+    gc.freeze()  # as `turnout.doors.gateway.server.process.serve` does
     print(listening.getsockname()[1], flush=True)
     server_of(app, drain_s=1).run(sockets=[listening])
 

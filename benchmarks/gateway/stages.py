@@ -53,7 +53,8 @@ STAGES = (
     ),
     Stage("metrics", (("turnout.trace.prometheus", "MetricsRecorder.record"),)),
     Stage(
-        "trace of the client", (("turnout.doors.gateway.app", "joined_by"), ("turnout.doors.gateway.relay", "traced"))
+        "trace of the client",
+        (("turnout.doors.gateway.app", "joined_by"), ("turnout.doors.gateway.relaying.relay", "traced")),
     ),
     Stage("read the body", (("turnout.doors.gateway.app", "Gateway._body"),)),
     Stage("decode it", (("turnout.doors.gateway.app", "Gateway._read"),)),
@@ -62,8 +63,8 @@ STAGES = (
         (
             ("turnout.doors.gateway.app", "wishes_of"),
             ("turnout.doors.gateway.app", "sent_on"),
-            ("turnout.doors.gateway.relay", "returned"),
-            ("turnout.doors.gateway.relay", "about"),
+            ("turnout.doors.gateway.relaying.relay", "returned"),
+            ("turnout.doors.gateway.relaying.relay", "about"),
         ),
     ),
     Stage("model name and pins", (("turnout.doors.gateway.routing", "GatewayRouting.choice"),)),
@@ -81,19 +82,19 @@ STAGES = (
         ),
     ),
     Stage("route: all else", (("turnout.router.routing", "Router.route"),)),
-    Stage("edit the body", (("turnout.doors.gateway.relay", "edited"),)),
+    Stage("edit the body", (("turnout.doors.gateway.relaying.relay", "edited"),)),
     Stage("call: head and auth", (("turnout.upstream.http.endpoint", "Endpoint.call"),)),
     Stage(
         "read the report",
         (
             ("turnout.messages.wire.usage", "OpenAIReader.body"),
-            ("turnout.doors.gateway.relay", "Relay._note"),
+            ("turnout.doors.gateway.relaying.relay", "Relay._note"),
         ),
     ),
     Stage("learn from the call", (("turnout.sessions.memory", "SessionMemory.called"),)),
     Stage("cost and the call's event", (("turnout.router.calls", "OpenCall.end"),)),
     Stage("queue events", (("turnout.trace.store.recorder", "Recorder.record"),)),
-    Stage("relay: all else", (("turnout.doors.gateway.relay", "Relay.run"),)),
+    Stage("relay: all else", (("turnout.doors.gateway.relaying.relay", "Relay.run"),)),
     Stage("answer: all else", (("turnout.doors.gateway.app", "Gateway._answer"),)),
 )
 
@@ -284,7 +285,7 @@ def profile(bodies: list[bytes], *, requests: int = REQUESTS, rounds: int = ROUN
 
             run(max(50, requests // 5))
             gc.collect()
-            gc.freeze()  # as `turnout.doors.gateway.server.serve` does
+            gc.freeze()  # as `turnout.doors.gateway.server.process.serve` does
             for _ in range(rounds):
                 thread, process = run(requests)
                 serving.append(thread)

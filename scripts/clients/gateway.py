@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from turnout.config import load_catalog, load_settings
-from turnout.doors.gateway.server import server_of
+from turnout.doors.gateway.server.process import server_of
 from turnout.doors.gateway.serving import gateway_of
 from turnout.doors.listening import listen
 from turnout.testing.bedrock import BedrockDouble

@@ -32,6 +32,7 @@ def test_a_benchmark_runs_and_its_failure_counts(tmp_path: Path) -> None:
     """The runner in a folder of its own, so that no real benchmark takes the test's time."""
     package = tmp_path / "benchmarks"
     package.mkdir()
+    (package / "__init__.py").touch()  # so that it goes before a package of that name further on in the path
     (package / "__main__.py").write_text((ROOT / "benchmarks/__main__.py").read_text())
     (package / "bench_good.py").write_text("print('median 1 µs')")
     (package / "bench_bad.py").write_text("raise SystemExit(3)")

@@ -132,7 +132,7 @@ def test_a_key_is_revoked_for_good_and_its_name_is_free(turnout: Run, path: Path
         (("create", "a", "--budget-month", "-1"), "budget_month_usd must be above 0"),
         (("create", "a", "--budget-day", "nan"), "budget_day_usd must be above 0"),
         (("create", "a", "--requests-per-minute", "0"), "requests_per_minute must be between 1"),
-        (("create", "a", "--route", "econmy"), "unknown preset 'econmy'; the nearest known one is 'economy'"),
+        (("create", "a", "--route", "econmy"), "unknown route 'econmy'; the nearest known one is 'economy'"),
         (("create", "a", "--model", "gpt-5-mino"), "unknown model 'gpt-5-mino'"),
         (("show", "nobody"), "unknown key 'nobody'; the nearest known one is 'somebody'"),
         (("revoke", "nobody"), "unknown key 'nobody'; the nearest known one is 'somebody'"),

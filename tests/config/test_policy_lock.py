@@ -102,7 +102,9 @@ def test_what_is_written_reads_back(
         quality_source="none" if quality is None else "classifier",
         share={pair[0]: 0.25, pair[1]: 0.75},
     )
-    lock = lock_of(policy, bound, CATALOG, kind, window=window, predicted=predicted)
+    alone = msgspec.structs.replace(policy, candidates=policy.candidates[:1], simple_bar=bars[1])
+    routes = {"gpt-4o": alone, 'a "name".b': policy}
+    lock = lock_of(policy, bound, CATALOG, kind, routes=routes, window=window, predicted=predicted)
     path = written(tmp_path_factory.mktemp("lock"), lock)
     found = read_lock(path)
     assert found == lock

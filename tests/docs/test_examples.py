@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.examples import Block, ExampleError, blocks, run_page, unseen_blocks
+from tests.trace.otel import fresh_tracing
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("README.md")])
@@ -33,7 +34,9 @@ def test_every_example_of_the_page_runs(
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
     wanted = [block for block in blocks(path) if block.language in ("python", "console")]
     assert unseen_blocks(path) == []
-    assert run_page(path, tmp_path, ROOT) == len([block for block in wanted if block.skipped_because is None])
+    with fresh_tracing(monkeypatch):
+        ran = run_page(path, tmp_path, ROOT)
+    assert ran == len([block for block in wanted if block.skipped_because is None])
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from rich.table import Table
 from turnout.cli.common import ConfigOption, JsonOption, LedgerOption, console, load, open_for_reading, print_json
 from turnout.cli.errors import UserError
 from turnout.config.presets import PRESETS
+from turnout.config.routes import route_names
 from turnout.core.catalog import unknown
 from turnout.core.cost import pico_to_usd
 from turnout.doors.gateway.access.key_file import KeyFile, default_keys
@@ -45,7 +46,10 @@ def create(
         list[str] | None, typer.Option("--model", help="A model that may serve it; can be repeated. Default: all.")
     ] = None,
     route: Annotated[
-        str, typer.Option("--route", help=f"What the model `turnout` means for it: {', '.join(PRESETS)}.")
+        str,
+        typer.Option(
+            "--route", help=f"What the model `turnout` means for it: {', '.join(PRESETS)}, or a route of the settings."
+        ),
     ] = "",
     budget_day: Annotated[str | None, typer.Option(help="What it may spend in a day (UTC), in USD.")] = None,
     budget_month: Annotated[str | None, typer.Option(help="What it may spend in a month (UTC), in USD.")] = None,
@@ -61,7 +65,9 @@ def create(
 ) -> None:
     """Make a key and show it, this once: only a hash of it is kept."""
     if route and route not in PRESETS:
-        raise UserError(f"--route: {unknown('preset', route, PRESETS)}; one of {', '.join(PRESETS)}")
+        routes = route_names(load(config)[0].routes)
+        if route not in routes:
+            raise UserError(f"--route: {unknown('route', route, routes)}; one of {', '.join(routes)}")
     try:
         check_name(name)
         rules = KeyRules(

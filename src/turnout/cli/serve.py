@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from turnout.doors.gateway.access.key_file import LiveKeys
     from turnout.doors.gateway.access.listening import Listening
     from turnout.doors.gateway.app import Gateway
-    from turnout.doors.gateway.workers import Worker
+    from turnout.doors.gateway.server.workers import Worker
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ def run(
     anew when they change and on SIGHUP. Others than this machine get in with keys only: turnout keys create.
     """
     from turnout.cli.common import load
-    from turnout.doors.gateway.workers import Supervisor
+    from turnout.doors.gateway.server.workers import Supervisor
     from turnout.doors.listening import ListenError, listen
     from turnout.trace.store.ledger import Ledger
 
@@ -110,14 +110,14 @@ def _access(settings: Settings, catalog: Catalog) -> tuple[LiveKeys, Listening]:
     Raises:
         ConfigError: The keys cannot be read, or it must not listen there.
     """
-    from turnout.config.presets import PRESETS
+    from turnout.config.routes import route_names
     from turnout.doors.gateway.access.key_file import KeyFile, LiveKeys, default_keys
     from turnout.doors.gateway.access.keys import check_rules
     from turnout.doors.gateway.access.listening import Tls, listening
 
     wanted = settings.gateway
     keys = LiveKeys(KeyFile(wanted.keys or default_keys()))
-    check_rules(keys.ring.keys, [model.id for model in catalog.models], PRESETS)
+    check_rules(keys.ring.keys, [model.id for model in catalog.models], route_names(settings.routes))
     tls: Tls = "own" if wanted.tls_cert is not None else "proxy" if wanted.behind_tls_proxy else "none"
     return keys, listening(wanted.host, tls=tls, issued=len(keys.ring), active=keys.ring.active)
 
@@ -138,17 +138,17 @@ def _serve(
     """Serve in this process until it is told to stop."""
     from turnout.classify.configured import configured_classifier
     from turnout.config.errors import ConfigError
-    from turnout.config.presets import PRESETS
+    from turnout.config.routes import route_names
     from turnout.deploy.preflight.ways_out import models_in_use
     from turnout.doors.gateway.access.gate import Gate
     from turnout.doors.gateway.access.limits import Limits
     from turnout.doors.gateway.access.spending import SpendingReader
     from turnout.doors.gateway.admission import Admission, steady_clock
-    from turnout.doors.gateway.counts import sharing
-    from turnout.doors.gateway.reloading import Loaded, Loader, classifier_parts, reloading
-    from turnout.doors.gateway.server import serve, server_of
+    from turnout.doors.gateway.server.counts import sharing
+    from turnout.doors.gateway.server.process import serve, server_of
+    from turnout.doors.gateway.server.reloading import Loaded, Loader, classifier_parts, reloading
+    from turnout.doors.gateway.server.upkeep import upkeep
     from turnout.doors.gateway.serving import gateway_of
-    from turnout.doors.gateway.upkeep import upkeep
     from turnout.trace.exports import configure_exports
     from turnout.trace.fanout import Fanout
     from turnout.trace.prometheus import MetricsRecorder
@@ -196,13 +196,19 @@ def _serve(
         made_of = classifier_parts(settings, catalog)
         loader = Loader(read, configured_classifier, Loaded(settings, catalog, classifier, made_of, gateway.routing))
 
+        latest = [settings]
+
+        def known() -> tuple[list[str], list[str]]:
+            return [model.id for model in catalog.models], route_names(latest[0].routes)
+
         def use(now: Settings) -> None:
+            latest[0] = now
             metrics.use_models(models_in_use(now))
             server.renew_certificate()
 
         gateway.alongside += [
             reloading(gateway, loader, on_use=[use]),
-            upkeep(admission, keys, lambda: ([model.id for model in catalog.models], [*PRESETS]), spending),
+            upkeep(admission, keys, known, spending),
         ]
         if shared is not None:
             gateway.alongside.append(sharing(metrics, shared))
@@ -250,5 +256,6 @@ def _announce(gateway: Gateway, settings: Settings, port: int) -> None:
         spoken.setdefault("in this process", []).append(model)
     for name, models in spoken.items():
         typer.echo(f"{name}: {', '.join(models)}")
-    typer.echo("The model name 'turnout' routes; Ctrl-C stops")
+    also = f", and so do {', '.join(settings.routes)}" if settings.routes else ""
+    typer.echo(f"The model name 'turnout' routes{also}; Ctrl-C stops")
     sys.stdout.flush()

@@ -115,6 +115,7 @@ class PolicyLock(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         policy: The rules and candidates.
         bound: The spend bound, or none.
+        routes: The policies that have names of their own (``[routes.NAME]``), each over some of the candidates.
         models: The candidates and what the classifier asks, with all facts that decisions and bills go by.
         classifier: Whose verdicts the thresholds are for.
         catalog_sha256: A hash over ``models`` as they were when the file was written.
@@ -126,6 +127,7 @@ class PolicyLock(msgspec.Struct, frozen=True, kw_only=True):
     bound: SpendBound | None
     models: tuple[Model, ...]
     classifier: LockedClassifier
+    routes: dict[str, Policy] = {}
     catalog_sha256: str = ""
     window: LockedWindow | None = None
     predicted: LockedPrediction | None = None
@@ -198,6 +200,12 @@ class _Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     bound: _Bound | None = None
 
 
+class _Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    simple_bar: float
+    quality_bar: float
+    candidates: tuple[str, ...] | None = None
+
+
 class _Catalog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: str = ""
 
@@ -207,6 +215,7 @@ class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     policy: _Policy
     classifier: LockedClassifier
     models: tuple[_Model, ...]
+    routes: dict[str, _Route] = {}
     catalog: _Catalog = _Catalog()
     window: LockedWindow | None = None
     predicted: LockedPrediction | None = None
@@ -248,6 +257,7 @@ def lock_of(
     catalog: Catalog,
     classifier: LockedClassifier,
     *,
+    routes: Mapping[str, Policy] | None = None,
     window: LockedWindow | None = None,
     predicted: LockedPrediction | None = None,
 ) -> PolicyLock:
@@ -263,6 +273,7 @@ def lock_of(
         bound=bound,
         models=locked.models,
         classifier=classifier,
+        routes={name: _in_order(one) for name, one in sorted((routes or {}).items())},
         catalog_sha256=locked.content_hash,
         window=window,
         predicted=predicted,
@@ -311,7 +322,7 @@ def moved(lock: PolicyLock, settings: Settings, catalog: Catalog) -> tuple[Diffe
         ConfigError: A file of the classifier cannot be read.
         UnknownModelError: The catalog lacks a locked model.
     """
-    return differences(lock, lock_of(lock.policy, lock.bound, catalog, classifier_of(settings)))
+    return differences(lock, lock_of(lock.policy, lock.bound, catalog, classifier_of(settings), routes=lock.routes))
 
 
 def proposed(lock: PolicyLock, settings: Settings) -> tuple[Difference, ...]:
@@ -322,7 +333,9 @@ def proposed(lock: PolicyLock, settings: Settings) -> tuple[Difference, ...]:
     names = {one.model for one in (*wanted.candidates, *lock.policy.candidates)}
     there = tuple([model for model in lock.models if model.id in names])
     old = msgspec.structs.replace(lock, models=there)
-    new = msgspec.structs.replace(lock, policy=wanted, bound=settings.proposed_bound, models=shared)
+    new = msgspec.structs.replace(
+        lock, policy=wanted, bound=settings.proposed_bound, models=shared, routes=dict(settings.proposed_routes)
+    )
     found = differences(old, new)
     more = [
         Difference(f"models.{one.model}", None, f"rank {one.rank}")
@@ -346,6 +359,10 @@ def _values(lock: PolicyLock) -> Iterator[tuple[str, str]]:
     if bound is not None:
         for name in SpendBound.__struct_fields__:
             yield f"policy.bound.{name}", _shown(getattr(bound, name))
+    for route, rules in sorted(lock.routes.items()):
+        for name in ("simple_bar", "quality_bar"):
+            yield f"routes.{route}.{name}", _shown(getattr(rules, name))
+        yield f"routes.{route}.candidates", ", ".join(one.model for one in rules.ranked)
     yield "classifier.kind", lock.classifier.kind
     if lock.classifier.model:
         yield "classifier.model", lock.classifier.model
@@ -425,11 +442,25 @@ def _lock(found: _File) -> PolicyLock:
     return PolicyLock(
         policy=policy,
         bound=bound,
+        routes={name: _route(name, one, policy) for name, one in sorted(found.routes.items())},
         models=models,
         classifier=found.classifier,
         catalog_sha256=found.catalog.sha256,
         window=found.window,
         predicted=found.predicted,
+    )
+
+
+def _route(name: str, found: _Route, policy: Policy) -> Policy:
+    known = [candidate.model for candidate in policy.candidates]
+    for model in found.candidates or ():
+        if model not in known:
+            raise ValueError(f"routes.{name}.candidates: {unknown('candidate', model, known)}")
+    chosen = policy.candidates
+    if found.candidates is not None:
+        chosen = tuple([one for one in chosen if one.model in found.candidates])
+    return msgspec.structs.replace(
+        policy, simple_bar=found.simple_bar, quality_bar=found.quality_bar, candidates=chosen
     )
 
 
@@ -517,7 +548,7 @@ def _in_words(message: str) -> str:
 
 
 def _keys(kind: type[msgspec.Struct]) -> Iterable[str]:
-    tables = (kind, _Policy, _Budget, _Bound, _Model, _Tier, CacheRules, LockedClassifier, LockedWindow)
+    tables = (kind, _Policy, _Route, _Budget, _Bound, _Model, _Tier, CacheRules, LockedClassifier, LockedWindow)
     return {name for table in (*tables, LockedPrediction, _Catalog) for name in table.__struct_fields__}
 
 

@@ -56,6 +56,12 @@ def _lines(lock: PolicyLock) -> Iterator[str]:
         yield f"kappa_usd = {_toml(_usd(bound.kappa_pico))}"
         for name in ("call_limit", "growth_limit_tokens", "output_limit_tokens"):
             yield f"{name} = {_toml(getattr(bound, name))}"
+    for name, rules in sorted(lock.routes.items()):
+        yield from ("", f"[routes.{_toml(name)}]")
+        yield f"simple_bar = {_toml(rules.simple_bar)}"
+        yield f"quality_bar = {_toml(rules.quality_bar)}"
+        if set(rules.candidates) != set(policy.candidates):
+            yield f"candidates = {_toml([one.model for one in rules.ranked])}"
     yield from ("", "[classifier] # whose verdicts the bars are for")
     yield f"kind = {_toml(lock.classifier.kind)}"
     if lock.classifier.model:

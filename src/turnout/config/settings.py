@@ -23,6 +23,7 @@ from turnout.config.model_names import ModelNames, model_names
 from turnout.config.pairs import DEFAULT_PAIR, Pair
 from turnout.config.policy_lock import PolicyLock, read_lock
 from turnout.config.presets import PRESETS
+from turnout.config.routes import ROUTED
 from turnout.config.settings_problems import check_variables, one_line, origin
 from turnout.config.settings_schema import (
     PATHS,
@@ -33,6 +34,7 @@ from turnout.config.settings_schema import (
     ClassifierTable,
     GatewayTable,
     PolicyTable,
+    RouteTable,
     SettingsTable,
     UpstreamAuth,
     UpstreamProtocol,
@@ -170,6 +172,7 @@ class Settings:
         lock: What stands in it; none: there is none, or it was not asked for.
         proposed: The policy of ``[policy]``; the same as ``rules`` but where a lock holds.
         proposed_bound: The same for the spend bound.
+        proposed_routes: The same for the routes.
         classifier: Which classifier routes, and how.
         calls: How long and how often a request is tried, and when a model counts as out of service.
         pinned_tags: For each pinned tag the catalog id of its model, a candidate (`turnout.core.pins`).
@@ -182,6 +185,7 @@ class Settings:
         record_text: Whether prompts and answers may be recorded. Off unless somebody turns it on.
         gateway: Where ``turnout serve`` listens, and how much it takes on.
         upstreams: The providers' APIs that it relays to, by name; those that are not named have defaults.
+        routes: The policies that have a name of their own (`turnout.config.routes`).
         file: The file that was read, or none.
     """
 
@@ -194,6 +198,7 @@ class Settings:
     lock: PolicyLock | None = None
     proposed: Policy | None = None
     proposed_bound: SpendBound | None = None
+    proposed_routes: Mapping[str, Policy] = field(default_factory=dict)
     pinned_tags: Mapping[str, str] = field(default_factory=dict)
     overrides: Path | None = None
     default_profile: str | None = None
@@ -203,6 +208,7 @@ class Settings:
     record_text: bool = False
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     upstreams: Mapping[str, UpstreamSettings] = field(default_factory=dict)
+    routes: Mapping[str, Policy] = field(default_factory=dict)
     file: Path | None = None
 
     def policy(self, catalog: Catalog) -> Policy:
@@ -292,6 +298,7 @@ class _Loader:
             for key, model in table.application_profiles.items()
         }
         proposed, proposed_bound = self._policy(names, table.policy), self._bound(table.policy.bound)
+        routes = {name: self._route(names, name, one, proposed) for name, one in table.routes.items()}
         policy_file = _expanded(table.policy_file)
         lock = self._lock(policy_file) if locked and policy_file is not None else None
         rules, bound = (proposed, proposed_bound) if lock is None else (lock.policy, lock.bound)
@@ -304,7 +311,9 @@ class _Loader:
             proposed_bound=proposed_bound,
             classifier=self._classifier(names, table.classifier, rules),
             calls=_calls(table.calls),
-            pinned_tags={tag: self._pin(names, tag, model, rules) for tag, model in table.pins.tags.items()},
+            pinned_tags={
+                tag: self._candidate(names, model, rules, "pins", "tags", tag) for tag, model in table.pins.tags.items()
+            },
             ledger=_expanded(table.ledger) or default_ledger(self._environment),
             overrides=_expanded(table.overrides),
             default_profile=table.default_profile,
@@ -314,6 +323,8 @@ class _Loader:
             record_text=table.record_text,
             gateway=self._gateway(table.gateway),
             upstreams={name: self._upstream(name, one) for name, one in table.upstreams.items()},
+            routes=routes if lock is None else lock.routes,
+            proposed_routes=routes,
             file=self._file,
         )
 
@@ -369,16 +380,35 @@ class _Loader:
             output_limit_tokens=table.output_limit_tokens,
         )
 
-    def _pin(self, names: ModelNames, tag: str, text: str, rules: Policy) -> str:
-        """The candidate that a tag is pinned to; without an inference profile, the only one of that name."""
+    def _route(self, names: ModelNames, name: str, table: RouteTable, rules: Policy) -> Policy:
+        """The policy that a name stands for."""
+        where = ("routes", name)
+        if name.partition("/")[0] == ROUTED or name in PRESETS:
+            raise self._error("is a name of Turnout's own: take another", *where)
+        changes: dict[str, Any] = {} if table.preset is None else dict(PRESETS[table.preset])
+        bars = {"simple_bar": table.simple_bar, "quality_bar": table.quality_bar}
+        changes |= {bar: value for bar, value in bars.items() if value is not None}
+        if table.candidates is not None:
+            chosen = [
+                self._candidate(names, text, rules, *where, "candidates", index)
+                for index, text in enumerate(table.candidates)
+            ]
+            changes["candidates"] = tuple(one for one in rules.candidates if one.model in chosen)
+        try:
+            return msgspec.structs.replace(rules, **changes)
+        except ValueError as error:
+            raise self._error(str(error), *where) from None
+
+    def _candidate(self, names: ModelNames, text: str, rules: Policy, *location: int | str) -> str:
+        """The candidate of that name; without an inference profile, the only one that is called so."""
         candidates = [candidate.model for candidate in rules.candidates]
         behind_profiles = {names.resolve(text, profile) for profile in names.profiles} if text in names.bedrock else ()
         called = [candidate for candidate in candidates if candidate in behind_profiles]
-        model = called[0] if len(called) == 1 else self._model(names, text, "pins", "tags", tag)
+        model = called[0] if len(called) == 1 else self._model(names, text, *location)
         try:
             return check_pin(model, rules)
         except UnknownModelError as error:
-            raise self._error(str(error), "pins", "tags", tag) from None
+            raise self._error(str(error), *location) from None
 
     def _classifier(self, names: ModelNames, table: ClassifierTable, rules: Policy) -> ClassifierSettings:
         cheap = min(rules.candidates, key=lambda candidate: candidate.rank).model

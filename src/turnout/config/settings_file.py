@@ -63,6 +63,10 @@ EXAMPLES: Mapping[tuple[str, ...], Any] = {
     ("gateway", "tls_cert"): "/etc/turnout/cert.pem",
     ("gateway", "tls_key"): "/etc/turnout/key.pem",
     ("pins", "tags"): {"vip": DEFAULT_PAIR.capable},
+    ("routes",): {
+        "support": {"preset": "quality"},
+        "gpt-4o": {"candidates": [DEFAULT_PAIR.cheap, DEFAULT_PAIR.capable]},
+    },
     ("upstreams",): {
         "openai": {"key_env": "OPENAI_API_KEY"},
         "vllm": {"protocol": "openai", "base_url": "http://127.0.0.1:8000/v1", "auth": "none"},
@@ -124,7 +128,7 @@ def _inner(key: _Key, path: tuple[str, ...], text: str) -> Iterator[str]:
         for name, field in key.table.model_fields.items():
             yield from _comment(f"{name}: {docs.get(name, '')}{_choices(field)}", indent="  ")
         for name, values in EXAMPLES[path].items():
-            yield f"#[{header}.{name}]"
+            yield f"#[{header}.{_quoted(name)}]"
             yield from (f"#{inner} = {_toml(value)}" for inner, value in values.items())
             yield ""
     elif key.kind == "named_values":

@@ -145,6 +145,25 @@ class PolicyTable(_Table):
         return self
 
 
+class RouteTable(_Table):
+    """Policies under names of their own, which clients write as a model: what one does not say is as in the policy.
+
+    A name may be one that an application has in its code already, such as ``gpt-4o``: it is routed then, and pins no
+    candidate that a provider calls so; the catalog id still does.
+
+    Attributes:
+        candidates: Those of the policy's candidates that may serve it, named like them; none: all of them.
+        preset: The bars, as in ``[policy]``.
+        simple_bar: As in ``[policy]``. Wins over the preset.
+        quality_bar: As in ``[policy]``. Wins over the preset.
+    """
+
+    candidates: Annotated[list[Text], Field(min_length=1)] | None = None
+    preset: PresetName | None = None
+    simple_bar: Probability | None = None
+    quality_bar: Probability | None = None
+
+
 class ClassifierTable(_Table):
     """``[classifier]``: which classifier routes, and the options of all kinds.
 
@@ -287,6 +306,7 @@ class SettingsTable(BaseSettings):
         classifier: Which classifier routes, and how.
         calls: How long and how often a request is tried.
         pins: Models that are insisted on.
+        routes: Policies under names that clients of the gateway write as a model.
         ledger: The SQLite file of what was recorded; none: in the user's data directory.
         overrides: A file with facts and prices of your own models; it has to be there. None: the packaged ones alone.
         policy_file: The reviewed lock that ``turnout plan --write`` writes. Where it is named, its models and
@@ -307,6 +327,7 @@ class SettingsTable(BaseSettings):
     calls: CallsTable = CallsTable()
     pins: PinsTable = PinsTable()
     gateway: GatewayTable = GatewayTable()
+    routes: dict[Text, RouteTable] = {}
     upstreams: dict[Text, UpstreamTable] = {}
     ledger: Path | None = None
     overrides: Path | None = None

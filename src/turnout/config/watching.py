@@ -174,8 +174,11 @@ def settings_watcher(path: Path | None = None) -> Watcher[Settings]:
 
 
 def changed_keys(before: Settings, after: Settings) -> tuple[str, ...]:
-    """The names of the attributes of `Settings` that differ, for the log and to see what needs a restart."""
-    names = [field.name for field in dataclasses.fields(before)]
+    """The names of the attributes of `Settings` that differ, for the log and to see what needs a restart.
+
+    What settings only propose (beside a lock that holds) is left out.
+    """
+    names = [field.name for field in dataclasses.fields(before) if not field.name.startswith("proposed")]
     return tuple(name for name in names if getattr(before, name) != getattr(after, name))
 
 

@@ -9,7 +9,7 @@ from turnout.config import DEFAULT_PAIR, Settings, load_catalog, load_settings
 from turnout.core.policy import Reason
 from turnout.deploy.preflight import routes
 from turnout.deploy.preflight.machine import build_classifier
-from turnout.deploy.preflight.routes import SAMPLES, Planned, calls_a_model, plan, routes_of
+from turnout.deploy.preflight.routes import SAMPLES, Planned, calls_a_model, plan, routes_shown
 
 CATALOG = load_catalog()
 
@@ -60,14 +60,19 @@ def test_a_preset_makes_a_difference() -> None:
 
 
 def test_bars_of_ones_own_stand_beside_all_presets(configured: Configured) -> None:
-    routes = routes_of(configured("[policy]\nsimple_bar = 0.1\n").rules)
+    routes = routes_shown(configured("[policy]\nsimple_bar = 0.1\n"))
     assert list(routes) == ["turnout", "turnout/quality", "turnout/balanced", "turnout/economy"]
     assert routes["turnout"].simple_bar == 0.1
-    assert list(routes_of(configured('[policy]\npreset = "economy"\n').rules)) == [
+    assert list(routes_shown(configured('[policy]\npreset = "economy"\n'))) == [
         "turnout",
         "turnout/quality",
         "turnout/balanced",
     ]
+
+
+def test_routes_of_the_settings_are_shown_by_their_names(configured: Configured) -> None:
+    rows = planned(configured(f'[routes."gpt-4o"]\ncandidates = ["{DEFAULT_PAIR.capable}"]\n'))
+    assert {one.model for one in rows if one.route == "gpt-4o"} == {DEFAULT_PAIR.capable}
 
 
 def test_without_asking_both_answers_are_shown(configured: Configured) -> None:

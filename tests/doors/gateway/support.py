@@ -25,7 +25,7 @@ from turnout.doors.gateway.access.limits import Limits
 from turnout.doors.gateway.access.listening import Tls, listening
 from turnout.doors.gateway.admission import Admission, steady_clock
 from turnout.doors.gateway.app import Gateway
-from turnout.doors.gateway.server import server_of
+from turnout.doors.gateway.server.process import server_of
 from turnout.doors.gateway.serving import gateway_of
 from turnout.doors.listening import listen
 from turnout.testing.bedrock import BedrockDouble

@@ -35,6 +35,20 @@ def test_turnout_itself() -> None:
     assert known.names[-2:] == ["openai/gpt-5", "openai/gpt-5-mini"]
 
 
+def test_routes_of_the_settings() -> None:
+    ids = ("openai/gpt-5-mini", "openai/gpt-5")
+    policy = Policy(candidates=tuple(Candidate(one, rank) for rank, one in enumerate(ids)))
+    careful = Policy(candidates=policy.candidates, simple_bar=0.99)
+    speaks = {one: frozenset({WireProtocol.OPENAI_CHAT}) for one in ids}
+    known = Models(policy, load_catalog(), load_settings().resolve, speaks, {"support": careful, "gpt-5": careful})
+    for name in ("support", "turnout/support", "gpt-5"):
+        assert known.choose(name, WireProtocol.OPENAI_CHAT) == (careful, None)
+    assert known.choose("openai/gpt-5", WireProtocol.OPENAI_CHAT).pin == "openai/gpt-5"
+    assert known.names == ["turnout", *(f"turnout/{one}" for one in PRESETS), "support", "gpt-5", *reversed(ids)]
+    with pytest.raises(UnknownModelError, match="'support'"):
+        known.choose("suport", WireProtocol.OPENAI_CHAT)
+
+
 def test_candidates_by_every_name() -> None:
     known = models(ANTHROPIC, BEDROCK)
     for name, protocol, found in (

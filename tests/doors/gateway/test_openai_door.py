@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 
-from tests.doors.gateway.support import OPENAI, PIXEL, Served, Upstreams, wait_for
+from tests.doors.gateway.support import OPENAI, PIXEL, Served, Upstreams, served, settings_text, wait_for
 from turnout.testing.completions import Fault
 
 TOOLS: list[Any] = [
@@ -221,6 +222,22 @@ def test_a_named_model_is_a_pin(gateway: Served, doubles: Upstreams) -> None:
         )
         assert raw.headers["x-turnout-model"] == "openai/gpt-5-mini"
     assert gateway.events.decisions[-1].session_id == "s-7"
+
+
+def test_a_route_of_the_settings_by_the_name_that_is_in_a_program(doubles: Upstreams, tmp_path: Path) -> None:
+    doubles.clear()
+    routes = f"""[gateway]
+translate = false
+[routes."gpt-4o"]
+candidates = ["{OPENAI[0]}"]
+[routes.support]
+"""
+    with served(tmp_path, settings_text(doubles, *OPENAI, extra=routes)) as found, found.openai() as client:
+        for name in ("gpt-4o", "turnout/gpt-4o", "support"):
+            client.chat.completions.create(model=name, messages=ASKED)
+        assert [one.id for one in client.models.list()][4:6] == ["gpt-4o", "support"]
+    # Without a verdict the most capable candidate of the route serves.
+    assert [json.loads(call.body)["model"] for call in doubles.openai.calls] == ["gpt-5-mini", "gpt-5-mini", "gpt-5"]
 
 
 def test_an_unknown_model_is_a_404_with_the_nearest_name(gateway: Served) -> None:

@@ -17,6 +17,7 @@ from turnout.config.presets import PRESETS
 from turnout.core.catalog import Catalog
 from turnout.core.policy import Budget, Candidate, Policy
 from turnout.core.spend_bound import SpendBound
+from turnout.evaluate.plan.naming import naming_of
 from turnout.evaluate.plan.planning import Plan, locked, make_plan, per_day_pico
 from turnout.evaluate.plan.player import Again, Player
 from turnout.evaluate.plan.recorded import recorded, window_of
@@ -29,13 +30,26 @@ SESSION = msgspec.structs.replace(POLICY, horizon="session", markers="manage")
 BOUND = SpendBound(epsilon=0.05, kappa_pico=10**9)
 
 
+OWN_BARS: tuple[dict[str, Any], ...] = ({"candidates": POLICY.candidates[:1]}, {"simple_bar": 0.8})
+
+
 def policy(**changes: Any) -> Policy:
     return msgspec.structs.replace(POLICY, **changes)
+
+
+ALONE, SUPPORT = (policy(**one) for one in OWN_BARS)
 
 
 def planned(path: Path, old: Side, new: Side, **options: Any) -> Plan:
     with Ledger(path, create=False) as ledger:
         return make_plan(ledger, old, new, days=30, **options)
+
+
+def of_world(world: World) -> Side:
+    """The side by which a world was routed."""
+    kind = LLM if world.asks else LockedClassifier(kind="keyword")
+    routes = {f"route {number}": one for number, one in enumerate(world.presets)}
+    return side(world.policy, bound=world.bound, classifier=kind, routes=routes)
 
 
 def recorded_pico(path: Path) -> int:
@@ -52,6 +66,10 @@ WORLDS = {
     "budget": World(policy=policy(budget=Budget(limit_pico=3 * 10**10, when_spent="cheapest")), seed=5),
     "refusing": World(policy=policy(budget=Budget(limit_pico=3 * 10**10)), asks=CHEAP, trouble=0.1, seed=6),
     "presets": World(presets=(policy(**PRESETS["economy"]), policy(**PRESETS["quality"])), seed=7),
+    "routes": World(presets=(ALONE, SUPPORT), seed=8, asks=CHEAP, sessions=20),
+    "session routes": World(
+        policy=SESSION, presets=tuple(msgspec.structs.replace(SESSION, **one) for one in OWN_BARS), seed=9
+    ),
 }
 
 
@@ -59,7 +77,7 @@ WORLDS = {
 def test_without_a_change_it_is_the_recorded_spend_and_no_difference(tmp_path: Path, name: str) -> None:
     world = WORLDS[name]
     path = world.write(tmp_path / "ledger.db")
-    one = side(world.policy, bound=world.bound, classifier=LLM if world.asks else LockedClassifier(kind="keyword"))
+    one = of_world(world)
     plan = planned(path, one, one)
     for played in (plan.old, plan.new):
         spend = played.tally.spend
@@ -78,10 +96,11 @@ def test_without_a_change_it_is_the_recorded_spend_and_no_difference(tmp_path: P
 @pytest.mark.parametrize("name", WORLDS)
 def test_decisions_replay_byte_for_byte_from_what_is_stored(tmp_path: Path, name: str) -> None:
     world = WORLDS[name]
-    one = side(world.policy, bound=world.bound, classifier=LLM)
+    one = of_world(world)
     with Ledger(world.write(tmp_path / "ledger.db")) as ledger:
         window = window_of(ledger, 30)
-        player = Player(one, window, held_markers=True, own_account=False, again=Again())
+        naming = naming_of(window.policies, [one.policy], one.lock.routes)
+        player = Player(one, window, naming, held_markers=True, own_account=False, again=Again())
         for batch in recorded(ledger, window):
             for each in batch:
                 assert differences(each.event) == ()
@@ -222,7 +241,7 @@ def test_callers_that_named_a_preset_keep_its_bars(tmp_path: Path) -> None:
     world = WORLDS["presets"]
     path = world.write(tmp_path / "ledger.db")
     plan = planned(path, side(), side(policy(simple_bar=1.0)))
-    assert plan.named_presets > 3
+    assert min(plan.named["economy"], plan.named["quality"]) > 3
     assert 0 < plan.new.tally.by_model[CHEAP] < plan.old.tally.by_model[CHEAP]
 
 
@@ -263,3 +282,18 @@ def test_prices_of_a_catalog_are_those_of_its_own_side(tmp_path: Path) -> None:
     cheaper = Catalog.of(priced(CAPABLE, "0.5", CATALOG).models)
     plan = planned(path, side(), side(catalog=cheaper))
     assert plan.new.tally.spend.pico < plan.old.tally.spend.pico == plan.recorded_pico
+
+
+def test_a_route_goes_by_the_route_of_each_side(tmp_path: Path) -> None:
+    world = WORLDS["routes"]
+    path = world.write(tmp_path / "ledger.db")
+    routes = {"cheap": ALONE, "support": SUPPORT}
+    old = side(classifier=LLM, routes=routes)
+    plan = planned(path, old, side(classifier=LLM, routes={**routes, "support": policy(simple_bar=0.0)}))
+    assert min(plan.named["cheap"], plan.named["support"]) > 3
+    assert plan.new.tally.by_model[CHEAP] > plan.old.tally.by_model[CHEAP]
+    assert plan.changes.decisions <= plan.named["support"] + 10  # and what follows from them within sessions
+    assert [one.key for one in plan.differences] == ["routes.support.simple_bar"]
+    # One that is gone is decided by the policy itself.
+    gone = planned(path, old, side(classifier=LLM, routes={"support": SUPPORT}))
+    assert gone.new.tally.by_model[CAPABLE] > gone.old.tally.by_model[CAPABLE]

@@ -15,7 +15,8 @@ from turnout.core.spend_bound import SpendBound
 from turnout.core.usage import Usage
 from turnout.core.verdict import Verdict
 from turnout.evaluate.plan.costs import exactly
-from turnout.evaluate.plan.player import Again, Player, Recent, Served, names_preset
+from turnout.evaluate.plan.naming import Naming
+from turnout.evaluate.plan.player import Again, Player, Recent, Served
 from turnout.evaluate.plan.recorded import Recorded, Window
 from turnout.evaluate.plan.sides import Side
 from turnout.trace.events import DecisionEvent
@@ -30,7 +31,7 @@ def player(policy: Policy = POLICY, kind: str = "keyword", **changes: Any) -> Pl
         since_ms=0, first_ms=0, last_ms=0, decisions=1, simulated=False, left_out=0, run=None, policies=(POLICY,)
     )
     options: dict[str, Any] = {"held_markers": True, "own_account": True, "again": Again(), **changes}
-    return Player(Side(name="side", lock=lock), window, **options)
+    return Player(Side(name="side", lock=lock), window, Naming(POLICY, {}), **options)
 
 
 def answered(event: DecisionEvent, usage: Usage = USAGE, **changes: Any) -> Recorded:
@@ -200,13 +201,6 @@ def test_a_tight_spend_bound_keeps_requests_on_the_reference() -> None:
     assert free.play(one).model == CHEAP.id
     found = bound.play(one)
     assert (found.model, found.reason) == (CAPABLE.id, "spend_bound")
-
-
-def test_presets_are_known_by_their_bars() -> None:
-    economy = msgspec.structs.replace(POLICY, simple_bar=0.35, quality_bar=0.75)
-    assert names_preset(economy, POLICY)
-    assert not names_preset(POLICY, POLICY)
-    assert not names_preset(STRICT, POLICY)
 
 
 def test_what_was_set_longest_ago_is_forgotten() -> None:

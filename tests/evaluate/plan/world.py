@@ -193,7 +193,7 @@ class World:
 def side(policy: Policy = POLICY, catalog: Catalog = CATALOG, name: str = "new", **changes: Any) -> Side:
     """A side of that policy; its classifier is the keyword one unless the changes say otherwise."""
     bound, classifier = changes.get("bound"), changes.get("classifier", KEYWORD)
-    return Side(name=name, lock=lock_of(policy, bound, catalog, classifier))
+    return Side(name=name, lock=lock_of(policy, bound, catalog, classifier, routes=changes.get("routes")))
 
 
 def priced(model: str, factor: str, catalog: Catalog = CATALOG) -> Catalog:

@@ -3,12 +3,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
 
+from tests.doors.gateway.support import ANTHROPIC, settings_text, upstreams
+from tests.doors.gateway.support import served as gateway_over
 from tests.evaluate.outcomes.tables import answers, batch_of
+from turnout.classify.keyword import KeywordClassifier
 from turnout.evaluate.outcomes.content import conversations
 from turnout.evaluate.outcomes.table import OutcomesError
 from turnout.evaluate.scoreboard.served import KEY_VARIABLE, ServedRouter, chat_body
@@ -139,3 +143,24 @@ def test_the_body_is_one_of_chat_completions() -> None:
     assert [tool["function"]["name"] for tool in body["tools"]] == ["a", "b"]
     (bare,) = conversations(batch_of(answers("hi", 1, 1)[0]))
     assert chat_body(bare, "m") == {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+
+
+def test_the_gateways_own_route_is_such_a_server(tmp_path: Path) -> None:
+    hard = (
+        "Compare both offers step by step, prove which is cheaper over three years, and explain every assumption. " * 9
+    )
+    batch = batch_of(
+        {"prompt": "hi", "model": "cheap", "score": 1},
+        {"prompt": hard, "model": "cheap", "score": 1},
+    )
+    with (
+        upstreams() as doubles,
+        gateway_over(tmp_path, settings_text(doubles, *ANTHROPIC), classifier=KeywordClassifier()) as gateway,
+    ):
+        cheap, capable = ANTHROPIC
+        scores = ServedRouter(gateway.url, cheap=cheap, capable=capable).scores(batch)
+        easy, difficult = scores.tolist()
+        assert 0 <= easy < difficult <= 1
+        with pytest.raises(OutcomesError, match="--served-pair"):
+            ServedRouter(gateway.url, cheap="cheap", capable="capable").scores(batch)
+        assert not doubles.anthropic.calls

@@ -96,7 +96,8 @@ def test_what_bound_the_decision_is_told() -> None:
         "budget: 0.500000 $ spent of 1.000000 $",
         "the session was served by Claude Sonnet 4.6",
         f"the caller may use only: {CAPABLE.id}, {CHEAP.id}",
-        f"Claude Haiku 4.5 could not serve: history_bound:{CAPABLE.id}",
+        "Claude Haiku 4.5 could not serve: "
+        f"the conversation goes on with {CAPABLE.id} only (history_bound:{CAPABLE.id})",
         "it had to go on serving",
     ):
         assert line in text.splitlines(), line

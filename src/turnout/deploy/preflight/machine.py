@@ -11,7 +11,8 @@ from turnout.classify.keyword import KeywordRulesError
 from turnout.classify.protocol import Classifier
 from turnout.config import ConfigError, Settings
 from turnout.config.extras import MissingExtraError
-from turnout.config.presets import PRESETS, preset_of
+from turnout.config.presets import preset_of
+from turnout.config.routes import route_names
 from turnout.core.catalog import Catalog, UnknownModelError
 from turnout.deploy.preflight.finding import Finding
 from turnout.doors.gateway.access.key_file import KeyFile, default_keys
@@ -77,7 +78,7 @@ def gateway_finding(settings: Settings, catalog: Catalog) -> Finding:
     where = f"{wanted.host}:{wanted.port}"
     try:
         ring = KeyFile(wanted.keys or default_keys()).read()
-        check_rules(ring.keys, [model.id for model in catalog.models], PRESETS)
+        check_rules(ring.keys, [model.id for model in catalog.models], route_names(settings.routes))
         if wanted.tls_cert is not None:
             check_certificate(wanted.tls_cert, wanted.tls_key)
         tls: Tls = "own" if wanted.tls_cert is not None else "proxy" if wanted.behind_tls_proxy else "none"

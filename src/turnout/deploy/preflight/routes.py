@@ -1,6 +1,7 @@
 """What each route would do with a few queries: the real decision, priced, without a call to a model that answers.
 
-A route is the configured policy (``turnout``) or one of the presets over the same candidates (``turnout/economy``).
+A route is the configured policy (``turnout``), one of the presets over the same candidates (``turnout/economy``), or
+one that the settings name (``[routes.NAME]``).
 The prices are those that the decision expects: of a first call with cold caches, with the priors of models that nothing
 was learned of yet.
 """
@@ -14,7 +15,8 @@ import msgspec
 
 from turnout.classify.protocol import Classifier
 from turnout.config import Settings
-from turnout.config.presets import PRESETS, preset_of
+from turnout.config.presets import preset_of
+from turnout.config.routes import ROUTED, routes_of
 from turnout.core.catalog import Catalog
 from turnout.core.cost import pico_to_usd
 from turnout.core.policy import Policy
@@ -34,14 +36,12 @@ SAMPLES: Mapping[str, str] = {
 }
 """The sample queries by what they stand for."""
 
-DEFAULT_ROUTE = "turnout"
-
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
     """What a route would do with a sample.
 
     Attributes:
-        route: ``turnout``, or ``turnout/`` and a preset.
+        route: ``turnout``, ``turnout/`` and a preset, or a name of the settings.
         sample: What the query stands for.
         given: ``verdict``: the classifier was asked, if its verdict counted. ``if simple`` and ``if complex``: asking
             it takes a call, which was not made, so that both its answers are shown.
@@ -62,15 +62,11 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     capable_usd: Decimal | None = None
 
 
-def routes_of(policy: Policy) -> dict[str, Policy]:
+def routes_shown(settings: Settings) -> dict[str, Policy]:
     """The routes by name; the preset that is configured anyway is not listed twice."""
-    own = preset_of(policy)
-    presets = {
-        f"{DEFAULT_ROUTE}/{name}": msgspec.structs.replace(policy, **bars)
-        for name, bars in PRESETS.items()
-        if name != own
-    }
-    return {DEFAULT_ROUTE: policy, **presets}
+    routes = routes_of(settings.rules, settings.routes)
+    routes.pop(f"{ROUTED}/{preset_of(settings.rules)}", None)
+    return routes
 
 
 def calls_a_model(settings: Settings, catalog: Catalog) -> bool:
@@ -88,14 +84,14 @@ async def plan(settings: Settings, catalog: Catalog, classifier: Classifier | No
         classifier: What was built of the settings; none: nobody is asked.
         ask: Whether the classifier may be asked; otherwise both of its answers are shown.
     """
-    policy = settings.policy(catalog)
+    settings.policy(catalog)  # all candidates are known
     asked = classifier if ask else None
     rows = []
     for sample, query in SAMPLES.items():
         known: dict[str, Verdict | None] = {"verdict": None}
         if asked is None and classifier is not None:
             known = {f"if {label}": _verdict(classifier.name, label) for label in ("simple", "complex")}
-        for name, rules in routes_of(policy).items():
+        for name, rules in routes_shown(settings).items():
             for given, verdict in known.items():
                 row = await _planned(settings, catalog, asked, query, rules, verdict)
                 rows.append(msgspec.structs.replace(row, route=name, sample=sample, given=given))

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from turnout.config.routes import ROUTED
 from turnout.core.policy import Policy
 from turnout.core.request import Request
 from turnout.doors.gateway.access.denial import Denial
@@ -16,7 +17,6 @@ from turnout.doors.gateway.access.keys import Key
 from turnout.doors.gateway.access.limits import Limits, Ticket
 from turnout.doors.gateway.access.sigv4 import Head
 from turnout.doors.gateway.access.worst_case import worst_pico
-from turnout.doors.gateway.models import ROUTED
 from turnout.doors.gateway.problems import RequestError
 from turnout.messages.wire.asked import Asked, WireProtocol
 from turnout.messages.wire.errors import Problem

@@ -11,13 +11,13 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from turnout.config.routes import ROUTED
 from turnout.config.settings import GatewaySettings
 from turnout.core.catalog import unknown
 from turnout.doors.gateway import openapi
 from turnout.doors.gateway.access.gate import Unverified
 from turnout.doors.gateway.access.keys import Key
 from turnout.doors.gateway.admission import Admission, Visit
-from turnout.doors.gateway.bill import BILL, Bill
 from turnout.doors.gateway.exchange import (
     ClientLeftError,
     Held,
@@ -32,13 +32,14 @@ from turnout.doors.gateway.exchange import (
 from turnout.doors.gateway.explain import explained
 from turnout.doors.gateway.headers import Wishes, wishes_of
 from turnout.doors.gateway.listing import described, listed
-from turnout.doors.gateway.models import ROUTED, Choice
+from turnout.doors.gateway.models import Choice
 from turnout.doors.gateway.problems import STOPPING, RequestError, problem_of
-from turnout.doors.gateway.relay import Relay
+from turnout.doors.gateway.relaying.bill import BILL, Bill
+from turnout.doors.gateway.relaying.relay import Relay
+from turnout.doors.gateway.relaying.stored import relay_stored
+from turnout.doors.gateway.relaying.traces import joined_by
 from turnout.doors.gateway.routes import Route, allowed, match, unknown_path
 from turnout.doors.gateway.routing import GatewayRouting, session_of
-from turnout.doors.gateway.stored import relay_stored
-from turnout.doors.gateway.traces import joined_by
 from turnout.messages.wire import anthropic, converse, count_tokens, invoke, openai_chat, openai_responses
 from turnout.messages.wire.asked import Asked, WireProtocol
 from turnout.messages.wire.errors import Problem, error_answer

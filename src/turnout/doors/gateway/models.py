@@ -1,20 +1,15 @@
-"""What a client may call a model: Turnout itself, with or without a preset, or a candidate, which is then a pin."""
+"""What a client may call a model: Turnout itself, a preset or a route, or a candidate, which is then a pin."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-import msgspec
-
 from turnout.config.errors import ConfigError
-from turnout.config.presets import PRESETS
+from turnout.config.routes import ROUTED, routes_of
 from turnout.core.catalog import Catalog, UnknownModelError, unknown
 from turnout.core.policy import Policy
 from turnout.messages.wire.asked import WireProtocol
-
-ROUTED = "turnout"
-"""The model name by which Turnout chooses."""
 
 _MOST_REMEMBERED = 1_000
 _LONGEST = 256
@@ -40,6 +35,7 @@ class Models:
         catalog: Knows them.
         resolve: From other spellings to catalog ids (`turnout.config.settings.Settings.resolve`).
         speaks: For each catalog id the protocols in which it can be asked.
+        routes: The policies that have names of their own.
     """
 
     def __init__(
@@ -48,22 +44,24 @@ class Models:
         catalog: Catalog,
         resolve: Callable[[str], str],
         speaks: Mapping[str, frozenset[WireProtocol]],
+        routes: Mapping[str, Policy] | None = None,
     ) -> None:
         self._policy = policy
         self._resolve = resolve
         self._speaks = speaks
         self._entries = {one.model: catalog[one.model] for one in policy.candidates}
-        self._choices = {ROUTED: Choice(policy, None)}
-        for name, bars in PRESETS.items():
-            self._choices[f"{ROUTED}/{name}"] = Choice(msgspec.structs.replace(policy, **bars), None)
-        self._presets = list(self._choices)
+        own = routes or {}
+        self._choices = {name: Choice(rules, None) for name, rules in routes_of(policy, own).items()}
+        self._routes = list(self._choices)
+        # As what `turnout` means for a key, and for clients that want the prefix.
+        self._choices |= {f"{ROUTED}/{name}": self._choices[name] for name in own}
         self._remembered: dict[tuple[str, WireProtocol], Choice] = {}
 
     @property
     def names(self) -> list[str]:
-        """The names that are shown: Turnout's own, then the candidates' catalog ids, the most capable first."""
+        """The names that are shown: the routes, then the candidates' catalog ids, the most capable first."""
         ranked = sorted(self._policy.candidates, key=lambda candidate: -candidate.rank)
-        return [*self._presets, *(candidate.model for candidate in ranked)]
+        return [*self._routes, *(candidate.model for candidate in ranked)]
 
     def choose(self, name: str, protocol: WireProtocol) -> Choice:
         """What a name stands for.

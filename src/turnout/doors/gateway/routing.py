@@ -11,7 +11,6 @@ from turnout.core.catalog import Model
 from turnout.core.decision import Decision, DecisionInput
 from turnout.core.pins import pinned, with_pin
 from turnout.core.request import HardStay, HistoryFit, Request
-from turnout.doors.gateway.crossing import TRANSLATED
 from turnout.doors.gateway.headers import Wishes
 from turnout.doors.gateway.held import HeldState, Writer, writer_for
 from turnout.doors.gateway.models import Choice, Models
@@ -21,6 +20,7 @@ from turnout.messages.conversation import Conversation
 from turnout.messages.portability import carry, safe_to_switch
 from turnout.messages.prefix import PrefixHasher
 from turnout.messages.request import has_bound_state, in_tool_loop, request_of
+from turnout.messages.translation.requests import TRANSLATED
 from turnout.messages.translation.requests import request as translated
 from turnout.messages.wire.asked import Asked, WireProtocol
 from turnout.messages.wire.errors import Problem

@@ -22,8 +22,8 @@ from turnout.doors.gateway.access.limits import Limits
 from turnout.doors.gateway.access.listening import listening
 from turnout.doors.gateway.admission import Admission, steady_clock
 from turnout.doors.gateway.app import Gateway
-from turnout.doors.gateway.bill import BillingRecords
 from turnout.doors.gateway.models import Models
+from turnout.doors.gateway.relaying.bill import BillingRecords
 from turnout.doors.gateway.routing import GatewayRouting
 from turnout.messages.wire.asked import WireProtocol
 from turnout.router import Router
@@ -199,10 +199,11 @@ def _routing(
     kept: _Kept,
     before: GatewayRouting | None,
 ) -> GatewayRouting:
-    policy = settings.policy(catalog)
+    policy, routes = settings.policy(catalog), dict(settings.routes)
     if policy.markers != "user":
         logger.warning("markers=<%s> | the gateway leaves cache points as clients place them", policy.markers)
         policy = msgspec.structs.replace(policy, markers="user")
+        routes = {name: msgspec.structs.replace(route, markers="user") for name, route in routes.items()}
     entries = [catalog[candidate.model] for candidate in policy.candidates]
     remote = [entry.provider for entry in entries if entry.provider != local.PROVIDER]
     endpoints = endpoints_of(settings, remote, environment)
@@ -229,7 +230,7 @@ def _routing(
     speaks = {
         entry.id: frozenset(protocol for protocol in WireProtocol if (entry.id, protocol) in ways) for entry in entries
     }
-    models = Models(policy, catalog, settings.resolve, speaks)
+    models = Models(policy, catalog, settings.resolve, speaks, routes)
     routing = GatewayRouting(
         router,
         models,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import msgspec
@@ -15,7 +16,8 @@ from turnout.config.policy_lock import (
 )
 from turnout.core.cost import pico_to_usd, usd_text
 from turnout.evaluate.outcomes.files import Source
-from turnout.evaluate.plan.player import Again, Player, names_preset
+from turnout.evaluate.plan.naming import naming_of
+from turnout.evaluate.plan.player import Again, Player
 from turnout.evaluate.plan.quality import Grades, Quality, by_verdicts
 from turnout.evaluate.plan.recorded import Window, recorded, window_of
 from turnout.evaluate.plan.sides import Side
@@ -54,7 +56,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         sessions: How many sessions there are.
         recorded_pico: What those calls, and the classifier's, did cost at the prices of their time.
         other_grades: Grades of models that are on neither side.
-        named_presets: How many decisions were made by a preset that the caller named.
+        named: How many decisions were made by each preset or route that the caller named.
     """
 
     window: Window
@@ -66,7 +68,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     sessions: int
     recorded_pico: int
     other_grades: int = 0
-    named_presets: int = 0
+    named: dict[str, int] = {}
 
 
 def make_plan(
@@ -100,13 +102,22 @@ def make_plan(
     window = window_of(ledger, days, run)
     grades = None if outcomes is None else Grades(outcomes, (*old.prices.models, *new.prices.models))
     begin(window)
-    same = (old.policy, old.bound, old.prices) == (new.policy, new.bound, new.prices)
+    naming = naming_of(window.policies, (old.policy, new.policy), {**new.lock.routes, **old.lock.routes})
+    same = (old.policy, old.bound, old.prices, old.lock.routes) == (
+        new.policy,
+        new.bound,
+        new.prices,
+        new.lock.routes,
+    )
     again = Again()
     held = (old.policy.markers, old.policy.fill_ttl) == (new.policy.markers, new.policy.fill_ttl)
-    players = [Player(side, window, held_markers=held, own_account=not same, again=again) for side in (old, new)]
+    players = [
+        Player(side, window, naming, held_markers=held, own_account=not same, again=again) for side in (old, new)
+    ]
     tallies = (Tally(), Tally())
     changes, sessions = Changes(), Distinct()
-    calls = recorded_pico = named = 0
+    calls = recorded_pico = 0
+    named: Counter[str] = Counter()
     for batch in recorded(ledger, window):
         for one in batch:
             event = one.event
@@ -118,7 +129,7 @@ def make_plan(
             sessions.add(session)
             calls += len(one.answers)
             recorded_pico += sum([call.cost.total_pico for call in (*one.answers, *one.classifier)])
-            named += names_preset(event.given.policy, window.policies[0])
+            named[naming.of(event.given.policy)] += 1
             if grades is not None:
                 grades.meet(one, first.verdict_p)
         advance(len(batch))
@@ -136,7 +147,7 @@ def make_plan(
         sessions=sessions.count(),
         recorded_pico=recorded_pico,
         other_grades=0 if grades is None else grades.others,
-        named_presets=named,
+        named={name: count for name, count in sorted(named.items()) if name},
     )
 
 

@@ -7,7 +7,8 @@ stored input itself, so that its decisions are the stored ones to the byte and i
 
 Held as recorded: conversations, calls a turn, verdicts (corrected where ``simple_share`` changes), learned statistics,
 breakers, failures of the model that was called. A hard stay binds to the model that the side serves the session with.
-Pins and the models that a key may use keep their names. A request that named a preset keeps that preset's bars.
+Pins and the models that a key may use keep their names. A request that named a preset or a route is decided by that
+preset or route of the side.
 
 Known limitations: where the classifier would be asked and was not, there is no verdict: the most capable model is taken
 to serve, and the low end to be its cheapest candidate. Where two sides differ and one has a spend bound, its account
@@ -23,7 +24,6 @@ from typing import Generic, NamedTuple, TypeVar
 import msgspec
 
 from turnout.classify.calibrate import with_share
-from turnout.config.presets import PRESETS
 from turnout.core.cache import CacheState, after_call
 from turnout.core.decide import decide, needs_verdict
 from turnout.core.decision import Decision, DecisionInput, Estimate, SessionView
@@ -33,6 +33,7 @@ from turnout.core.statistics import ModelStatistics, Statistics
 from turnout.core.verdict import Verdict
 from turnout.evaluate.counterfactual import prompt_on, ratio_of, usage_on
 from turnout.evaluate.plan.costs import NOTHING, Spend, as_recorded, estimated, exactly, kept
+from turnout.evaluate.plan.naming import Naming
 from turnout.evaluate.plan.overlay import Overlay
 from turnout.evaluate.plan.recorded import Recorded, Window
 from turnout.evaluate.plan.sides import Side
@@ -127,16 +128,19 @@ class Player:
     Args:
         side: What routes.
         window: What it is played on.
+        naming: Tells which preset or route a request was decided by.
         held_markers: Whether cache points stand as doors recorded them: both sides say the same of them.
         own_account: Whether a spend bound keeps an account of its own, instead of what was recorded of one.
         again: Makes stored decisions again; shared by the sides of a plan.
     """
 
-    def __init__(self, side: Side, window: Window, *, held_markers: bool, own_account: bool, again: Again) -> None:
+    def __init__(
+        self, side: Side, window: Window, naming: Naming, *, held_markers: bool, own_account: bool, again: Again
+    ) -> None:
         self._side = side
         self._held_markers = held_markers
         self._again = again
-        self._base = window.policies[0]
+        self._naming = naming
         self._models = tuple(candidate.model for candidate in side.policy.candidates)
         self._rules: dict[str, Policy] = {}
         self._overlay = Overlay()
@@ -145,7 +149,7 @@ class Player:
         self._open: Recent[_Open] = Recent()
         self._keeper = BoundKeeper(side.bound) if side.bound is not None and own_account else None
         as_known = all(
-            one.horizon == "session" and {item.model for item in one.candidates} == set(self._models)
+            one.horizon == "session" and {item.model for item in one.candidates} <= set(self._models)
             for one in window.policies
         )
         self._horizons = HorizonLearner() if side.policy.horizon == "session" and not as_known else None
@@ -188,6 +192,7 @@ class Player:
         then, session = event.given, (event.run, event.session_id)
         hashes = [segment.prefix_hash for segment in then.request.segments]
         policy = self._rules_for(then.policy)
+        models = [candidate.model for candidate in policy.candidates]
         same_prices = then.catalog.content_hash == self._side.catalog.content_hash
         changes: dict[str, object] = {}
         if policy is not then.policy:
@@ -196,7 +201,7 @@ class Player:
             changes["catalog"] = self._side.catalog
         caches = {
             model: self._overlay.state(model, then.cache_of(model), hashes, then.now_ms)
-            for model in self._models
+            for model in models
             if self._overlay.differs(model, hashes, then.now_ms)
         }
         if caches:
@@ -212,11 +217,12 @@ class Player:
         verdict = self._verdict(then.verdict, then.policy)
         if verdict is not then.verdict:
             changes["verdict"] = verdict
-        statistics = _statistics(then.statistics, self._models)
+        statistics = _statistics(then.statistics, models)
         if statistics is not then.statistics:
             changes["statistics"] = statistics
-        if self._horizons is not None:
-            changes["horizon"] = self._horizons.horizon(Prefixes.of(request), self._models, then.now_ms)
+        known = then.policy.horizon == "session" and {one.model for one in then.policy.candidates} == set(models)
+        if self._horizons is not None and not known:
+            changes["horizon"] = self._horizons.horizon(Prefixes.of(request), models, then.now_ms)
         if self._side.bound is None and then.bound is not None:
             changes["bound"] = None
         given = msgspec.structs.replace(then, **changes) if changes else then
@@ -230,9 +236,7 @@ class Player:
         known = self._rules.get(then.content_hash)
         if known is not None:
             return then if known == then else known
-        policy, changes = self._side.policy, dict[str, object]()
-        if names_preset(then, self._base):
-            changes |= {"simple_bar": then.simple_bar, "quality_bar": then.quality_bar}
+        policy, changes = self._side.policy_named(self._naming.of(then)), dict[str, object]()
         if self._held_markers and (then.markers != "manage" or policy.horizon == "session"):
             changes |= {"markers": then.markers, "fill_ttl": then.fill_ttl}
         if set(then.candidates) == set(policy.candidates):
@@ -395,13 +399,6 @@ class Player:
         self._overlay.settle(own_id, own, theirs.get(own_id, then.cache_of(own_id)), hashes, at_ms)
         if their_id is not None and their_id != own_id and their_id in self._models:
             self._overlay.settle(their_id, given.cache_of(their_id), theirs[their_id], hashes, at_ms)
-
-
-def names_preset(then: Policy, base: Policy) -> bool:
-    """Whether a request was decided by the bars of a preset that its caller must have named."""
-    bars = {"simple_bar": then.simple_bar, "quality_bar": then.quality_bar}
-    own = {"simple_bar": base.simple_bar, "quality_bar": base.quality_bar}
-    return bars != own and bars in [dict(one) for one in PRESETS.values()]
 
 
 def _left(given: DecisionInput, decision: Decision, model_id: str, answer: CallEvent, state: CacheState) -> CacheState:

@@ -99,6 +99,7 @@ def document(plan: Plan, held: Sequence[Held] = ()) -> dict[str, Any]:
             }
             for change, count in sorted(plan.changes.routes.items(), key=lambda item: (-item[1], str(item[0])))
         ],
+        "named_requests": plan.named,
         "bounds": [one._asdict() for one in held],
         "notes": notes(plan),
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from turnout.config.policy_lock import PolicyLock, classifier_of, is_lock, lock_of, read_lock
+from turnout.config.presets import PRESETS, bars_of
 from turnout.config.settings import Settings, load_settings
 from turnout.core.catalog import Catalog
 from turnout.core.policy import Policy
@@ -35,6 +36,12 @@ class Side(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The spend bound, or none."""
         return self.lock.bound
 
+    def policy_named(self, name: str) -> Policy:
+        """The policy of a route or a preset; the side's own where it has none of that name, or for no name."""
+        if name in self.lock.routes:
+            return self.lock.routes[name]
+        return msgspec.structs.replace(self.policy, **bars_of(name)) if name in PRESETS else self.policy
+
     @cached_property
     def prices(self) -> Catalog:
         """The candidates and what the classifier asks."""
@@ -54,7 +61,8 @@ def side_of_settings(settings: Settings, catalog: Catalog, name: str) -> Side:
         UnknownModelError: The catalog lacks a model.
     """
     policy = settings.proposed or settings.rules
-    return Side(name=name, lock=lock_of(policy, settings.proposed_bound, catalog, classifier_of(settings)))
+    lock = lock_of(policy, settings.proposed_bound, catalog, classifier_of(settings), routes=settings.proposed_routes)
+    return Side(name=name, lock=lock)
 
 
 def side_of_file(path: Path) -> Side:

@@ -160,8 +160,9 @@ def notes(plan: Plan) -> list[str]:
         )
     if old.side.bound != new.side.bound or (new.side.bound is not None and plan.differences):
         found.append("The account of the spend bound begins empty with the first of these requests, on both sides.")
-    if plan.named_presets:
-        found.append(f"{plan.named_presets:,} requests named a preset: its bars are kept.")
+    if plan.named:
+        counts = ", ".join(f"{name} {count:,}" for name, count in plan.named.items())
+        found.append(f"Requests that named a preset or a route are decided by it: {counts}.")
     if plan.window.left_out:
         found.append(f"{plan.window.left_out:,} decisions of simulated models are left out.")
     unknown = new.tally.decisions - new.tally.refused - new.quality.known

@@ -23,6 +23,9 @@ from turnout.messages.wire.asked import Asked, Controls, Encoded, WireProtocol
 from turnout.messages.wire.claude_parameters import claude_parameters
 from turnout.messages.wire.fields import Notes, plain
 
+TRANSLATED = frozenset({WireProtocol.OPENAI_CHAT, WireProtocol.ANTHROPIC, WireProtocol.CONVERSE, WireProtocol.INVOKE})
+"""The protocols between which there is translation."""
+
 MOST_OUTPUT = 32_000
 """The most output tokens that are asked for where a client sets no limit and the provider requires one."""
 

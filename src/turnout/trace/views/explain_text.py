@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from turnout.core.cost import pico_to_usd
+from turnout.core.ineligible import in_words
 from turnout.core.policy import Reason
 from turnout.trace.events import CallEvent, DecisionEvent
 from turnout.trace.views.exactness import cost_range, exactness_of
@@ -193,7 +194,7 @@ def _verdict(explanation: Explanation) -> Iterator[str]:
 
 def _cost_rows(candidate: CandidateView) -> Iterator[tuple[str, str, int | None]]:
     if candidate.expected_pico is None:
-        yield f"cannot serve: {', '.join(candidate.ineligible)}", "", None
+        yield f"cannot serve: {'; '.join(map(in_words, candidate.ineligible))}", "", None
         return
     if candidate.tiers > 1:
         above = candidate.tier_above
@@ -230,7 +231,7 @@ def _why(explanation: Explanation) -> Iterator[str]:
     yield _WHY[Reason(explanation.reason)]
     for candidate in explanation.candidates:
         if candidate.ineligible:
-            yield f"{candidate.name} could not serve: {', '.join(candidate.ineligible)}"
+            yield f"{candidate.name} could not serve: {'; '.join(map(in_words, candidate.ineligible))}"
     if chosen is None or chosen.expected_pico is None:
         return
     for other in able:

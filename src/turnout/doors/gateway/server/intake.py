@@ -31,7 +31,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from turnout.config.settings import GatewaySettings
-from turnout.doors.gateway.writing import HeadWithBody
+from turnout.doors.gateway.server.writing import HeadWithBody
 
 logger = logging.getLogger(__name__)
 

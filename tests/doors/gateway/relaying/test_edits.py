@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.config import load_catalog
-from turnout.doors.gateway.edits import edited
+from turnout.doors.gateway.relaying.edits import edited
 from turnout.messages.wire import anthropic, converse, invoke, openai_chat, openai_responses
 
 CATALOG = load_catalog()

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError, EventStreamError, ReadTimeoutError
 
 from tests.doors.gateway.support import BEDROCK, OPENAI, Served, Upstreams, served, settings_text, wait_for
 from tests.doors.gateway.translation_support import CALLED, MODELS, PAIRS, STOPS, Ask, Door, speaking
-from turnout.doors.gateway.crossing import _message_of
+from turnout.doors.gateway.relaying.crossing import _message_of
 from turnout.testing import bedrock, completions
 
 SAID = "The simulated model heard you and answers in a few words."

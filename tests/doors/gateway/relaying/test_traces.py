@@ -10,7 +10,7 @@ from opentelemetry import trace
 
 from tests.doors.gateway.support import OPENAI, Upstreams, served, settings_text
 from tests.trace.otel import fresh_tracing
-from turnout.doors.gateway.traces import joined_by, traced
+from turnout.doors.gateway.relaying.traces import joined_by, traced
 from turnout.trace.spans.context import OpenSpan, activate
 from turnout.trace.spans.recorder import SpanRecorder
 

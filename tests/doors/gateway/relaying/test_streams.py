@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.doors.gateway.streams import Stream, comment
+from turnout.doors.gateway.relaying.streams import Stream, comment
 from turnout.messages.wire.asked import WireProtocol
 from turnout.messages.wire.eventstream import encode_event, encode_exception
 from turnout.upstream.http.errors import RemoteProtocolError

@@ -19,7 +19,7 @@ from turnout.core.cost import Cost
 from turnout.doors.gateway.access.key_file import KeyFile, LiveKeys
 from turnout.doors.gateway.access.keys import KeyRules, new_key
 from turnout.doors.gateway.access.spending import SpendingReader, Spent
-from turnout.doors.gateway.upkeep import upkeep
+from turnout.doors.gateway.server.upkeep import upkeep
 from turnout.trace.store.ledger import Ledger
 
 

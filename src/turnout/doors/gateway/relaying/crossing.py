@@ -30,9 +30,6 @@ from turnout.upstream.http.headers import IDENTITY
 
 Headers = list[tuple[bytes, bytes]]
 
-TRANSLATED = frozenset({WireProtocol.OPENAI_CHAT, WireProtocol.ANTHROPIC, WireProtocol.CONVERSE, WireProtocol.INVOKE})
-"""The protocols between which there is translation."""
-
 _JSON = b"application/json"
 _STREAMS = {
     WireProtocol.OPENAI_CHAT: sse.CONTENT_TYPE.encode(),

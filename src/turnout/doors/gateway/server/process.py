@@ -92,7 +92,7 @@ def server_of(
         require(module, extra="gateway")
     import uvicorn
 
-    from turnout.doors.gateway.intake import intake_of
+    from turnout.doors.gateway.server.intake import intake_of
 
     intake = intake_of(gateway.limits)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from turnout.doors.gateway.bill import BILL, Bill, BillingRecords
+from turnout.doors.gateway.relaying.bill import BILL, Bill, BillingRecords
 from turnout.trace.records import ListRecorder
 
 

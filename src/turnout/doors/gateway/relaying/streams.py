@@ -1,6 +1,6 @@
 """Streams of an upstream as they are relayed: whole events, unchanged, each read for usage and for the stream's end.
 
-Where the client speaks another protocol each event is translated on its way (`turnout.doors.gateway.crossing`).
+Where the client speaks another protocol each event is translated on its way (`crossing`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from turnout.doors.gateway.crossing import Crossing
+from turnout.doors.gateway.relaying.crossing import Crossing
 from turnout.messages.wire import eventstream, sse
 from turnout.messages.wire.asked import WireProtocol
 from turnout.messages.wire.malformed import MalformedStreamError

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from turnout.doors.gateway.writing import HeadWithBody
+from turnout.doors.gateway.server.writing import HeadWithBody
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
 

@@ -20,15 +20,15 @@ from turnout.core.cost import usd_text
 from turnout.core.decision import Unavailable
 from turnout.core.usage import UsageError
 from turnout.doors.gateway.admission import Visit
-from turnout.doors.gateway.bill import Bill
-from turnout.doors.gateway.crossing import Crossing
-from turnout.doors.gateway.edits import edited
 from turnout.doors.gateway.exchange import Send, answer_whole, begin_stream, go_on
 from turnout.doors.gateway.headers import about
 from turnout.doors.gateway.problems import STOPPING, RequestError, of_failure, problem_of
+from turnout.doors.gateway.relaying.bill import Bill
+from turnout.doors.gateway.relaying.crossing import Crossing
+from turnout.doors.gateway.relaying.edits import edited
+from turnout.doors.gateway.relaying.streams import FRAMED, Part, Stream, comment
+from turnout.doors.gateway.relaying.traces import traced
 from turnout.doors.gateway.routing import GatewayRouting, Reading
-from turnout.doors.gateway.streams import FRAMED, Part, Stream, comment
-from turnout.doors.gateway.traces import traced
 from turnout.messages.wire.asked import Asked
 from turnout.messages.wire.errors import Problem, error_answer, error_event
 from turnout.messages.wire.malformed import MalformedStreamError

@@ -17,7 +17,7 @@ import uvicorn
 
 from tests.doors.gateway.support import OPENAI, Served, Upstreams, served, settings_text, wait_for
 from turnout.config.settings import GatewaySettings
-from turnout.doors.gateway.intake import intake_of
+from turnout.doors.gateway.server.intake import intake_of
 from turnout.doors.listening import listen
 from turnout.testing.completions import Said
 

@@ -16,7 +16,7 @@ from turnout.config import load_catalog, load_settings
 from turnout.config.settings import Settings
 from turnout.core.catalog import Catalog
 from turnout.doors.gateway.app import Gateway
-from turnout.doors.gateway.reloading import Loaded, Loader, classifier_parts, reloading
+from turnout.doors.gateway.server.reloading import Loaded, Loader, classifier_parts, reloading
 
 CHAT = {"model": "turnout", "messages": [{"role": "user", "content": "hi"}], "metadata": {"turnout_session": "s"}}
 NONE = '[classifier]\nkind = "none"\n'
