@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -19,9 +20,9 @@ def read(path: Path, days: int = 30, run: str | None = None) -> list[Recorded]:
         return [one for batch in recorded(ledger, window_of(ledger, days, run)) for one in batch]
 
 
-def at(ms: int, number: int, **changes: object) -> list[Event]:
+def at(ms: int, number: int, **changes: Any) -> list[Event]:
     """A decision and its call, so long after the beginning."""
-    names = {"turn_id": f"turn {number}", "session_id": f"s {number}", **changes}
+    names: dict[str, Any] = {"turn_id": f"turn {number}", "session_id": f"s {number}", **changes}
     decision = decided(given(now_ms=NOW_MS + ms), **names)
     return [decision, called(started_ms=NOW_MS + ms + 1, **names)]
 

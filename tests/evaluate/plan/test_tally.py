@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from turnout.evaluate.plan.costs import NOTHING, Spend
@@ -7,7 +9,7 @@ from turnout.evaluate.plan.player import Served
 from turnout.evaluate.plan.tally import Cell, Change, Changes, Distinct, Tally, bucket_of
 
 
-def served(model: str | None, pico: int = 0, **changes: object) -> Served:
+def served(model: str | None, pico: int = 0, **changes: Any) -> Served:
     return Served(model=model, reason="why", spend=Spend(pico, pico, pico, pico))._replace(**changes)
 
 

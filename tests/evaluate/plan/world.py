@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from turnout.core.policy import Policy
 from turnout.core.request import HardStay, Needs, Request, Segment
 from turnout.core.spend_bound import SpendBound
 from turnout.core.usage import Usage
-from turnout.core.verdict import ClassifierCall, Verdict
+from turnout.core.verdict import ClassifierCall, Complexity, Verdict
 from turnout.evaluate.plan.sides import Side
 from turnout.evaluate.replay.provider import SimulatedCache
 from turnout.messages.conversation import Conversation
@@ -54,11 +55,11 @@ class Says:
 
     async def classify(self, conversation: Conversation, **kwargs: Any) -> Verdict:
         """The verdict that it is told to give."""
-        calls = ()
+        calls: tuple[ClassifierCall, ...] = ()
         if self.asks:
             usage = Usage(input_tokens=420, output_tokens=3)
             calls = (ClassifierCall(model=self.asks, usage=usage),)
-        label = "simple" if self.p >= 0.5 else "complex"
+        label: Complexity = "simple" if self.p >= 0.5 else "complex"
         return Verdict(classifier=self.name, label=label, p_simple=self.p, calls=calls)
 
 
@@ -198,8 +199,6 @@ def side(policy: Policy = POLICY, catalog: Catalog = CATALOG, name: str = "new",
 
 def priced(model: str, factor: str, catalog: Catalog = CATALOG) -> Catalog:
     """The catalog with one model's price times a factor."""
-    from decimal import Decimal
-
     return Catalog.of(
         msgspec.structs.replace(one, price=one.price.scaled(Decimal(factor))) if one.id == model else one
         for one in catalog.models
