@@ -4,11 +4,14 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.config import PAIR_4, ConfigError, load_catalog, load_settings
+from turnout.config.policy_lock import LockedClassifier, lock_of
+from turnout.config.policy_lock_text import lock_text
 from turnout.config.settings import default_ledger
 from turnout.core.catalog import UnknownModelError
 from turnout.core.policy import Budget, Candidate, Policy
@@ -470,3 +473,35 @@ def test_a_name_that_two_candidates_have_needs_its_inference_profile(write: Writ
 def test_a_tag_is_pinned_by_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TURNOUT_PINS__TAGS__VIP", "sonnet-4.6")
     assert load_settings().pinned_tags == {"vip": PAIR_4.capable}
+
+
+def test_a_lock_holds_and_the_settings_propose(tmp_path: Path) -> None:
+    proposal = '[policy]\npreset = "quality"\n[policy.bound]\n[routes.mine]\nsimple_bar = 0.1\n'
+    (tmp_path / "a.toml").write_text(proposal)
+    alone = load_settings(tmp_path / "a.toml")
+    assert (alone.lock, alone.policy_file, alone.proposed, alone.proposed_bound) == (
+        None,
+        None,
+        alone.rules,
+        alone.bound,
+    )
+    (tmp_path / "turnout.toml").write_text('policy_file = "lock/policy.toml"\n' + proposal)
+    with pytest.raises(
+        ConfigError, match=r"turnout\.toml: policy_file: .*policy\.toml: there is no such file: `turnout pl"
+    ):
+        load_settings(tmp_path / "turnout.toml")
+    unlocked = load_settings(tmp_path / "turnout.toml", locked=False)
+    assert (unlocked.rules, unlocked.lock, unlocked.policy_file) == (alone.rules, None, tmp_path / "lock/policy.toml")
+    lock = lock_of(
+        msgspec.structs.replace(alone.rules, simple_bar=0.42), None, load_catalog(), LockedClassifier(kind="keyword")
+    )
+    (tmp_path / "lock").mkdir()
+    (tmp_path / "lock/policy.toml").write_text(lock_text(lock))
+    held = load_settings(tmp_path / "turnout.toml")
+    assert (held.rules, held.bound, held.routes) == (lock.policy, None, {})
+    assert (held.proposed, held.proposed_bound) == (alone.rules, alone.bound)
+    assert held.proposed_routes == alone.routes
+    assert held.lock == lock
+    (tmp_path / "lock/policy.toml").write_text("format = 1\n")
+    with pytest.raises(ConfigError, match=r"policy\.toml: object missing required field `policy`"):
+        load_settings(tmp_path / "turnout.toml")

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from turnout.config import ConfigError, Settings, load_settings
+from turnout.config import PAIR_4, ConfigError, Settings, load_catalog, load_settings
+from turnout.config.policy_lock import LockedClassifier, lock_of
+from turnout.config.policy_lock_text import lock_text
 from turnout.config.watching import (
     Refused,
     Reloaded,
@@ -20,6 +22,7 @@ from turnout.config.watching import (
     settings_watcher,
     watch,
 )
+from turnout.core.policy import Policy
 
 Change = Reloaded[Settings] | Refused
 
@@ -152,6 +155,26 @@ def test_a_file_that_changes_while_it_is_loaded_is_not_taken(file: Path) -> None
     found = watcher.poll()
     assert isinstance(found, Reloaded)
     assert found.value.rules.simple_bar == 0.7
+
+
+def test_a_lock_that_settings_name_is_watched_and_holds(file: Path, tmp_path: Path) -> None:
+    def lock(simple_bar: float) -> str:
+        policy = Policy(candidates=PAIR_4.candidates, simple_bar=simple_bar)
+        return lock_text(lock_of(policy, None, load_catalog(), LockedClassifier(kind="keyword")))
+
+    (tmp_path / "policy.toml").write_text(lock(0.6))
+    file.write_text('policy_file = "policy.toml"\n')
+    watcher = settings_watcher(file)
+    assert watcher.value.rules.simple_bar == 0.6
+    (tmp_path / "policy.toml").write_text(lock(0.7))
+    found = polled(watcher)
+    assert isinstance(found, Reloaded)
+    assert found.value.rules.simple_bar == 0.7
+    (tmp_path / "policy.toml").write_text("format = 9\n")
+    found = polled(watcher)
+    assert isinstance(found, Refused)
+    assert "format" in found.message
+    assert watcher.value.rules.simple_bar == 0.7
 
 
 def test_files_that_settings_name_are_watched_too(file: Path, tmp_path: Path) -> None:

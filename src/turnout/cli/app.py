@@ -37,6 +37,7 @@ class Commands(LazyCommands):
         "outcomes": "Inspect and convert tables of graded answers.",
         "collect": "Answer a share of cheaply served requests again by the capable model, judge both, write outcomes.",
         "evaluate": "Measure routers on graded answers, with intervals, beside the baselines and the oracle.",
+        "plan": "Say what a change of prices, models or thresholds would do to spend and quality.",
         "models": "List the models that Turnout knows, with prices, cache floors and sources.",
         "agentcore": "Serve an agent as an AgentCore Runtime service, here or deployed.",
         "score": "Score a call, a decision or a turn in Langfuse: feedback beside its trace.",

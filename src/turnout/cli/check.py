@@ -12,6 +12,7 @@ from rich.text import Text
 
 from turnout.cli.common import JsonOption, console, load, print_json, progress_console
 from turnout.deploy.preflight.finding import Finding
+from turnout.deploy.preflight.locked import lock_findings
 from turnout.deploy.preflight.machine import (
     build_classifier,
     gateway_finding,
@@ -47,7 +48,7 @@ def run(
     """
     settings, catalog = load(file)
     findings = [Finding("settings", "ok", str(settings.file or "no file: the defaults and the environment"))]
-    findings.append(policy_finding(settings, catalog))
+    findings += [policy_finding(settings, catalog), *lock_findings(settings, catalog)]
     ways = ways_out(settings, catalog)
     for way, finding in zip(ways, way_findings(ways), strict=True):
         findings += _called(way, finding) if online else [finding]

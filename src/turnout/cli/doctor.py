@@ -17,6 +17,7 @@ import turnout
 from turnout.cli.common import ConfigOption, JsonOption, console, load, print_json
 from turnout.config.errors import ConfigError
 from turnout.config.presets import preset_of
+from turnout.deploy.preflight.locked import lock_findings
 from turnout.deploy.preflight.ways_out import aws_credential_sources
 from turnout.trace.errors import LedgerError
 from turnout.trace.store.ledger import Ledger
@@ -49,10 +50,13 @@ EXTRAS = {
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One line of the report: ``missing`` is no error, it only says what is not possible."""
+    """One line of the report.
+
+    ``note``: it works, but may not be what was meant. ``missing`` is no error, it only says what is not possible.
+    """
 
     what: str
-    state: Literal["ok", "missing", "wrong"]
+    state: Literal["ok", "note", "missing", "wrong"]
     detail: str
 
 
@@ -127,6 +131,7 @@ def _configuration(config: Path | None) -> list[Finding]:
     findings = [Finding("settings", "ok", f"{settings.file or 'no file'}; candidates: {models}")]
     bars = f"simple_bar {policy.simple_bar:g}, quality_bar {policy.quality_bar:g}"
     findings.append(Finding("policy", "ok", f"{preset_of(policy) or 'bars of its own'}: {bars}"))
+    findings += [Finding(one.what, one.state, one.detail) for one in lock_findings(settings, catalog)]
     findings.append(Finding("catalog", "ok", f"{len(catalog.models)} models, hash {catalog.content_hash[:12]}"))
     try:
         with Ledger(settings.ledger) as ledger:

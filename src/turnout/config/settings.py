@@ -21,6 +21,7 @@ from turnout.config.errors import ConfigError
 from turnout.config.facts import load_facts
 from turnout.config.model_names import ModelNames, model_names
 from turnout.config.pairs import DEFAULT_PAIR, Pair
+from turnout.config.policy_lock import PolicyLock, read_lock
 from turnout.config.presets import PRESETS
 from turnout.config.routes import ROUTED
 from turnout.config.settings_problems import check_variables, one_line, origin
@@ -165,8 +166,13 @@ class Settings:
     """What Turnout was configured with.
 
     Attributes:
-        rules: The policy; `policy` gives it for a catalog.
+        rules: The policy that holds; `policy` gives it for a catalog.
         bound: How much may be spent beyond what the most capable model alone would; none: spending is not bound.
+        policy_file: The lock (`turnout.config.policy_lock`) that policy and bound come from; none: from ``[policy]``.
+        lock: What stands in it; none: there is none, or it was not asked for.
+        proposed: The policy of ``[policy]``; the same as ``rules`` but where a lock holds.
+        proposed_bound: The same for the spend bound.
+        proposed_routes: The same for the routes.
         classifier: Which classifier routes, and how.
         calls: How long and how often a request is tried, and when a model counts as out of service.
         pinned_tags: For each pinned tag the catalog id of its model, a candidate (`turnout.core.pins`).
@@ -189,6 +195,11 @@ class Settings:
     ledger: Path
     calls: CallRules = field(default_factory=CallRules)
     bound: SpendBound | None = None
+    policy_file: Path | None = None
+    lock: PolicyLock | None = None
+    proposed: Policy | None = None
+    proposed_bound: SpendBound | None = None
+    proposed_routes: Mapping[str, Policy] = field(default_factory=dict)
     pinned_tags: Mapping[str, str] = field(default_factory=dict)
     overrides: Path | None = None
     default_profile: str | None = None
@@ -238,12 +249,13 @@ class Settings:
         return model_names(load_facts(self.overrides))
 
 
-def load_settings(path: Path | None = None) -> Settings:
+def load_settings(path: Path | None = None, *, locked: bool = True) -> Settings:
     """Settings from a file and the environment, which wins over the file.
 
     Args:
         path: The file. Without one it is the one that ``TURNOUT_CONFIG`` names, else ``turnout.toml`` in the working
             directory, else there is none.
+        locked: Whether a lock that ``policy_file`` names holds; else ``[policy]`` does, and the lock need not be there.
 
     Raises:
         ConfigError: The file cannot be read, or a key is unknown or cannot be used.
@@ -258,7 +270,7 @@ def load_settings(path: Path | None = None) -> Settings:
     except SettingsError as error:
         raise ConfigError(f"environment variable {_variable_of(str(error))}: must be JSON") from None
     loader = _Loader(file, environment, table)
-    return loader.settings()
+    return loader.settings(locked=locked)
 
 
 def default_ledger(environment: Mapping[str, str] = os.environ) -> Path:
@@ -277,7 +289,7 @@ class _Loader:
         self._environment = environment
         self._table = table
 
-    def settings(self) -> Settings:
+    def settings(self, *, locked: bool = True) -> Settings:
         table = self._table
         facts = load_facts(_expanded(table.overrides))
         names = model_names(facts)
@@ -287,10 +299,18 @@ class _Loader:
             key: self._model(names, model, "application_profiles", key)
             for key, model in table.application_profiles.items()
         }
-        rules = self._policy(names, table.policy)
+        proposed, proposed_bound = self._policy(names, table.policy), self._bound(table.policy.bound)
+        routes = {name: self._route(names, name, one, proposed) for name, one in table.routes.items()}
+        policy_file = _expanded(table.policy_file)
+        lock = self._lock(policy_file) if locked and policy_file is not None else None
+        rules, bound = (proposed, proposed_bound) if lock is None else (lock.policy, lock.bound)
         return Settings(
             rules=rules,
-            bound=self._bound(table.policy.bound),
+            bound=bound,
+            policy_file=policy_file,
+            lock=lock,
+            proposed=proposed,
+            proposed_bound=proposed_bound,
             classifier=self._classifier(names, table.classifier, rules),
             calls=_calls(table.calls),
             pinned_tags={
@@ -306,7 +326,8 @@ class _Loader:
             texts=_expanded(table.texts),
             gateway=self._gateway(table.gateway),
             upstreams={name: self._upstream(name, one) for name, one in table.upstreams.items()},
-            routes={name: self._route(names, name, one, rules) for name, one in table.routes.items()},
+            routes=routes if lock is None else lock.routes,
+            proposed_routes=routes,
             file=self._file,
         )
 
@@ -341,6 +362,11 @@ class _Loader:
             )
         except ValueError as error:
             raise self._error(str(error), "policy") from None
+
+    def _lock(self, path: Path) -> PolicyLock:
+        if not path.exists():
+            raise self._error(f"{path}: there is no such file: `turnout plan --write` makes it", "policy_file")
+        return read_lock(path)
 
     def _bound(self, table: BoundTable | None) -> SpendBound | None:
         if table is None:

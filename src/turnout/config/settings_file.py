@@ -45,6 +45,7 @@ EXAMPLES: Mapping[tuple[str, ...], Any] = {
     ("ledger",): "~/.local/share/turnout/ledger.sqlite3",
     ("overrides",): "models.toml",
     ("texts",): "texts.jsonl",
+    ("policy_file",): "policy.toml",
     ("default_profile",): "global",
     ("region",): "eu-central-1",
     ("application_profiles",): {"a1b2c3d4e5f6": DEFAULT_PAIR.cheap.removeprefix("bedrock/")},

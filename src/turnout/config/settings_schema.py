@@ -309,6 +309,8 @@ class SettingsTable(BaseSettings):
         routes: Policies under names that clients of the gateway write as a model.
         ledger: The SQLite file of what was recorded; none: in the user's data directory.
         overrides: A file with facts and prices of your own models; it has to be there. None: the packaged ones alone.
+        policy_file: The reviewed lock that ``turnout plan --write`` writes. Where it is named, its models and
+            thresholds hold, and those of policy are what the next plan proposes. None: those of policy hold.
         default_profile: The Bedrock inference profile of requests that name none; none: they are refused.
         region: The AWS region; none: boto3's own choice.
         application_profiles: The model of each Bedrock application profile, by its ARN or the ARN's last part.
@@ -330,6 +332,7 @@ class SettingsTable(BaseSettings):
     upstreams: dict[Text, UpstreamTable] = {}
     ledger: Path | None = None
     overrides: Path | None = None
+    policy_file: Path | None = None
     default_profile: Text | None = None
     region: Text | None = None
     application_profiles: dict[str, Text] = {}
@@ -354,6 +357,7 @@ PATHS = (
     ("ledger",),
     ("overrides",),
     ("texts",),
+    ("policy_file",),
     ("classifier", "examples"),
     ("classifier", "rules"),
     ("gateway", "keys"),

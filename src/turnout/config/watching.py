@@ -156,9 +156,10 @@ class Watcher(Generic[T]):
 
 
 def files_of(settings: Settings) -> tuple[Path, ...]:
-    """The files that settings were made of: their own, that of overrides, and the classifier's."""
+    """The files that settings were made of: their own, those of overrides and of the policy, and the classifier's."""
     options = settings.classifier
-    return tuple(path for path in (settings.file, settings.overrides, options.examples, options.rules) if path)
+    files = (settings.file, settings.overrides, settings.policy_file, options.examples, options.rules)
+    return tuple(path for path in files if path)
 
 
 def settings_watcher(path: Path | None = None) -> Watcher[Settings]:
@@ -173,8 +174,11 @@ def settings_watcher(path: Path | None = None) -> Watcher[Settings]:
 
 
 def changed_keys(before: Settings, after: Settings) -> tuple[str, ...]:
-    """The names of the attributes of `Settings` that differ, for the log and to see what needs a restart."""
-    names = [field.name for field in dataclasses.fields(before)]
+    """The names of the attributes of `Settings` that differ, for the log and to see what needs a restart.
+
+    What settings only propose (beside a lock that holds) is left out.
+    """
+    names = [field.name for field in dataclasses.fields(before) if not field.name.startswith("proposed")]
     return tuple(name for name in names if getattr(before, name) != getattr(after, name))
 
 

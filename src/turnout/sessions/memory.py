@@ -150,7 +150,7 @@ class SessionMemory:
             if not state.entries and not write_spans(prompt, plan, model.cache):
                 return  # nothing was warm, and nothing is now
             if usage is not None:
-                state = _reported(state, prompt, plan, model, usage, now_ms)
+                state = reported_state(state, prompt, plan, model, usage, now_ms)
             else:
                 state = after_call(prompt, plan, model.cache, state, now_ms)
             for key in prompt.prefix_hashes:
@@ -174,7 +174,7 @@ class SessionMemory:
             del entries[key]
 
 
-def _reported(
+def reported_state(
     state: CacheState, prompt: Prompt, plan: CachePlan, model: Model, usage: Usage, now_ms: int
 ) -> CacheState:
     """The state that a call with reported usage leaves: evicted where it read less than believed."""

@@ -14,16 +14,16 @@ is not known.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 import msgspec
 
-from turnout.core.cache import CacheEntry, CacheState, after_call, warm_prefixes, write_spans
+from turnout.core.cache import CacheEntry, CacheState, after_call
+from turnout.core.cost import cost_of
 from turnout.core.decide import decide
 from turnout.core.decision import DecisionInput
-from turnout.core.expect import call_cost_pico
+from turnout.evaluate.counterfactual import paired, prompt_on, usage_on
 from turnout.trace.events import CallEvent, DecisionEvent
 from turnout.trace.store import selection
 from turnout.trace.store.ledger import Ledger
@@ -82,14 +82,7 @@ def not_routing(ledger: Ledger, run: str, advance: Callable[[int], None] = lambd
 
 def _paired(calls: list[CallEvent], decisions: list[DecisionEvent]) -> Iterable[tuple[CallEvent, DecisionEvent]]:
     """Each call of a turn with the decision that it follows."""
-    calls = sorted(calls, key=lambda call: call.started_ms)
-    served = sorted(
-        (one for one in decisions if one.decision.model is not None), key=lambda decision: decision.started_ms
-    )
-    if len(calls) == len(served):
-        return zip(calls, served, strict=True)
-    starts = [decision.started_ms for decision in served]
-    return [(call, served[max(0, bisect_right(starts, call.started_ms) - 1)]) for call in calls if served]
+    return paired(calls, [one for one in decisions if one.decision.model is not None])
 
 
 def _priced(pairs: list[tuple[CallEvent, DecisionEvent]]) -> NotRouting | None:
@@ -117,25 +110,17 @@ def _cost(call: CallEvent, given: DecisionInput, model_id: str, cache: dict[str,
     decision = decide(msgspec.structs.replace(given, request=alone, failed=()))
     if decision.model is None:
         return None
-    model, request = given.catalog[model_id], given.request
-    counted = request.prompt_for(_ratio(given, call.model)).tokens
-    if not counted:
+    model = given.catalog[model_id]
+    prompt = prompt_on(call, given, model, given.catalog[call.model])
+    if prompt is None:
         return None
-    prompt = request.prompt_for(_ratio(given, model_id) * call.usage.prompt_tokens / counted)
     believed = given.cache_of(model_id).warm_entries(call.started_ms)
     known = [cache.get(known) or believed.get(known) for known in prompt.prefix_hashes]
     state = CacheState(tuple(entry for entry in known if entry is not None))
     plan, rules = decision.cache_plan, model.cache
-    warm = warm_prefixes(prompt, plan, rules, state, call.started_ms)
-    read = warm[0].tokens if warm else 0
-    spans = write_spans(prompt, plan, rules)
+    usage = usage_on(prompt, plan, rules, state, call.started_ms, call.usage.output_tokens)
     left = after_call(prompt, plan, rules, state, call.started_ms)
     cache.update({entry.prefix_hash: entry for entry in left.entries})
-    if call.model == model_id and read <= call.usage.cache_read_tokens * (1 + _TOLERANCE):
+    if call.model == model_id and usage.cache_read_tokens <= call.usage.cache_read_tokens * (1 + _TOLERANCE):
         return call.cost.total_pico
-    tier = model.price.tier_for(prompt.tokens)
-    return call_cost_pico(tier, prompt.tokens, spans, read, call.usage.output_tokens)
-
-
-def _ratio(given: DecisionInput, model_id: str) -> float:
-    return given.statistics.of(model_id).tokenizer_ratio or given.catalog[model_id].tokenizer_ratio
+    return cost_of(usage, model.price).total_pico
