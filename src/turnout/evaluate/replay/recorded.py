@@ -20,7 +20,7 @@ from turnout.trace.store.selection import Filter
 _CHUNK = 500
 _ANSWERS = """
     SELECT run, turn_id, output_tokens FROM calls
-    WHERE role = 'answer' AND status = 'ok' AND turn_id IN ({}) ORDER BY started_ms, sequence
+    WHERE run = ? AND turn_id IN ({}) AND role = 'answer' AND status = 'ok' ORDER BY started_ms, sequence
 """
 
 _Turn = tuple[str, str]
@@ -75,11 +75,17 @@ def load_ledger(
 
 def _add_lengths(ledger: Ledger, lengths: dict[_Turn, list[int]], events: Sequence[DecisionEvent]) -> None:
     """The lengths of the answers of turns that are met for the first time, in order."""
-    turns = list(dict.fromkeys(event.turn_id for event in events if (event.run, event.turn_id) not in lengths))
-    for start in range(0, len(turns), _CHUNK):
-        part = turns[start : start + _CHUNK]
-        for run, turn, output_tokens in ledger.select(_ANSWERS.format(", ".join("?" * len(part))), part):
-            lengths.setdefault((run, turn), []).append(output_tokens)
+    turns: dict[str, dict[str, None]] = {}
+    for event in events:
+        if (event.run, event.turn_id) not in lengths:
+            turns.setdefault(event.run, {})[event.turn_id] = None
+    # Run by run: with the run the index over turns is used, without it every call is looked at for each part.
+    for run, ids in turns.items():
+        listed = list(ids)
+        for start in range(0, len(listed), _CHUNK):
+            part = listed[start : start + _CHUNK]
+            for one, turn, output_tokens in ledger.select(_ANSWERS.format(", ".join("?" * len(part))), [run, *part]):
+                lengths.setdefault((one, turn), []).append(output_tokens)
 
 
 def _request(event: DecisionEvent, output_tokens: int) -> ReplayRequest:
