@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from turnout.classify.cascade import Cascade, Stage
 from turnout.classify.embedding import EmbeddingClassifier
 from turnout.classify.keyword import KeywordClassifier, load_rules
+from turnout.classify.learned.classifier import LearnedClassifier
 from turnout.classify.llm import LLMClassifier, settings_for
 from turnout.classify.llm_local import LocalClassifierModel
 from turnout.classify.model import ClassifierModel
@@ -18,7 +19,7 @@ from turnout.core.catalog import Catalog
 if TYPE_CHECKING:
     from turnout.config import Settings
 
-KINDS = ("keyword", "embedding", "llm", "cascade")
+KINDS = ("keyword", "embedding", "learned", "llm", "cascade")
 """The strategies that settings can name, the cheapest first."""
 
 _OWN_TIME_SHARE = 0.9
@@ -43,6 +44,7 @@ def configured_classifier(
     Raises:
         ConfigError: An unknown kind, or a provider that no classifier can be built on.
         LabelledSetError: The examples cannot be read.
+        ArtefactError: The learned classifier's folder holds no artefact.
         KeywordRulesError: The rules cannot be read.
         UnknownModelError: The catalog lacks the LLM classifier's model.
     """
@@ -55,6 +57,10 @@ def configured_classifier(
                 return KeywordClassifier(load_rules(options.rules), simple_share=share)
             case "embedding":
                 return EmbeddingClassifier(options.examples, simple_share=share)
+            case "learned":
+                if options.artefact is None:
+                    raise ConfigError("classifier 'learned' needs [classifier] artefact: a folder that turnout train wrote")
+                return LearnedClassifier(options.artefact)
             case "llm":
                 entry = catalog[options.model]
                 model = (model_for or (lambda model_id: model_behind(model_id, catalog, settings.region)))(entry.id)

@@ -35,6 +35,7 @@ class Commands(LazyCommands):
         "report": "Write a page with charts and tables of runs: no network, readable on a phone and on paper.",
         "replay": "Replay a trace through the decision core, policy beside policy, with a simulated provider cache.",
         "outcomes": "Inspect and convert tables of graded answers.",
+        "train": "Learn from graded answers where the most capable model is worth its price, and write it to a folder.",
         "evaluate": "Measure routers on graded answers, with intervals, beside the baselines and the oracle.",
         "models": "List the models that Turnout knows, with prices, cache floors and sources.",
         "agentcore": "Serve an agent as an AgentCore Runtime service, here or deployed.",

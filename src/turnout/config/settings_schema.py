@@ -24,7 +24,7 @@ PREFIX = "TURNOUT_"
 NESTED = "__"
 """What goes one table down in a variable's name."""
 
-ClassifierKind = Literal["llm", "keyword", "embedding", "cascade", "none"]
+ClassifierKind = Literal["llm", "keyword", "embedding", "learned", "cascade", "none"]
 """Which classifier routes; ``none``: no classifier, the most capable model serves."""
 
 
@@ -153,6 +153,7 @@ class ClassifierTable(_Table):
         model: What the LLM classifier asks, named like a candidate; none: the lowest-ranked candidate.
         examples: Labelled examples of the embedding and the LLM classifier; none: those that come with Turnout.
         rules: Rules of the keyword classifier; none: those that come with Turnout.
+        artefact: The folder of the learned classifier, as ``turnout train`` writes it.
         doubt: The zone of P(simple) in which a cascade asks its last classifier.
     """
 
@@ -161,6 +162,7 @@ class ClassifierTable(_Table):
     model: Text | None = None
     examples: Path | None = None
     rules: Path | None = None
+    artefact: Path | None = None
     doubt: tuple[Probability, Probability] = (0.3, 0.7)
 
     @model_validator(mode="after")

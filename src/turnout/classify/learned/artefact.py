@@ -1,0 +1,155 @@
+"""The folder that holds what was learned: ``model.json``, ``numbers.safetensors``, ``MODEL_CARD.md``.
+
+No file of it can run code: JSON is decoded into a fixed structure, safetensors holds arrays only. The same training
+writes the same bytes: nothing of a clock, a path or a machine is in it.
+
+- ``model.json``: format, candidates, layout, head, calibrations, the SHA-256 of the numbers, and what the card says.
+- ``numbers.safetensors``: means, scales, frequencies, directions, weights and trees.
+- ``MODEL_CARD.md``: for people: on what it was trained, what it can do, how it is made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from turnout.classify.learned.features import FeatureMap, Layout
+from turnout.classify.learned.model import Calibration, Head, LearnedModel
+from turnout.classify.learned.trees import Trees
+from turnout.config.extras import require
+
+FORMAT = 1
+"""Raised whenever features or files change their meaning."""
+
+MODEL = "model.json"
+NUMBERS = "numbers.safetensors"
+CARD = "MODEL_CARD.md"
+
+_MOST_BYTES = 512_000_000
+
+
+class ArtefactError(ValueError):
+    """A folder holds no artefact, a damaged one, or one of another format."""
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What ``model.json`` says.
+
+    Attributes:
+        format: The format's number.
+        turnout: The version that trained it.
+        candidates: The models, the least capable first.
+        layout: What features there are.
+        head: What predicts the scores.
+        calibrations: From gains to probabilities, one a candidate but for the most capable one.
+        price_power: The power of the cost in the ranking by USD.
+        numbers_sha256: Of ``numbers.safetensors``.
+        trained: On what, how, and how well: facts for people and tools.
+    """
+
+    format: int
+    turnout: str
+    candidates: tuple[str, ...]
+    layout: Layout
+    head: Head
+    calibrations: tuple[Calibration, ...]
+    price_power: float
+    numbers_sha256: str
+    trained: dict[str, Any]
+
+
+def save(model: LearnedModel, folder: Path, *, trained: dict[str, Any], card: str) -> None:
+    """Write a model; what stood in the folder under these names is replaced.
+
+    Args:
+        model: The model.
+        folder: Where to; made if it is not there.
+        trained: Facts of the training, as JSON can hold them.
+        card: The model card, Markdown.
+    """
+    import turnout
+
+    np = require("numpy", extra="embedding")
+    numbers = {f"features.{name}": values for name, values in model.features.numbers.items()}
+    numbers |= {"ridge.weights": model.weights, "ridge.intercepts": model.intercepts}
+    if model.trees is not None:
+        numbers |= {f"trees.{name}": values for name, values in model.trees._asdict().items()}
+    packed = require("safetensors.numpy", extra="embedding").save(
+        {name: np.ascontiguousarray(values) for name, values in sorted(numbers.items())}
+    )
+    manifest = Manifest(
+        format=FORMAT,
+        turnout=turnout.__version__,
+        candidates=model.candidates,
+        layout=model.features.layout,
+        head=model.head,
+        calibrations=model.calibrations,
+        price_power=model.price_power,
+        numbers_sha256=hashlib.sha256(packed).hexdigest(),
+        trained=trained,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / NUMBERS).write_bytes(packed)
+    (folder / MODEL).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+    (folder / CARD).write_text(card, encoding="utf-8")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """What ``model.json`` says.
+
+    Raises:
+        ArtefactError: There is none, it is damaged, or of another format.
+    """
+    path = folder / MODEL
+    if not path.is_file():
+        raise ArtefactError(f"{folder} holds no {MODEL}; make one with: turnout train")
+    data = path.read_bytes()
+    try:
+        found = msgspec.json.decode(data, type=dict[str, Any]).get("format")
+        if found != FORMAT:
+            raise ArtefactError(f"{path} is of format {found}, this version reads {FORMAT}; train it again")
+        return msgspec.json.decode(data, type=Manifest)
+    except msgspec.MsgspecError as error:
+        raise ArtefactError(f"{path} is damaged: {error}") from error
+
+
+def load(folder: Path) -> tuple[LearnedModel, Manifest]:
+    """Read a model.
+
+    Raises:
+        ArtefactError: There is none, its files do not belong together, or a number is missing or not finite.
+        MissingExtraError: numpy or safetensors is not installed.
+    """
+    np = require("numpy", extra="embedding")
+    manifest = read_manifest(folder)
+    path = folder / NUMBERS
+    if not path.is_file():
+        raise ArtefactError(f"{folder} holds no {NUMBERS}")
+    if path.stat().st_size > _MOST_BYTES:
+        raise ArtefactError(f"{path} is larger than any artefact: {path.stat().st_size} bytes")
+    packed = path.read_bytes()
+    if hashlib.sha256(packed).hexdigest() != manifest.numbers_sha256:
+        raise ArtefactError(f"{path} is not the file that {MODEL} was written with")
+    numbers = require("safetensors.numpy", extra="embedding").load(packed)
+    for name, values in numbers.items():
+        if not np.isfinite(values).all():
+            raise ArtefactError(f"{path}: {name} is not finite")
+    features = {name.removeprefix("features."): one for name, one in numbers.items() if name.startswith("features.")}
+    trees = {name.removeprefix("trees."): one for name, one in numbers.items() if name.startswith("trees.")}
+    try:
+        model = LearnedModel(
+            candidates=manifest.candidates,
+            features=FeatureMap(manifest.layout, features),
+            head=manifest.head,
+            weights=numbers["ridge.weights"],
+            intercepts=numbers["ridge.intercepts"],
+            calibrations=manifest.calibrations,
+            price_power=manifest.price_power,
+            trees=Trees(**trees) if trees else None,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtefactError(f"{path} does not fit {MODEL}: {error}") from error
+    return model, manifest

@@ -1,0 +1,92 @@
+"""A classifier that learned from graded answers: its verdicts are of outcomes, one P(suffices) a candidate.
+
+The artefact is what `turnout train` writes. Its candidates are models of the catalog by the names that it was trained
+with: an eligible candidate that it does not know gets no P, and then does not clear the bar unless it is the most
+capable one.
+
+Known limitations: the probabilities hold for requests like those of training, and for the same models; nothing here
+looks whether traffic has changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from turnout.classify.calibrate import NO_QUERY, failed_verdict
+from turnout.classify.learned.artefact import Manifest, load, read_manifest
+from turnout.classify.learned.model import LearnedModel
+from turnout.classify.learned.rows import row_of
+from turnout.core.verdict import Verdict
+from turnout.messages.conversation import Conversation
+
+
+class LearnedClassifier:
+    """Says for each candidate how likely it is that the most capable one would do no better.
+
+    The manifest is read at once, so that a wrong folder is known at start-up; the numbers at the first verdict.
+
+    Args:
+        artefact: The folder that ``turnout train`` wrote.
+        name: The name in verdicts.
+
+    Raises:
+        ArtefactError: The folder holds no artefact, or one of another format.
+    """
+
+    def __init__(self, artefact: str | os.PathLike[str], *, name: str = "learned") -> None:
+        self._folder = Path(artefact)
+        self._name = name
+        self.manifest: Manifest = read_manifest(self._folder)
+        self._model: LearnedModel | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """The name in verdicts, events and tables."""
+        return self._name
+
+    async def classify(self, conversation: Conversation, **kwargs: Any) -> Verdict:
+        """Give a verdict on the conversation's query.
+
+        The label is ``simple`` where the least capable candidate is more likely to suffice than not.
+
+        Raises:
+            ArtefactError: The artefact is damaged.
+            MissingExtraError: The extra ``embedding`` is not installed.
+            WeightsError: The artefact needs MiniLM, whose weights are not installed.
+        """
+        started = time.perf_counter()
+        row = row_of(conversation)
+        if not row.text:
+            return failed_verdict(self.name, "error", NO_QUERY)
+        model = self._model or await asyncio.to_thread(self.load)
+        if self.manifest.layout.mode == "ngrams":
+            # A tenth of a millisecond: a thread would take longer.
+            predicted = model.predict([row])
+        else:
+            predicted = await asyncio.to_thread(model.predict, [row])
+        suffices = dict(zip(model.candidates, predicted.suffices[0].tolist(), strict=True))
+        return Verdict(
+            classifier=self.name,
+            label="simple" if suffices[model.candidates[0]] >= 0.5 else "complex",
+            basis="outcome",
+            p_suffices=suffices,
+            latency_ms=(time.perf_counter() - started) * 1000,
+        )
+
+    def load(self) -> LearnedModel:
+        """Load the model; later calls return the same.
+
+        Raises:
+            ArtefactError: The artefact is damaged.
+            MissingExtraError: The extra ``embedding`` is not installed.
+        """
+        with self._lock:
+            if self._model is None:
+                self._model, _ = load(self._folder)
+            return self._model

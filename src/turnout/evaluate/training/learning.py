@@ -1,0 +1,245 @@
+"""From graded answers to a model: targets, penalties, head, calibration, all chosen inside the data that is given.
+
+Nothing has to be set. Folds never split a group (prompts of the same text). What is done, in this order:
+
+1. Up to `MOST_SELECTED` prompts, drawn by group, are looked at; means, frequencies and widths of features are theirs.
+2. Scores are smoothed by other models' answers to the same prompts, where there are some (`smoothing`).
+3. A penalty is chosen for the ridge by five folds; trees are grown on the same folds; the head is selected.
+4. The ridge is fitted on all prompts, in batches where they are more; trees on the prompts that were looked at.
+5. Calibration is fitted on predictions for prompts that had not been seen.
+
+Where the costs of all answers are known, a ridge on their logarithms is fitted in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from turnout.classify.blas import one_blas_thread
+from turnout.classify.learned.features import Embed, FeatureMap, fitted_map, looked_at
+from turnout.classify.learned.model import Calibration, Head, LearnedModel, Predicted
+from turnout.classify.learned.rows import Row
+from turnout.config.extras import require
+from turnout.evaluate.outcomes.pair import EXTRA
+from turnout.evaluate.outcomes.table import OutcomesError
+from turnout.evaluate.scoreboard.folds import folds_of
+from turnout.evaluate.training.answers import Answers
+from turnout.evaluate.training.ensembles import Kind, fit_trees
+from turnout.evaluate.training.judged import chosen_power
+from turnout.evaluate.training.looking import Looked
+from turnout.evaluate.training.ridge import Fit, Sums, choose, fit
+from turnout.evaluate.training.selection import SIMPLEST_FIRST, Selected, calibrated, select
+from turnout.evaluate.training.smoothing import smoothed
+
+MOST_SELECTED = 20_000
+"""On so many prompts at the most penalties and heads are chosen, and trees are grown."""
+
+FEWEST_GROUPS = 20
+"""With fewer different prompts nothing is learned."""
+
+FOLDS = 5
+
+_BATCH = 512
+
+Step = Callable[[str], None]
+"""Is told what is done now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What is to be learned, beyond the data.
+
+    Attributes:
+        heads: Which heads are compared.
+        seed: Of folds, of the draw of prompts, of random features and of trees.
+    """
+
+    heads: tuple[Head, ...] = SIMPLEST_FIRST
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Learned:
+    """A model, and what is known of it.
+
+    Attributes:
+        model: The model.
+        places: Which prompts of the answers were looked at for selection, ascending.
+        unseen: What the model says of those prompts, each by fits that had not seen its group.
+        selected: Which head was selected, and how the others did.
+        penalties: Of the ridge for scores and, if known, for costs.
+        others: How many other models' answers smoothed the scores.
+    """
+
+    model: LearnedModel
+    places: Any
+    unseen: Predicted
+    selected: Selected
+    penalties: tuple[float, ...]
+    others: int
+
+
+def drawn_places(answers: Answers, *, seed: int, most: int = MOST_SELECTED) -> Any:
+    """Which prompts are looked at for selection: all, or whole groups until there are about ``most``."""
+    np = require("numpy", extra=EXTRA)
+    if len(answers) <= most:
+        return np.arange(len(answers))
+    parts = folds_of(answers.group_keys, answers.groups, -(-len(answers) // most), seed=seed)
+    return np.flatnonzero(parts == 0)
+
+
+def learn(
+    answers: Answers,
+    looked: Looked,
+    places: Any,
+    *,
+    embed: Embed | None,
+    choice: Choice | None = None,
+    rest: Callable[[], Iterator[tuple[Any, Sequence[Row]]]] | None = None,
+    step: Step = lambda what: None,
+) -> Learned:
+    """Learn from graded answers.
+
+    Args:
+        answers: The grades.
+        looked: What was looked at in the prompts at ``places``, in their order.
+        places: Which prompts of the answers these are.
+        embed: What gave their vectors; none: the mode ``ngrams``.
+        choice: What is to be learned.
+        rest: Gives all prompts in batches with their places; needed where ``places`` are not all.
+        step: Is told what is done now.
+
+    Raises:
+        OutcomesError: There are too few different prompts, or a candidate's scores are all the same as the next one's.
+        MissingExtraError: A head needs scikit-learn, which is not installed.
+    """
+    np = require("numpy", extra=EXTRA)
+    choice = choice or Choice()
+    _check(np, answers)
+    weights = answers.weights / answers.weights.mean()
+    folds = folds_of(answers.group_keys, answers.groups, FOLDS, seed=choice.seed + 1)
+    step("smoothing scores")
+    targets = smoothed(answers.scores, answers.other_scores, weights, folds)
+    costs = np.log(answers.costs) if answers.costs_known else np.empty((len(answers), 0))
+
+    step("making features")
+    raw = looked.take(np.arange(len(places)))
+    features = fitted_map(raw, seed=choice.seed, prompts=len(answers))
+    with one_blas_thread():
+        wide, plain = features.wide(raw), features.plain(raw)
+    own = weights[places] / weights[places].mean()
+    inside = _some_folds(np, folds[places])
+
+    step("choosing the penalty")
+    by_scores = choose(wide, targets[places], own, inside)
+    unseen: dict[Head, Any] = {"linear": by_scores.unseen}
+    by_costs = choose(wide, costs[places], own, inside) if costs.shape[1] else None
+    kinds: dict[Head, Kind] = {"linear+boosted": "boosted", "linear+forest": "forest"}
+    for head, kind in kinds.items():
+        if head in choice.heads:
+            step(f"growing trees: {kind}")
+            grown = _unseen_trees(np, kind, plain, targets[places], own, inside, choice.seed)
+            unseen[head] = (by_scores.unseen + grown) / 2.0
+    compared = {head: unseen[head] for head in choice.heads}
+    selected = select(compared, answers.scores[places], own, _numbered(np, answers.groups[places]))
+
+    step("fitting on all prompts")
+    every = np.hstack([targets, costs])
+    penalties = (by_scores.penalty,) if by_costs is None else (by_scores.penalty, by_costs.penalty)
+    fitted = _fitted(np, features, wide, every, weights, penalties, targets.shape[1], places, embed, rest)
+    trees = None
+    if selected.head in kinds:
+        trees = fit_trees(kinds[selected.head], plain, targets[places], own, seed=choice.seed)
+    said = unseen[selected.head]
+    model = LearnedModel(
+        candidates=answers.candidates,
+        features=features,
+        head=selected.head,
+        weights=fitted.weights.astype(np.float32),
+        intercepts=fitted.intercepts,
+        calibrations=_calibrations(answers.scores[places], said, own),
+        price_power=0.0,
+        trees=trees,
+        embed=embed,
+    )
+    said_of_all = model.predicted(said if by_costs is None else np.hstack([said, by_costs.unseen]))
+    if by_costs is not None:
+        model.price_power = chosen_power(answers.take(places), said_of_all)
+    return Learned(
+        model=model,
+        places=places,
+        unseen=said_of_all._replace(price_power=model.price_power),
+        selected=selected,
+        penalties=penalties,
+        others=0 if targets is answers.scores else len(answers.others),
+    )
+
+
+def _check(np: Any, answers: Answers) -> None:
+    if len(answers.group_keys) < FEWEST_GROUPS:
+        raise OutcomesError(
+            f"{len(answers.group_keys)} different prompts were answered by all candidates; {FEWEST_GROUPS} are needed "
+            "to learn anything, and a few hundred to learn something useful"
+        )
+    for cheap, capable, gains in zip(
+        answers.candidates, answers.candidates[1:], np.diff(answers.scores, axis=1).T, strict=False
+    ):
+        if not gains.any():
+            raise OutcomesError(f"{cheap!r} and {capable!r} score the same on every prompt: there is nothing to learn")
+
+
+def _some_folds(np: Any, folds: Any) -> Any:
+    """The folds of the prompts that were drawn, at least two."""
+    numbers = _numbered(np, folds)
+    return numbers if numbers.max() > 0 else np.arange(len(numbers)) % 2
+
+
+def _numbered(np: Any, values: Any) -> Any:
+    return np.unique(values, return_inverse=True)[1]
+
+
+def _unseen_trees(np: Any, kind: Kind, plain: Any, targets: Any, weights: Any, folds: Any, seed: int) -> Any:
+    unseen = np.empty_like(targets)
+    for fold in np.unique(folds):
+        inside = folds == fold
+        grown = fit_trees(kind, plain[~inside], targets[~inside], weights[~inside], seed=seed)
+        unseen[inside] = grown.predict(plain[inside])
+    return unseen
+
+
+def _fitted(
+    np: Any,
+    features: FeatureMap,
+    wide: Any,
+    targets: Any,
+    weights: Any,
+    penalties: tuple[float, ...],
+    scores: int,
+    places: Any,
+    embed: Embed | None,
+    rest: Callable[[], Iterator[tuple[Any, Sequence[Row]]]] | None,
+) -> Fit:
+    """The ridge on all prompts: scores with the first penalty, costs with the second."""
+    if len(places) == len(targets):
+        fits = [fit(wide, targets, weights, [penalty])[0] for penalty in penalties]
+    else:
+        if rest is None:
+            raise ValueError("the other prompts' texts are needed to fit on all")
+        sums = Sums(features.width, targets.shape[1])
+        for where, rows in rest():
+            for start in range(0, len(rows), _BATCH):
+                part = where[start : start + _BATCH]
+                raw = looked_at(rows[start : start + _BATCH], embed)
+                sums.add(features.wide(raw), targets[part], weights[part])
+        fits = [sums.solved(penalty) for penalty in penalties]
+    parts = [fits[0].weights[:, :scores], *(one.weights[:, scores:] for one in fits[1:])]
+    ends = [fits[0].intercepts[:scores], *(one.intercepts[scores:] for one in fits[1:])]
+    return Fit(np.hstack(parts), np.concatenate(ends))
+
+
+def _calibrations(scores: Any, said: Any, weights: Any) -> list[Calibration]:
+    """For each candidate but the most capable one: from the gain that is predicted to what came."""
+    gains, came = said[:, -1:] - said[:, :-1], scores[:, -1:] - scores[:, :-1]
+    return [calibrated(gains[:, one], came[:, one].clip(0.0), weights) for one in range(gains.shape[1])]
