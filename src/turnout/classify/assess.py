@@ -41,7 +41,7 @@ _Z = 1.959963984540054  # the 97.5 % quantile of the normal distribution
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """A share, 0 to 1, with the ends of its 95 % interval."""
+    """A figure, such as a share of 0 to 1, with the ends of its 95 % interval."""
 
     value: float
     low: float

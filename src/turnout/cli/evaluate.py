@@ -58,7 +58,7 @@ def run(
     inner_folds: Annotated[int, typer.Option(min=2, help="Folds of the training part, to choose thresholds.")] = 4,
     seed: Annotated[int, typer.Option(help="Of the folds.")] = 0,
     resamples: Annotated[
-        int | None, typer.Option(min=20, help="Draws for intervals. Default: 2,000; fewer above 100,000 prompts.")
+        int | None, typer.Option(min=20, help="Draws for intervals. Default: 2,000; fewer above 10,000 prompts.")
     ] = None,
     call_usd: Annotated[
         str | None, typer.Option("--call-usd", help="CHEAP,CAPABLE: USD of a call whose cost the table lacks.")

@@ -13,6 +13,9 @@ A threshold that was chosen on some prompts must be judged on others: `halves` s
 half, `hold_out` says what that gave on the other, with 95 % intervals by bootstrap over prompts (2,000 resamples,
 seeded). Costs are USD a prompt, scores 0 to 1.
 
+`turnout evaluate` (`turnout.evaluate.scoreboard`) does it for many routers and prints the published figures; this
+module is for a notebook, on answers that are at hand.
+
 Known limitations: two models only; costs are those of the outcomes, without prompt caches; the intervals say how the
 figures vary with the choice of prompts from this set, and nothing about other traffic, other models or a later time.
 Nothing here is a guarantee.
@@ -32,6 +35,9 @@ import msgspec
 
 from turnout.classify.assess import Figure
 from turnout.config.extras import require
+from turnout.evaluate.outcomes.pair import LeftOut, Pair
+from turnout.evaluate.scoreboard.baselines import oracle_by_calls
+from turnout.evaluate.scoreboard.sweep import Order, curves, order_of
 
 _RESAMPLES = 2_000
 _CELLS_AT_ONCE = 2_000_000  # of the table of resampled counts: 16 MB
@@ -147,15 +153,12 @@ def curve(outcomes: PairOutcomes, router_scores: Sequence[float], *, router_usd:
     scores = _router_scores(np, outcomes, router_scores)
     if not (math.isfinite(router_usd) and router_usd >= 0.0):
         raise ValueError(f"router_usd must be 0 or more, got {router_usd}")
-    order = np.argsort(scores, kind="stable")
-    ranked = scores[order]
-    # moved[k]: how many rows have changed to the capable model at the k-th threshold
-    moved = np.append(np.flatnonzero(np.diff(ranked, prepend=-np.inf)), len(outcomes))
-    thresholds = [*ranked[moved[:-1]].tolist(), math.inf]
-    points = _points(np, outcomes, order, moved)
+    # the scoreboard's scores say how much a prompt needs the capable model: the other way round
+    order = order_of(-scores)
+    thresholds = [*(-order.values).tolist(), math.inf]
     return tuple(
         CurvePoint(threshold=threshold, share_capable=share, cost_usd=cost + router_usd, score=score)
-        for threshold, (share, cost, score) in zip(thresholds, points, strict=True)
+        for threshold, (share, cost, score) in zip(thresholds, _points(_pair(np, outcomes), order), strict=True)
     )
 
 
@@ -169,9 +172,8 @@ def oracle(outcomes: PairOutcomes) -> tuple[CurvePoint, ...]:
         MissingExtraError: numpy is not installed.
     """
     np = require("numpy", extra="embedding")
-    gain = np.array(outcomes.capable_scores) - np.array(outcomes.cheap_scores)
-    extra = np.array(outcomes.capable_usd) - np.array(outcomes.cheap_usd)
-    points = _points(np, outcomes, np.lexsort((extra, -gain)), np.arange(len(outcomes) + 1))
+    pair = _pair(np, outcomes)
+    points = _points(pair, order_of(oracle_by_calls(pair)))
     return tuple(
         CurvePoint(threshold=None, share_capable=share, cost_usd=cost, score=score) for share, cost, score in points
     )
@@ -321,16 +323,30 @@ def _router_scores(np: Any, outcomes: PairOutcomes, router_scores: Sequence[floa
     return scores
 
 
-def _points(np: Any, outcomes: PairOutcomes, order: Any, moved: Any) -> list[tuple[float, float, float]]:
-    """Share, cost and score where the first ``moved`` rows of ``order`` are on the capable model, for each of them."""
+def _pair(np: Any, outcomes: PairOutcomes) -> Pair:
+    """The same answers as the scoreboard has them, one group a row: curves do not ask which rows belong together."""
+    count = len(outcomes)
+    return Pair(
+        cheap="",
+        capable="",
+        keys=np.arange(count, dtype=np.uint64),
+        groups=np.arange(count),
+        weights=np.ones(count),
+        cheap_scores=np.array(outcomes.cheap_scores),
+        capable_scores=np.array(outcomes.capable_scores),
+        cheap_usd=np.array(outcomes.cheap_usd),
+        capable_usd=np.array(outcomes.capable_usd),
+        categories=np.zeros(count, np.int64),
+        category_names=(),
+        group_keys=np.arange(count, dtype=np.uint64),
+        left_out=LeftOut(only_cheap=0, only_capable=0, repeated=0, other_models=0),
+    )
 
-    def means(cheap: Sequence[float], capable: Sequence[float]) -> Any:
-        change = (np.array(capable) - np.array(cheap))[order]
-        return (math.fsum(cheap) + np.concatenate([[0.0], np.cumsum(change)])[moved]) / len(outcomes)
 
-    usd = means(outcomes.cheap_usd, outcomes.capable_usd)
-    grades = means(outcomes.cheap_scores, outcomes.capable_scores)
-    return list(zip((moved / len(outcomes)).tolist(), usd.tolist(), grades.tolist(), strict=True))
+def _points(pair: Pair, order: Order) -> list[tuple[float, float, float]]:
+    """Share, cost and score before the first change to the capable model, and after each."""
+    drawn = curves(pair, order)
+    return list(zip(drawn.share[0].tolist(), drawn.usd[0].tolist(), drawn.quality[0].tolist(), strict=True))
 
 
 def _resampled(np: Any, sums: Any, seed: int) -> Any:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from tests.evaluate.outcomes.tables import pair_of
+from turnout.classify.assess import Figure
 from turnout.evaluate.scoreboard.resampling import (
     FEWEST_RESAMPLES,
     RESAMPLES,
-    Figure,
     difference,
     draws_for,
     figure,

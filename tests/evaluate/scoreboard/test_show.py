@@ -6,9 +6,9 @@ import pytest
 from rich.console import Console
 
 from tests.evaluate.scoreboard.test_board import table
+from turnout.classify.assess import Figure
 from turnout.evaluate.scoreboard.board import Board, Plan, Wanted, scoreboard
 from turnout.evaluate.scoreboard.figures import METRICS
-from turnout.evaluate.scoreboard.resampling import Figure
 from turnout.evaluate.scoreboard.show import figure_text, markdown, number_text, tables, two_lines
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.evaluate.outcomes.tables import pair_of
 from turnout.evaluate.outcomes.pair import Pair
-from turnout.evaluate.scoreboard.sweep import Cut, cheapest_cut, curves, order_of
+from turnout.evaluate.scoreboard.sweep import Cut, cheapest_cut, curves, order_of, thinned
 
 # The cheap model answers a and b, the capable one a, c and d; the router is in doubt about c and d alike.
 FOUR = pair_of([1, 1, 0, 0], [1, 0, 1, 1], usd=([0.01] * 4, [0.1, 0.1, 0.1, 0.3]))
@@ -65,6 +65,32 @@ class TestCurves:
     def test_scores_that_rank_nothing(self, scores: list[float]) -> None:
         with pytest.raises(ValueError, match="finite numbers"):
             order_of(scores)
+
+
+class TestThinned:
+    def test_few_runs_stay_as_they_are(self) -> None:
+        order = order_of(NEED)
+        same, points = thinned(order, [0, 2], most=3)
+        assert same is order
+        assert points.tolist() == [0, 2]
+
+    def test_no_point_needs_to_stay(self) -> None:
+        fewer, points = thinned(order_of(np.arange(100)), [], most=10)
+        assert (len(fewer.starts), points.tolist()) == (10, [])
+
+    @pytest.mark.parametrize("most", [5, 50, 333])
+    def test_points_that_are_left_are_where_they_were(self, most: int) -> None:
+        rng = np.random.default_rng(0)
+        pair = pair_of(rng.integers(0, 2, 1_000), rng.integers(0, 2, 1_000))
+        order = order_of(rng.random(1_000))
+        wanted = np.array([0, 101, 500, 1_000])
+        fewer, points = thinned(order, wanted, most=most)
+        assert len(fewer.starts) <= most + len(wanted)
+        whole, thin = curves(pair, order), curves(pair, fewer)
+        for of_whole, of_thin in zip(whole, thin, strict=True):
+            assert of_thin[0, points] == pytest.approx(of_whole[0, wanted])
+        shares = np.searchsorted(whole.share[0], thin.share[0] - 1e-12)
+        assert thin.quality[0] == pytest.approx(whole.quality[0, shares])
 
 
 class TestCheapestCut:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import msgspec
 
 from turnout.evaluate.guarantee.threshold import least_units, usual_units
-from turnout.evaluate.outcomes.content import group_keys, normalised, row_keys, text_key
+from turnout.evaluate.outcomes.content import group_keys, name_key, normalised, row_keys, text_key
 from turnout.evaluate.outcomes.files import Source, other_columns
 from turnout.evaluate.outcomes.pair import aligned
 
@@ -170,7 +170,7 @@ def inspect(
         files=source.named(),
         rows=seen.rows,
         prompts=len(seen.group_of),
-        texts=len(seen.texts),
+        texts=len(seen.plain_of),
         normalised_texts=len(seen.plain_splits),
         groups=len(set(seen.group_of.values())),
         models=len({model for _, model in seen.models}),
@@ -179,8 +179,8 @@ def inspect(
         other_columns=sorted({name for path in source.paths for name in other_columns(path)}),
         duplicates=seen.duplicates,
         disagreeing=seen.disagreeing,
-        names_with_several_texts=sum(len(texts) > 1 for texts in seen.texts_of_name.values()),
-        texts_with_several_names=sum(len(names) > 1 for names in seen.names_of_text.values()),
+        names_with_several_texts=len(seen.names_with_several_texts),
+        texts_with_several_names=len(seen.texts_with_several_names),
         sampled=seen.sampled,
         per_model=seen.per_model(),
         pairs=[_pair_row(source, *pair) for pair in pairs],
@@ -189,22 +189,26 @@ def inspect(
 
 
 class _Seen:
-    """What was read so far."""
+    """What was read so far, as hashes and small numbers: no text is kept but of what is in two splits."""
 
     def __init__(self) -> None:
         self.rows = self.duplicates = self.disagreeing = self.sampled = 0
         self.group_of: dict[int, int] = {}
-        self.texts: set[int] = set()
-        self.plain_splits: dict[int, set[str]] = {}
-        self.text_splits: dict[int, set[str]] = {}
-        self.plain_of: dict[int, int] = {}
-        self.examples: dict[int, str] = {}
-        self.models: dict[tuple[str, str], list[float]] = {}
         self.splits: Counter[str] = Counter()
         self.dataset_prompts: Counter[str] = Counter()
-        self.texts_of_name: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
-        self.names_of_text: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
-        self._scores: dict[tuple[int, str], float] = {}
+        self.models: dict[tuple[str, str], list[float]] = {}
+        self.names_with_several_texts: set[int] = set()
+        self.texts_with_several_names: set[int] = set()
+        self.plain_of: dict[int, int] = {}
+        # By text: the splits that it is in, a bit each.
+        self.text_splits: dict[int, int] = {}
+        self.plain_splits: dict[int, int] = {}
+        self._split_bits: dict[str, int] = {}
+        self._examples: dict[int, str] = {}
+        self._numbers: dict[str, int] = {}
+        self._scores: dict[int, float] = {}
+        self._text_of_name: dict[int, int] = {}
+        self._name_of_text: dict[int, int] = {}
 
     def add(
         self,
@@ -224,22 +228,16 @@ class _Seen:
         self.rows += 1
         self.sampled += sampled
         self.splits[split] += 1
-        text = text_key(prompt, None)
+        self._take_text(prompt, split)
         if key not in self.group_of:
             self.group_of[key] = group
             self.dataset_prompts[dataset] += 1
             if name:
-                self.texts_of_name[dataset, name].add(text)
-                self.names_of_text[dataset, text].add(name)
-        if text not in self.texts:
-            self.texts.add(text)
-            self.plain_of[text] = text_key(normalised(prompt), None)
-            self.examples[text] = " ".join(prompt[:200].split())[:60]
-        self.text_splits.setdefault(text, set()).add(split)
-        self.plain_splits.setdefault(self.plain_of[text], set()).add(split)
-        first = self._scores.get((key, model))
+                self._take_name(dataset, name, text_key(prompt, None))
+        answer = key << 32 | self._numbers.setdefault(model, len(self._numbers))
+        first = self._scores.get(answer)
         if first is None:
-            self._scores[key, model] = score
+            self._scores[answer] = score
         else:
             self.duplicates += 1
             self.disagreeing += first != score
@@ -263,30 +261,37 @@ class _Seen:
         ]
 
     def leaks(self) -> list[Leak]:
-        exact = _shared(self.text_splits)
-        plain = _shared(self.plain_splits)
-        texts_of_plain = {plain_text: text for text, plain_text in self.plain_of.items()}
-        return [
-            Leak(
-                first=first,
-                second=second,
-                exact=len(exact.get((first, second), ())),
-                normalised=len(found),
-                example=self.examples[texts_of_plain[found[0]]],
-            )
-            for (first, second), found in sorted(plain.items())
-        ]
+        names = sorted(self._split_bits)
+        found = []
+        for index, first in enumerate(names):
+            for second in names[index + 1 :]:
+                both = self._split_bits[first] | self._split_bits[second]
+                plain = [text for text, bits in self.plain_splits.items() if bits & both == both]
+                if plain:
+                    exact = sum(bits & both == both for bits in self.text_splits.values())
+                    example = self._examples[plain[0]]
+                    found.append(Leak(first=first, second=second, exact=exact, normalised=len(plain), example=example))
+        return found
 
+    def _take_text(self, prompt: str, split: str) -> None:
+        bit = self._split_bits.setdefault(split, 1 << len(self._split_bits))
+        text = text_key(prompt, None)
+        if text not in self.plain_of:
+            self.plain_of[text] = text_key(normalised(prompt), None)
+        plain = self.plain_of[text]
+        self.text_splits[text] = self.text_splits.get(text, 0) | bit
+        bits = self.plain_splits[plain] = self.plain_splits.get(plain, 0) | bit
+        if bits != bit and plain not in self._examples:
+            self._examples[plain] = " ".join(prompt[:200].split())[:60]
 
-def _shared(splits: dict[int, set[str]]) -> dict[tuple[str, str], list[int]]:
-    """By pair of splits the texts that are in both."""
-    found: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
-    for text, names in splits.items():
-        ordered = sorted(names)
-        for index, first in enumerate(ordered):
-            for second in ordered[index + 1 :]:
-                found[first, second].append(text)
-    return dict(found)
+    def _take_name(self, dataset: str, name: str, text: int) -> None:
+        named = name_key(dataset, name)
+        if self._text_of_name.setdefault(named, text) != text:
+            self.names_with_several_texts.add(named)
+        # The same text in two datasets has a name in each.
+        here = name_key(dataset, str(text))
+        if self._name_of_text.setdefault(here, named) != named:
+            self.texts_with_several_names.add(here)
 
 
 def _pair_row(source: Source, cheap: str, capable: str, dataset: str) -> PairRow:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from turnout.classify.assess import Figure
 from turnout.config.extras import require
 from turnout.evaluate.outcomes.files import Source
 from turnout.evaluate.outcomes.pair import EXTRA, LeftOut, Pair, aligned
@@ -24,7 +25,7 @@ from turnout.evaluate.scoreboard.baselines import (
 )
 from turnout.evaluate.scoreboard.figures import METRIC_NAMES, METRICS, Measured
 from turnout.evaluate.scoreboard.judging import KEEPS, Judged, Kind, Split, judge, without_groups_of
-from turnout.evaluate.scoreboard.resampling import Difference, Figure, difference, draws_for, figure
+from turnout.evaluate.scoreboard.resampling import Difference, difference, draws_for, figure
 from turnout.evaluate.scoreboard.router import Progress, Router, Texts, TrainedRouter
 from turnout.evaluate.scoreboard.sweep import cheapest_cut
 

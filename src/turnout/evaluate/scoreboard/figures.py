@@ -8,7 +8,7 @@ from turnout.config.extras import require
 from turnout.evaluate.outcomes.pair import EXTRA, Pair
 from turnout.evaluate.scoreboard import metrics
 from turnout.evaluate.scoreboard.judging import Judged
-from turnout.evaluate.scoreboard.sweep import Order, curves, order_of
+from turnout.evaluate.scoreboard.sweep import Order, curves, order_of, thinned
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,8 +80,10 @@ class Measured:
         if judged.ranks:
             self._order = order_of(judged.scores)
             self._points = metrics.bin_points(self._order)
+            self._drawn_order, self._drawn_points = thinned(self._order, self._points)
             if judged.usd_scores is not None and pair.costs_known:
                 self._usd_order = order_of(judged.usd_scores)
+                self._drawn_usd_order, _ = thinned(self._usd_order, [])
         self._calibration: tuple[Any, Any] | None = None
         if judged.meaning is not None:
             said = np.clip(judged.scores, 0.0, 1.0)
@@ -108,17 +110,19 @@ class Measured:
 
     def _of_curve(self, weights: Any | None) -> dict[str, Floats]:
         assert self._order is not None
-        drawn = curves(self._pair, self._order, weights)
+        many = weights is not None
+        points = self._drawn_points if many else self._points
+        drawn = curves(self._pair, self._drawn_order if many else self._order, weights)
         found = {
             "apgr": metrics.apgr(drawn),
-            "apgr_bins": metrics.apgr_bins(drawn, self._points),
+            "apgr_bins": metrics.apgr_bins(drawn, points),
             "cpt50": metrics.cpt(drawn, 0.5),
             "cpt80": metrics.cpt(drawn, 0.8),
-            "cpt50_bins": metrics.cpt_bins(drawn, self._points, 0.5),
-            "cpt80_bins": metrics.cpt_bins(drawn, self._points, 0.8),
+            "cpt50_bins": metrics.cpt_bins(drawn, points, 0.5),
+            "cpt80_bins": metrics.cpt_bins(drawn, points, 0.8),
         }
         if self._usd_order is not None:
-            drawn = curves(self._pair, self._usd_order, weights)
+            drawn = curves(self._pair, self._drawn_usd_order if many else self._usd_order, weights)
         if self._pair.costs_known:
             found["aiq"] = metrics.aiq(drawn)
         found["saved_95_curve"] = 1.0 - metrics.spent_share(drawn, 0.95)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from turnout.classify.assess import Figure
 from turnout.config.extras import require
 from turnout.evaluate.outcomes.pair import EXTRA, Pair
 
@@ -27,16 +28,8 @@ FEWEST_RESAMPLES = 200
 
 SEED = 20_261_123
 
-_CELLS = 200_000_000
+_CELLS = 20_000_000
 _CELLS_AT_ONCE = 2_000_000
-
-
-class Figure(msgspec.Struct, frozen=True):
-    """A figure with the ends of its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -87,7 +80,7 @@ def draws_for(pairs: Sequence[Pair], *, resamples: int | None = None, seed: int 
 
     Args:
         pairs: The pairs; groups of the same hash are the same group in all of them.
-        resamples: How many; default `RESAMPLES`, fewer for more than 100,000 groups, down to `FEWEST_RESAMPLES`.
+        resamples: How many; default `RESAMPLES`, fewer for more than 10,000 groups, down to `FEWEST_RESAMPLES`.
         seed: The same seed gives the same draws.
     """
     np = require("numpy", extra=EXTRA)

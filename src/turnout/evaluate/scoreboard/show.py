@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from rich.table import Table
 from rich.text import Text
 
+from turnout.classify.assess import Figure
 from turnout.evaluate.scoreboard.board import Board, Line, PairBoard
 from turnout.evaluate.scoreboard.figures import METRICS, Metric, Unit
-from turnout.evaluate.scoreboard.resampling import Difference, Figure
+from turnout.evaluate.scoreboard.resampling import Difference
 
 SHORT: tuple[str, ...] = ("apgr", "cpt50", "cpt80", "saved_95", "kept_95", "saved_98", "kept_98", "aiq", "arena", "ece")
 """The figures of the short table; the others are shown by ``--all``, and are always in JSON."""
