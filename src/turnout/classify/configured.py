@@ -59,7 +59,9 @@ def configured_classifier(
                 return EmbeddingClassifier(options.examples, simple_share=share)
             case "learned":
                 if options.artefact is None:
-                    raise ConfigError("classifier 'learned' needs [classifier] artefact: a folder that turnout train wrote")
+                    raise ConfigError(
+                        "classifier 'learned' needs [classifier] artefact: a folder that turnout train wrote"
+                    )
                 return LearnedClassifier(options.artefact)
             case "llm":
                 entry = catalog[options.model]

@@ -16,7 +16,7 @@ from turnout.cli.common import JsonOption, console, print_json, progress_console
 from turnout.cli.errors import UserError
 
 if TYPE_CHECKING:
-    from turnout.evaluate.scoreboard.resampling import Figure
+    from turnout.classify.assess import Figure
     from turnout.evaluate.training.training import Trained
 
 NAME = "train"
@@ -46,6 +46,10 @@ def run(
         Literal["auto", "embedding", "ngrams"],
         typer.Option(help="With MiniLM's vectors, or n-grams and structure only. auto: with, up to 20,000 prompts."),
     ] = "auto",
+    category: Annotated[
+        bool,
+        typer.Option("--category/--no-category", help="Use the table's categories, which requests must carry too."),
+    ] = True,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
     json: JsonOption = False,
 ) -> None:
@@ -63,6 +67,7 @@ def run(
             to,
             names=None if as_ is None else _names(as_, "--as"),
             features=features,
+            categories=category,
             seed=seed,
             working=_working,
         )

@@ -63,6 +63,7 @@ class ClassifierSettings(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     examples: Path | None = None
     rules: Path | None = None
+    artefact: Path | None = None
     doubt: tuple[float, float]
 
 
@@ -317,6 +318,7 @@ class _Loader:
             model=self._model(names, table.model, "classifier", "model") if table.model else cheap,
             examples=_expanded(table.examples),
             rules=_expanded(table.rules),
+            artefact=_expanded(table.artefact),
             doubt=table.doubt,
         )
 

@@ -58,6 +58,7 @@ EXAMPLES: Mapping[tuple[str, ...], Any] = {
     ("classifier", "model"): DEFAULT_PAIR.cheap,
     ("classifier", "examples"): "examples.jsonl",
     ("classifier", "rules"): "keywords.toml",
+    ("classifier", "artefact"): "router",
     ("pins", "tags"): {"vip": DEFAULT_PAIR.capable},
     ("upstreams",): {
         "openai": {"key_env": "OPENAI_API_KEY"},

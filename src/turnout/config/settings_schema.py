@@ -301,5 +301,5 @@ class SettingsTable(BaseSettings):
         return env_settings, init_settings
 
 
-PATHS = (("ledger",), ("overrides",), ("classifier", "examples"), ("classifier", "rules"))
+PATHS = (("ledger",), ("overrides",), ("classifier", "examples"), ("classifier", "rules"), ("classifier", "artefact"))
 """The keys that are paths: in a file they are relative to it."""

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from turnout.classify.learned.features import FeatureMap, Layout
-from turnout.classify.learned.model import Calibration, Head, LearnedModel
+from turnout.classify.learned.model import Calibration, Head, LearnedModel, Price
 from turnout.classify.learned.trees import Trees
 from turnout.config.extras import require
 
@@ -45,7 +45,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         layout: What features there are.
         head: What predicts the scores.
         calibrations: From gains to probabilities, one a candidate but for the most capable one.
-        price_power: The power of the cost in the ranking by USD.
+        price: How costs count in the ranking by USD.
         numbers_sha256: Of ``numbers.safetensors``.
         trained: On what, how, and how well: facts for people and tools.
     """
@@ -56,7 +56,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     layout: Layout
     head: Head
     calibrations: tuple[Calibration, ...]
-    price_power: float
+    price: Price
     numbers_sha256: str
     trained: dict[str, Any]
 
@@ -87,7 +87,7 @@ def save(model: LearnedModel, folder: Path, *, trained: dict[str, Any], card: st
         layout=model.features.layout,
         head=model.head,
         calibrations=model.calibrations,
-        price_power=model.price_power,
+        price=model.price,
         numbers_sha256=hashlib.sha256(packed).hexdigest(),
         trained=trained,
     )
@@ -147,7 +147,7 @@ def load(folder: Path) -> tuple[LearnedModel, Manifest]:
             weights=numbers["ridge.weights"],
             intercepts=numbers["ridge.intercepts"],
             calibrations=manifest.calibrations,
-            price_power=manifest.price_power,
+            price=manifest.price,
             trees=Trees(**trees) if trees else None,
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -53,6 +53,7 @@ class LearnedClassifier:
     async def classify(self, conversation: Conversation, **kwargs: Any) -> Verdict:
         """Give a verdict on the conversation's query.
 
+        The keyword ``category`` says which category the request has, for a model that was trained with categories.
         The label is ``simple`` where the least capable candidate is more likely to suffice than not.
 
         Raises:
@@ -61,10 +62,12 @@ class LearnedClassifier:
             WeightsError: The artefact needs MiniLM, whose weights are not installed.
         """
         started = time.perf_counter()
-        row = row_of(conversation)
+        row = row_of(conversation, str(kwargs.get("category") or ""))
         if not row.text:
             return failed_verdict(self.name, "error", NO_QUERY)
-        model = self._model or await asyncio.to_thread(self.load)
+        model = self._model
+        if model is None:
+            model = await asyncio.to_thread(self.load)
         if self.manifest.layout.mode == "ngrams":
             # A tenth of a millisecond: a thread would take longer.
             predicted = model.predict([row])

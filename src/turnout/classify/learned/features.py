@@ -1,11 +1,11 @@
 """From requests to the numbers that heads work on.
 
-Two tables come out. ``plain`` is for trees: structure, tools and category, as they are. ``wide`` is for the ridge: blocks
-whose rows have a squared length of about one each, so that one penalty is fair to all of them:
+Two tables come out. ``plain`` is for trees: structure, tools and category, as they are. ``wide`` is for the ridge:
+blocks whose rows have a squared length of about one each, so that one penalty is fair to all of them:
 
 - ``plain``, standardised over what was trained on (constant columns are left out);
 - the embedding of the query by MiniLM's first five layers;
-- TF-IDF of hashed n-grams, folded by signs into some thousand columns, which keeps scalar products about as they are;
+- the IDF of the hashed n-grams that a text has, folded by signs into some thousand columns, which keeps scalar products about as they are;
 - random Fourier features of the embedding and of the standardised numbers, whose scalar products are about a Gaussian
   kernel of the width of the median distance: they make a linear head a smooth non-linear one.
 
@@ -131,7 +131,11 @@ class FeatureMap:
         self.blocks = self._blocks()
 
     def _blocks(self) -> dict[str, slice]:
-        widths = {"plain": len(self.layout.plain), "category": len(self.layout.categories), "ngrams": self.layout.folded}
+        widths = {
+            "plain": len(self.layout.plain),
+            "category": len(self.layout.categories),
+            "ngrams": self.layout.folded,
+        }
         widths["plain_waves"] = WAVES["plain"]
         if self.layout.mode == "embedding":
             widths["embedding"] = len(self.numbers["embedding_directions"])
@@ -145,7 +149,7 @@ class FeatureMap:
     @property
     def width(self) -> int:
         """Columns of the wide table."""
-        return max(block.stop for block in self.blocks.values())
+        return max(int(block.stop) for block in self.blocks.values())
 
     def plain(self, raw: Raw) -> Any:
         """The table for trees: shape (requests, plain columns and categories), float32."""
@@ -201,13 +205,14 @@ class FeatureMap:
         return np.cos(values @ directions + phases) * np.sqrt(2.0 / len(phases))
 
 
-def fitted_map(raw: Raw, *, seed: int, prompts: int | None = None) -> FeatureMap:
+def fitted_map(raw: Raw, *, seed: int, prompts: int | None = None, categories: bool = True) -> FeatureMap:
     """The map whose means, scales, frequencies and widths are those of these requests.
 
     Args:
         raw: What was looked at in the requests.
         seed: Of the random directions.
         prompts: How many requests the ridge will be fitted on; default: these.
+        categories: Whether categories are used.
     """
     np = require("numpy", extra="embedding")
     count = len(raw.categories)
@@ -216,7 +221,9 @@ def fitted_map(raw: Raw, *, seed: int, prompts: int | None = None) -> FeatureMap
     names, sizes = np.unique([name for name in raw.categories if name], return_counts=True)
     # A category of one request says nothing of the next; one that all share says nothing at all.
     frequent = [
-        str(names[index]) for index in np.lexsort((names, -sizes))[:MOST_CATEGORIES] if 1 < sizes[index] < count
+        str(names[index])
+        for index in np.lexsort((names, -sizes))[:MOST_CATEGORIES]
+        if categories and 1 < sizes[index] < count
     ]
     layout = Layout(
         mode="ngrams" if raw.vectors is None else "embedding",
@@ -235,8 +242,8 @@ def fitted_map(raw: Raw, *, seed: int, prompts: int | None = None) -> FeatureMap
     for block, values in (("plain", standard), ("embedding", raw.vectors)):
         if values is None:
             continue
-        width = _median_distance(np, values, random)
-        directions = random.standard_normal((values.shape[1], WAVES[block])) * np.sqrt(2.0 / width)
+        distance = _median_distance(np, values, random)
+        directions = random.standard_normal((values.shape[1], WAVES[block])) * np.sqrt(2.0 / distance)
         numbers[f"{block}_directions"] = directions.astype(np.float32)
         numbers[f"{block}_phases"] = random.uniform(0.0, 2.0 * np.pi, WAVES[block]).astype(np.float32)
     return FeatureMap(layout, numbers)
@@ -244,8 +251,7 @@ def fitted_map(raw: Raw, *, seed: int, prompts: int | None = None) -> FeatureMap
 
 def _idf(np: Any, grams: Grams, count: int) -> Any:
     """log((1 + texts) / (1 + texts that have it)) + 1, and 0 for what fewer than two texts have."""
-    distinct = np.unique(grams.texts * BUCKETS + grams.buckets)
-    having = np.bincount(distinct % BUCKETS, minlength=BUCKETS)
+    having = np.bincount(grams.buckets, minlength=BUCKETS)
     return np.where(having < 2, 0.0, np.log((1.0 + count) / (1.0 + having)) + 1.0)
 
 

@@ -43,10 +43,25 @@ _LEAST_SHARE = 0.05
 
 
 class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """From a predicted gain to P(the most capable candidate does better): 1 / (1 + exp(-(intercept + slope * gain)))."""
+    """From a predicted gain to P(the most capable candidate does better).
+
+    It is 1 / (1 + exp(-(intercept + slope * gain))).
+    """
 
     slope: float
     intercept: float
+
+
+class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How costs count in the ranking by USD: as (cost / unit) to a power.
+
+    Attributes:
+        power: 0: not at all; 1: gain per USD.
+        unit: A usual cost in USD, so that rankings of several trainings are on one scale.
+    """
+
+    power: float
+    unit: float
 
 
 class Predicted(NamedTuple):
@@ -56,13 +71,13 @@ class Predicted(NamedTuple):
         scores: The heads' predictions of the scores: shape (requests, candidates).
         suffices: P(the most capable candidate does no better): the same shape, 1 for the most capable one.
         costs: What each candidate's answer costs in USD: the same shape; none where costs were not known.
-        price_power: The power of the cost in the ranking by USD.
+        price: How costs count in the ranking by USD.
     """
 
     scores: Any
     suffices: Any
     costs: Any
-    price_power: float
+    price: Price
 
     def need(self, ranking: Ranking = "call", candidate: int = 0) -> Any:
         """How much the most capable candidate is needed instead of another: higher for more.
@@ -77,7 +92,8 @@ class Predicted(NamedTuple):
             return gain
         capable = self.costs[:, -1]
         # An answer that seems to cost next to nothing more must not outrank every gain.
-        return gain / np.maximum(capable - self.costs[:, candidate], _LEAST_SHARE * capable) ** self.price_power
+        more = np.maximum(capable - self.costs[:, candidate], _LEAST_SHARE * capable)
+        return gain / (more / self.price.unit) ** self.price.power
 
 
 class LearnedModel:
@@ -90,7 +106,7 @@ class LearnedModel:
         weights: Of the ridge: shape (width, targets), the candidates' scores and, if known, the logarithms of costs.
         intercepts: One a target.
         calibrations: One a candidate, but for the most capable one.
-        price_power: The power of the cost in the ranking by USD.
+        price: How costs count in the ranking by USD.
         trees: The trees, where the head has some.
         embed: Gives vectors for the mode ``embedding``.
     """
@@ -104,7 +120,7 @@ class LearnedModel:
         weights: NDArray[Any],
         intercepts: NDArray[Any],
         calibrations: Sequence[Calibration],
-        price_power: float,
+        price: Price,
         trees: Trees | None = None,
         embed: Embed | None = None,
     ) -> None:
@@ -116,7 +132,7 @@ class LearnedModel:
         self.weights = weights
         self.intercepts = intercepts
         self.calibrations = tuple(calibrations)
-        self.price_power = price_power
+        self.price = price
         self.trees = trees
         self._embed = embed
         self._slopes = np.array([one.slope for one in self.calibrations])
@@ -141,10 +157,15 @@ class LearnedModel:
         parts = []
         for start in range(0, len(rows), _AT_ONCE):
             raw = looked_at(rows[start : start + _AT_ONCE], self._embedding())
+            if len(rows) == 1:
+                # Products with one row are no work for threads, and telling BLAS so takes longer than they do.
+                parts.append(self._targets(raw))
+                continue
             with one_blas_thread():
                 parts.append(self._targets(raw))
-        found = np.vstack(parts) if parts else np.empty((0, self.weights.shape[1]))
-        return self.predicted(found)
+        if not parts:
+            return self.predicted(np.empty((0, self.weights.shape[1])))
+        return self.predicted(parts[0] if len(parts) == 1 else np.vstack(parts))
 
     def predicted(self, targets: Any) -> Predicted:
         """What predictions of all targets mean."""
@@ -154,7 +175,7 @@ class LearnedModel:
         gains = scores[:, -1:] - scores[:, :-1]
         suffices = np.ones_like(scores)
         suffices[:, :-1] = 1.0 / (1.0 + np.exp(np.clip(self._offsets + self._slopes * gains, -30.0, 30.0)))
-        return Predicted(scores, suffices, np.exp(targets[:, count:]) if self.knows_costs else None, self.price_power)
+        return Predicted(scores, suffices, np.exp(targets[:, count:]) if self.knows_costs else None, self.price)
 
     def _embedding(self) -> Embed | None:
         if self.features.layout.mode == "ngrams":

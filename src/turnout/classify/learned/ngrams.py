@@ -1,9 +1,10 @@
 """Hashed word and character n-grams, and counts of characters, of many texts at once, on numpy alone.
 
-A text is lowered and encoded as UTF-8; all texts of a call stand one behind the other in one array of bytes. The hash of
-any stretch of bytes comes from running sums of a polynomial modulo 2^64 (Rabin and Karp), so that no n-gram is ever cut
-out as a string: the words, pairs of neighbouring words and runs of four characters of a text of 500 characters take some
-tens of microseconds. A word is a run of letters, digits and underscores; every byte beyond ASCII counts as a letter.
+A text is lowered and encoded as UTF-8; all texts of a call stand one behind the other in one array of bytes. The hash
+of any stretch of bytes comes from running sums of a polynomial modulo 2^64 (Rabin and Karp), so that no n-gram is ever
+cut out as a string: the words, pairs of neighbouring words and runs of four characters of a text of 500 characters take
+some tens of microseconds. A word is a run of letters, digits and underscores; every byte beyond ASCII counts as a
+letter.
 
 Known limitations: hashes collide (1 in 2^18 for two n-grams); lowering is Unicode's, but no accents are taken off.
 """
@@ -36,7 +37,7 @@ class Grams(NamedTuple):
     """What is counted in some texts.
 
     Attributes:
-        buckets: The bucket of every n-gram of every text, one text behind the other: int64.
+        buckets: The buckets of each text's n-grams, each once, ascending, one text behind the other: int64.
         texts: For each of them which text it is of: int64, ascending.
         bytes_: How often each byte stands in each text, before lowering: shape (texts, 256), float64.
         words: Words of each text: float64.
@@ -71,34 +72,39 @@ def grams_of(texts: Sequence[str]) -> Grams:
     edges = np.flatnonzero(is_word[1:] != is_word[:-1]) + 1
     starts, stops = edges[0::2], edges[1::2]
     words = (sums[stops] - sums[starts]) * inverses[starts]
+    pairs = words[:-1] * np.uint64(_PAIR) + words[1:]
     of_word = np.searchsorted(ends, starts, side="left") if count > 1 else np.zeros(len(starts), np.int64)
-    together = of_word[1:] == of_word[:-1]
-    pairs = (words[:-1] * np.uint64(_PAIR) + words[1:])[together]
-
-    begins = np.arange(max(len(data) - _RUN + 1, 0))
-    runs = (sums[_RUN:] - sums[: len(begins)]) * inverses[: len(begins)]
+    of_pair = of_word[1:]
     if count > 1:
+        together = of_pair == of_word[:-1]
+        pairs, of_pair = pairs[together], of_pair[together]
+
+    many_runs = max(len(data) - _RUN + 1, 0)
+    runs = (sums[_RUN:] - sums[:many_runs]) * inverses[:many_runs]
+    if count > 1:
+        begins = np.arange(many_runs)
         # A run belongs to the text that its second character is in, and its last one must be in the same or end it.
         of_run = np.repeat(np.arange(count), lengths)[np.minimum(begins, len(data) - 2)]
         inside = begins + _RUN - 1 <= ends[of_run]
         runs, of_run = runs[inside], of_run[inside]
-    else:
-        of_run = np.zeros(len(runs), np.int64)
 
-    hashes = np.concatenate(
-        [words ^ np.uint64(_WORD_SALT), pairs ^ np.uint64(_PAIR_SALT), runs ^ np.uint64(_RUN_SALT)]
-    )
+    hashes = np.concatenate([words ^ np.uint64(_WORD_SALT), pairs ^ np.uint64(_PAIR_SALT), runs ^ np.uint64(_RUN_SALT)])
     hashes = (hashes ^ (hashes >> np.uint64(29))) * np.uint64(_MIX)
-    buckets = (hashes >> np.uint64(64 - BITS)).astype(np.int64)
-    owners = np.concatenate([of_word, of_word[1:][together], of_run])
+    cells = (hashes >> np.uint64(64 - BITS)).astype(np.int64)
     if count > 1:
-        order = np.argsort(owners, kind="stable")
-        buckets, owners = buckets[order], owners[order]
-    sizes = stops - starts
+        cells += np.concatenate([of_word, of_pair, of_run]) << BITS
+    cells.sort()
+    # Each once: a text that says the same a thousand times must not weigh more than others.
+    cells = cells[np.flatnonzero(np.diff(cells, prepend=-1))]
+    owners, buckets = cells >> BITS, cells & (BUCKETS - 1)
+    sizes, first = stops - starts, data[starts]
+    is_number = (first >= 48) & (first <= 57)
+    if count == 1:
+        many = np.array([len(starts), np.count_nonzero(is_number), sizes.max(initial=0)], np.float64)
+        return Grams(buckets, owners, counts, many[:1], many[1:2], many[2:])
     longest = np.zeros(count)
     np.maximum.at(longest, of_word, sizes)
-    first = data[starts]
-    numbers = np.bincount(of_word[(first >= 48) & (first <= 57)], minlength=count).astype(np.float64)
+    numbers = np.bincount(of_word[is_number], minlength=count).astype(np.float64)
     return Grams(buckets, owners, counts, np.bincount(of_word, minlength=count).astype(np.float64), numbers, longest)
 
 

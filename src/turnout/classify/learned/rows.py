@@ -1,8 +1,8 @@
 """What is looked at of a request: the query, the tools that are offered, a category if one is given, and the turns.
 
 Tools come in three shapes: Converse's ``toolSpec``, the Chat Completions API's ``function``, and plain objects with
-``name``, ``description`` and a JSON schema under ``parameters``, ``input_schema`` or ``inputSchema``. They are read into
-one, so that a tool offered at any door is the same tool.
+``name``, ``description`` and a JSON schema under ``parameters``, ``input_schema`` or ``inputSchema``. They are read
+into one, so that a tool offered at any door is the same tool.
 """
 
 from __future__ import annotations

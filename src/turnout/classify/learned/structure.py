@@ -1,7 +1,8 @@
 """Numbers that say how a query is built: its length, numbers, code, math, questions, and how far the talk has come.
 
-All come from counts of bytes and words that `ngrams` makes anyway, so they cost a few microseconds. Which words stand in
-a query is left to the n-grams. Counts are taken as log(1 + count): the second number in a query says more than the 40th.
+All come from counts of bytes and words that `ngrams` makes anyway, so they cost a few microseconds. Which words stand
+in a query is left to the n-grams. Counts are taken as log(1 + count): the second number in a query says more than the
+40th.
 """
 
 from __future__ import annotations
@@ -81,5 +82,7 @@ def structure(grams: Grams, turns: Sequence[int]) -> Any:
 
 def _count_columns(np: Any) -> Any:
     if len(_table) < 2:
-        _table.append(np.array([index for index, name in enumerate(NAMES) if "share" not in name and "beyond" not in name]))
+        _table.append(
+            np.array([index for index, name in enumerate(NAMES) if "share" not in name and "beyond" not in name])
+        )
     return _table[1]

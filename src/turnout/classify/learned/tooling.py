@@ -44,18 +44,13 @@ def _stem(word: str) -> str:
     return word[:6]
 
 
-_COMMON = frozenset(
-    map(
-        _stem,
-        (
-            "a an and are as at be been but by can could did do does for from get give had has have how i if in into is "
-            "it its just like me my need of on or our please should so some that the their them then there these they "
-            "this to us want was we were what when where which who will with would you your using use used value name "
-            "given provide specified return returns find calculate number type list function parameter string integer "
-            "optional default e g eg etc any all also"
-        ).split(),
-    )
-)
+_COMMON_WORDS = """
+a an and are as at be been but by can could did do does for from get give had has have how i if in into is it its just
+like me my need of on or our please should so some that the their them then there these they this to us want was we were
+what when where which who will with would you your using use used value name given provide specified return returns find
+calculate number type list function parameter string integer optional default e g eg etc any all also
+"""
+_COMMON = frozenset(map(_stem, _COMMON_WORDS.split()))
 
 
 @functools.lru_cache(maxsize=32_768)
@@ -81,7 +76,7 @@ class _Known(NamedTuple):
     parameters: frozenset[str]
     heading: frozenset[str]
     all: frozenset[str]
-    count: int
+    parameter_count: int
     required: int
     numeric: int
     textual: int
@@ -104,7 +99,7 @@ def _known(tool: Tool) -> _Known:
         parameters=parameters,
         heading=name | description,
         all=name | description | parameters,
-        count=len(tool.parameters),
+        parameter_count=len(tool.parameters),
         required=sum(one.required for one in tool.parameters),
         numeric=sum(kind in _NUMERIC for kind in kinds),
         textual=sum(kind in _TEXTUAL for kind in kinds),
@@ -182,10 +177,10 @@ def tooling(text: str, tools: Sequence[Tool]) -> tuple[float, ...]:
     required = sum(one.required for one in known)
     lowered = text.lower()
     out += [
-        math.log1p(sum(one.count for one in known)),
+        math.log1p(sum(one.parameter_count for one in known)),
         math.log1p(required),
         best.required,
-        best.count,
+        best.parameter_count,
         best.numeric,
         best.textual,
         best.lists,

@@ -8,6 +8,7 @@ from pathlib import Path
 from turnout.classify.configured import configured_classifier
 from turnout.classify.examples import LabelledSetError
 from turnout.classify.keyword import KeywordRulesError
+from turnout.classify.learned.artefact import ArtefactError
 from turnout.classify.protocol import Classifier
 from turnout.config import ConfigError, Settings
 from turnout.config.extras import MissingExtraError
@@ -18,7 +19,15 @@ from turnout.trace.errors import LedgerError
 from turnout.trace.store.ledger import Ledger
 from turnout.upstream.local.weights import WeightsError
 
-_UNUSABLE = (ConfigError, LabelledSetError, KeywordRulesError, MissingExtraError, WeightsError, UnknownModelError)
+_UNUSABLE = (
+    ArtefactError,
+    ConfigError,
+    LabelledSetError,
+    KeywordRulesError,
+    MissingExtraError,
+    WeightsError,
+    UnknownModelError,
+)
 
 
 def policy_finding(settings: Settings, catalog: Catalog) -> Finding:

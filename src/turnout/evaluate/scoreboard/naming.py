@@ -5,7 +5,8 @@
 - ``http://...``: a server with ``/v1/route``;
 - a file of saved predictions, ending in .csv, .jsonl or .parquet;
 - a folder that ``turnout train`` wrote;
-- ``learned``, or ``learned-ngrams`` without MiniLM: what ``turnout train`` makes of each training part.
+- ``learned``, ``learned-text`` without categories, or ``learned-ngrams`` without MiniLM: what ``turnout train`` makes
+  of each training part.
 
 ``NAME=`` before any of them is the name in tables.
 """
@@ -29,6 +30,7 @@ from turnout.evaluate.scoreboard.predictions import SavedRouter
 from turnout.evaluate.scoreboard.router import Router, TrainedRouter
 from turnout.evaluate.scoreboard.served import ServedRouter
 from turnout.evaluate.scoreboard.tfidf import TfidfRouter
+from turnout.evaluate.training.learning import Choice
 from turnout.evaluate.training.router import ArtefactRouter, LearnedRouter
 
 OWN: dict[str, Callable[[], Router | TrainedRouter]] = {
@@ -38,6 +40,7 @@ OWN: dict[str, Callable[[], Router | TrainedRouter]] = {
     "category": CategoryRouter,
     "tfidf": TfidfRouter,
     "learned": LearnedRouter,
+    "learned-text": lambda: LearnedRouter("learned-text", choice=Choice(categories=False)),
     "learned-ngrams": lambda: LearnedRouter("learned-ngrams", embedding=False),
 }
 """Routers of the scoreboard's own, by name."""

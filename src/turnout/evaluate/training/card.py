@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from turnout.evaluate.scoreboard.resampling import Figure
+from turnout.classify.assess import Figure
 from turnout.evaluate.training.judged import PairCard
 
 
@@ -53,6 +53,11 @@ def card(facts: dict[str, Any], pairs: tuple[PairCard, ...]) -> str:
         "## What it is",
         "",
         f"- features: {facts['mode']}; head: {facts['head']}; penalties: {', '.join(map(str, facts['penalties']))}",
+        *(
+            [f"- {facts['categories']} categories are used: a request that carries none is judged less well"]
+            if facts["categories"]
+            else []
+        ),
         *([f"- ranking by USD: gain over cost to the power {facts['price_power']:g}"] if facts["costs_known"] else []),
         "- mean squared errors of the gain by head: "
         + ", ".join(f"{name} {error:.5f}" for name, error in facts["errors"].items()),
@@ -67,8 +72,8 @@ def card(facts: dict[str, Any], pairs: tuple[PairCard, ...]) -> str:
         "",
         "## Limits",
         "",
-        "It holds for requests like those above, for the same models and the same way of grading. It is no guarantee of "
-        "quality: calibrate it on answers that it was not trained on.",
+        "It holds for requests like those above, for the same models and the same way of grading. It is no guarantee "
+        "of quality: calibrate it on answers that it was not trained on.",
         "",
     ]
     return "\n".join(lines)

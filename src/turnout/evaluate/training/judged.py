@@ -6,11 +6,12 @@ from typing import Any
 
 import msgspec
 
-from turnout.classify.learned.model import Predicted
+from turnout.classify.assess import Figure
+from turnout.classify.learned.model import Predicted, Price
 from turnout.config.extras import require
 from turnout.evaluate.outcomes.pair import EXTRA, LeftOut, Pair
 from turnout.evaluate.scoreboard.metrics import apgr_bins, bin_points, spent_share
-from turnout.evaluate.scoreboard.resampling import Figure, draws_for, figure
+from turnout.evaluate.scoreboard.resampling import draws_for, figure
 from turnout.evaluate.scoreboard.sweep import curves, order_of
 from turnout.evaluate.training.answers import Answers
 
@@ -57,7 +58,7 @@ def chosen_power(answers: Answers, unseen: Predicted) -> float:
     np = require("numpy", extra=EXTRA)
     saved = []
     for power in POWERS:
-        said = unseen._replace(price_power=power)
+        said = unseen._replace(price=Price(power, unseen.price.unit))
         spent = []
         for place in range(len(answers.candidates) - 1):
             drawn = curves(_pair(np, answers, place), order_of(said.need("usd", place)))

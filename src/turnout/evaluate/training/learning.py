@@ -19,7 +19,7 @@ from typing import Any
 
 from turnout.classify.blas import one_blas_thread
 from turnout.classify.learned.features import Embed, FeatureMap, fitted_map, looked_at
-from turnout.classify.learned.model import Calibration, Head, LearnedModel, Predicted
+from turnout.classify.learned.model import Calibration, Head, LearnedModel, Predicted, Price
 from turnout.classify.learned.rows import Row
 from turnout.config.extras import require
 from turnout.evaluate.outcomes.pair import EXTRA
@@ -53,10 +53,12 @@ class Choice:
 
     Attributes:
         heads: Which heads are compared.
+        categories: Whether categories are used, where the table has them.
         seed: Of folds, of the draw of prompts, of random features and of trees.
     """
 
     heads: tuple[Head, ...] = SIMPLEST_FIRST
+    categories: bool = True
     seed: int = 0
 
 
@@ -126,7 +128,7 @@ def learn(
 
     step("making features")
     raw = looked.take(np.arange(len(places)))
-    features = fitted_map(raw, seed=choice.seed, prompts=len(answers))
+    features = fitted_map(raw, seed=choice.seed, prompts=len(answers), categories=choice.categories)
     with one_blas_thread():
         wide, plain = features.wide(raw), features.plain(raw)
     own = weights[places] / weights[places].mean()
@@ -160,17 +162,17 @@ def learn(
         weights=fitted.weights.astype(np.float32),
         intercepts=fitted.intercepts,
         calibrations=_calibrations(answers.scores[places], said, own),
-        price_power=0.0,
+        price=Price(0.0, float(np.exp(costs[:, -1].mean())) if costs.shape[1] else 1.0),
         trees=trees,
         embed=embed,
     )
     said_of_all = model.predicted(said if by_costs is None else np.hstack([said, by_costs.unseen]))
     if by_costs is not None:
-        model.price_power = chosen_power(answers.take(places), said_of_all)
+        model.price = Price(chosen_power(answers.take(places), said_of_all), model.price.unit)
     return Learned(
         model=model,
         places=places,
-        unseen=said_of_all._replace(price_power=model.price_power),
+        unseen=said_of_all._replace(price=model.price),
         selected=selected,
         penalties=penalties,
         others=0 if targets is answers.scores else len(answers.others),

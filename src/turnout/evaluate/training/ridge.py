@@ -73,9 +73,7 @@ def fit(table: Any, targets: Any, weights: Any, penalties: Sequence[float]) -> l
         return fits
 
 
-def choose(
-    table: Any, targets: Any, weights: Any, folds: Any, penalties: Sequence[float] = PENALTIES
-) -> Chosen:
+def choose(table: Any, targets: Any, weights: Any, folds: Any, penalties: Sequence[float] = PENALTIES) -> Chosen:
     """Choose the penalty with the least weighted squared error on rows of folds that a fit had not seen.
 
     Args:

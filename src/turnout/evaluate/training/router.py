@@ -21,6 +21,7 @@ from turnout.evaluate.scoreboard.router import Examples, Meaning
 from turnout.evaluate.training.answers import Answers, Prompts, read_answers, rows_of
 from turnout.evaluate.training.learning import Choice, drawn_places, learn
 from turnout.evaluate.training.looking import Looked
+from turnout.evaluate.training.selection import FAST, SIMPLEST_FIRST
 from turnout.evaluate.training.vectors import RememberedVectors
 
 
@@ -67,7 +68,7 @@ class LearnedRouter:
     ) -> None:
         self.name = name
         self._embed = RememberedVectors(embed) if embedding else None
-        self._choice = choice or Choice()
+        self._choice = choice or Choice(heads=SIMPLEST_FIRST if embedding else FAST)
         self._read: tuple[Source, tuple[str, str], Answers] | None = None
 
     def fit(self, examples: Examples) -> ModelScorer:
@@ -119,7 +120,7 @@ class ArtefactRouter:
     def __init__(self, folder: Path, *, cheap: str, capable: str, name: str = "") -> None:
         model, manifest = load(folder)
         known = list(manifest.trained.get("table_names", model.candidates))
-        places = {**{one: index for index, one in enumerate(known)}, **dict(zip(model.candidates, range(9999)))}
+        places = {one: index for names in (known, model.candidates) for index, one in enumerate(names)}
         if cheap not in places or places.get(capable) != len(known) - 1:
             raise OutcomesError(
                 f"{folder} was trained for {' -> '.join(known)}: its most capable candidate is {known[-1]!r}, and "

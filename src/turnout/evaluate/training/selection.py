@@ -18,6 +18,9 @@ from turnout.evaluate.outcomes.pair import EXTRA
 SIMPLEST_FIRST: tuple[Head, ...] = ("linear", "linear+boosted", "linear+forest")
 """All heads, the simplest first."""
 
+FAST: tuple[Head, ...] = ("linear",)
+"""The heads of the mode ``ngrams``, whose point is that it takes no time."""
+
 _STEPS = 50
 _SLOPE_PENALTY = 1e-3
 

@@ -21,7 +21,7 @@ from turnout.evaluate.training.ensembles import TRAIN_EXTRA
 from turnout.evaluate.training.judged import PairCard, judged
 from turnout.evaluate.training.learning import FOLDS, MOST_SELECTED, Choice, drawn_places, learn
 from turnout.evaluate.training.looking import Looked
-from turnout.evaluate.training.selection import SIMPLEST_FIRST
+from turnout.evaluate.training.selection import FAST, SIMPLEST_FIRST
 from turnout.evaluate.training.vectors import RememberedVectors
 from turnout.upstream.local.weights import WeightsError
 
@@ -55,6 +55,7 @@ def train(
     *,
     names: Sequence[str] | None = None,
     features: Features = "auto",
+    categories: bool = True,
     seed: int = 0,
     embed: Embed | None = None,
     working: Working = _silent,
@@ -67,6 +68,7 @@ def train(
         folder: Where the artefact goes.
         names: What the artefact calls them, such as their ids in the catalog; default: the same.
         features: Which features.
+        categories: Whether categories are used, where the table has them.
         seed: Of everything that is drawn.
         embed: Gives vectors instead of MiniLM.
         working: Shows progress.
@@ -80,10 +82,12 @@ def train(
     if names is not None and (len(names) != len(candidates) or len(set(names)) != len(names)):
         raise OutcomesError(f"{len(candidates)} different names are needed, one a candidate, got {', '.join(names)}")
     np = require("numpy", extra=EXTRA)
-    require("sklearn", extra=TRAIN_EXTRA)
+    if features != "ngrams":
+        require("sklearn", extra=TRAIN_EXTRA)  # first: nobody wants to know after an hour of reading
     with working("reading outcomes", 0) as progress:
         answers = read_answers(source, candidates, progress=progress)
     vectors = _vectors(features, len(answers), embed)
+    heads = FAST if vectors is None else SIMPLEST_FIRST
     prompts = Prompts(source, answers)
     places = drawn_places(answers, seed=seed)
     with working("looking at prompts", len(places)) as progress:
@@ -101,7 +105,7 @@ def train(
             looked,
             places,
             embed=vectors,
-            choice=Choice(heads=SIMPLEST_FIRST, seed=seed),
+            choice=Choice(heads=heads, categories=categories, seed=seed),
             rest=rest,
             step=lambda what: progress(0),
         )
@@ -121,13 +125,14 @@ def train(
         "seed": seed,
         "folds": FOLDS,
         "selected_on": len(places),
+        "categories": len(model.features.layout.categories),
         "mode": model.features.layout.mode,
         "head": model.head,
         "penalties": list(learned.penalties),
-        "price_power": model.price_power,
+        "price_power": model.price.power,
         "errors": learned.selected.errors,
         "standard_errors_beyond_best": learned.selected.beyond,
-        "command": _command(source, candidates, names, model, seed),
+        "command": _command(source, candidates, names, model, categories, seed),
         "pairs": pairs,
     }
     model.candidates = tuple(shown)
@@ -151,12 +156,19 @@ def _vectors(features: Features, prompts: int, embed: Embed | None) -> Embed | N
 
 
 def _command(
-    source: Source, candidates: Sequence[str], names: Sequence[str] | None, model: LearnedModel, seed: int
+    source: Source,
+    candidates: Sequence[str],
+    names: Sequence[str] | None,
+    model: LearnedModel,
+    categories: bool,
+    seed: int,
 ) -> str:
     words = ["turnout", "train", *(path.name for path in source.paths), "--models", ",".join(candidates)]
     if names is not None:
         words += ["--as", ",".join(names)]
     if source.datasets is not None:
         words += [word for name in sorted(source.datasets) for word in ("--dataset", name)]
+    if not categories:
+        words.append("--no-category")
     words += ["--features", model.features.layout.mode, "--seed", str(seed), "--to", "ARTEFACT"]
     return shlex.join(words)
