@@ -27,5 +27,7 @@ def model_of(*, costs: bool = True, trees: bool = False) -> LearnedModel:
         intercepts=intercepts,
         calibrations=[Calibration(3.0, -1.0), Calibration(2.0, -1.0)],
         price=Price(1.0, 0.01),
-        trees=grown._replace(values=np.hstack([grown.values, grown.values[:, :1]]), base=np.zeros(3)) if trees else None,
+        trees=grown._replace(values=np.hstack([grown.values, grown.values[:, :1]]), base=np.zeros(3))
+        if trees
+        else None,
     )

@@ -32,7 +32,8 @@ def test_a_verdict_of_outcomes(folder: Path) -> None:
 
 def test_no_query_is_a_failure(folder: Path) -> None:
     verdict = asyncio.run(LearnedClassifier(folder).classify(Conversation(messages=[])))
-    assert verdict.failure is not None and verdict.failure.kind == "error"
+    assert verdict.failure is not None
+    assert verdict.failure.kind == "error"
 
 
 def test_a_wrong_folder_is_known_at_once(tmp_path: Path) -> None:

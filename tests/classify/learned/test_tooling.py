@@ -38,7 +38,8 @@ def test_a_tool_that_fits_and_one_that_does_not() -> None:
     assert fits["match_name_first"] > 0.5 > not_["match_name_first"]
     assert not_["unmatched"] > fits["unmatched"]
     assert fits["values_named"] == 1.0
-    assert not_["lacking"] == 1.0 and fits["lacking"] == 0.0
+    assert not_["lacking"] == 1.0
+    assert fits["lacking"] == 0.0
 
 
 def test_several_calls_are_seen() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from tests.evaluate.outcomes.tables import file_of
 from turnout.evaluate.outcomes.files import Source
 
-WORDS = "apple river stone cloud paper green window silver garden table".split()
+WORDS = ["apple", "river", "stone", "cloud", "paper", "green", "window", "silver", "garden", "table"]
 MODELS = ("cheap", "capable", "other a", "other b", "other c")
 
 

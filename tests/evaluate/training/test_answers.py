@@ -23,7 +23,8 @@ def test_answers_are_aligned(tmp_path: Path) -> None:
     assert (found.candidates, found.others, len(found), found.rows) == (("cheap", "capable"), ("other",), 2, 7)
     by_score = np.argsort(found.scores[:, 1])
     assert found.scores[by_score].tolist() == [[0.5, 0.5], [0.0, 1.0]]
-    assert np.isnan(found.other_scores[by_score[0], 0]) and found.other_scores[by_score[1], 0] == 0.25
+    assert np.isnan(found.other_scores[by_score[0], 0])
+    assert found.other_scores[by_score[1], 0] == 0.25
     # One of the two answers of "cheap" was surely sampled, the other by half.
     assert np.allclose(found.weights[by_score], [1.0 / (0.75 * 0.5), 1.0])
     assert not found.costs_known
@@ -48,12 +49,15 @@ def test_texts_come_in_the_order_asked_for(tmp_path: Path) -> None:
     prompts = Prompts(source, found)
     rows = prompts.rows([3, 0])
     assert [rows[1], rows[0]] == prompts.rows([0, 3])
-    assert rows[0].category == "kind" and rows[0].tools[0].name == "area"
+    assert rows[0].category == "kind"
+    assert rows[0].tools[0].name == "area"
     everything = prompts.rows(range(8))
     assert prompts.rows([5, 5, 1]) == [everything[5], everything[5], everything[1]]
     wanted = np.zeros(8, bool)
     wanted[[2, 6]] = True
-    found_rows = {place: row for places, part in prompts.batches(wanted) for place, row in zip(places, part, strict=True)}
+    found_rows = {
+        place: row for places, part in prompts.batches(wanted) for place, row in zip(places, part, strict=True)
+    }
     assert found_rows == {2: everything[2], 6: everything[6]}
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from turnout.config.extras import require
 from turnout.evaluate.training.ensembles import Kind, fit_trees
 
 KINDS: tuple[Kind, ...] = ("forest", "boosted")
@@ -30,10 +31,11 @@ def test_what_is_learned_is_no_line(kind: Kind) -> None:
 
 
 def test_the_arrays_say_what_scikit_learn_says() -> None:
-    from sklearn.ensemble import ExtraTreesRegressor
-
+    ensemble = require("sklearn.ensemble", extra="train")
     table, targets = problem()
-    model = ExtraTreesRegressor(n_estimators=150, max_features=0.3, min_samples_leaf=4, random_state=7, n_jobs=1)
+    model = ensemble.ExtraTreesRegressor(
+        n_estimators=150, max_features=0.3, min_samples_leaf=4, random_state=7, n_jobs=1
+    )
     model.fit(table, targets)
     found = fit_trees("forest", table, targets, np.ones(300), seed=7)
     assert np.allclose(found.predict(table), model.predict(table), atol=1e-6)

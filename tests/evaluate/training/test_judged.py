@@ -22,10 +22,12 @@ def test_an_oracle_and_a_blind_one(tmp_path: Path) -> None:
     answers = read(tmp_path / "t.csv")
     (oracle,) = judged(answers, said(answers.scores[:, 1] - answers.scores[:, 0], answers.costs))
     (blind,) = judged(answers, said(np.random.default_rng(0).uniform(size=200), answers.costs))
-    assert oracle.apgr is not None and blind.apgr is not None
+    assert oracle.apgr is not None
+    assert blind.apgr is not None
     assert oracle.apgr.low > 0.7
     assert blind.apgr.low < 0.5 < blind.apgr.high
-    assert oracle.saved_95 is not None and blind.saved_95 is not None
+    assert oracle.saved_95 is not None
+    assert blind.saved_95 is not None
     assert oracle.saved_95.value > blind.saved_95.value
     assert (oracle.cheap, oracle.capable, oracle.capable_score) == ("cheap", "capable", answers.scores[:, 1].mean())
 

@@ -43,16 +43,27 @@ def test_more_noise_wants_more_penalty(noise: float, penalty: float) -> None:
     draw = np.random.default_rng(1)
     table = draw.standard_normal((200, 20))
     targets = table @ draw.standard_normal((20, 1)) + noise * draw.standard_normal((200, 1))
-    found = choose(table, targets, np.ones(200), np.arange(200) % 5, [0.01, 1.0, 1_000.0])
+    (found,) = choose(table, [targets], np.ones(200), np.arange(200) % 5, [0.01, 1.0, 1_000.0])
     assert found.penalty == penalty
+
+
+def test_each_kind_of_target_has_its_own_penalty() -> None:
+    draw = np.random.default_rng(1)
+    table = draw.standard_normal((200, 20))
+    clear, noise = table @ draw.standard_normal((20, 1)), draw.standard_normal((200, 2))
+    folds, penalties = np.arange(200) % 5, [0.01, 1_000.0]
+    both = choose(table, [clear, noise], np.ones(200), folds, penalties)
+    assert [one.penalty for one in both] == penalties
+    alone = choose(table, [noise], np.ones(200), folds, penalties)[0]
+    assert np.allclose(both[1].unseen, alone.unseen)
 
 
 def test_what_is_unseen_does_not_know_its_fold() -> None:
     draw = np.random.default_rng(1)
     table, folds = draw.standard_normal((60, 4)), np.arange(60) % 3
     targets = draw.standard_normal((60, 1))
-    before = choose(table, targets, np.ones(60), folds, [1.0]).unseen
+    before = choose(table, [targets], np.ones(60), folds, [1.0])[0].unseen
     changed = np.where((folds == 1)[:, None], targets + 100.0 * draw.standard_normal((60, 1)), targets)
-    after = choose(table, changed, np.ones(60), folds, [1.0]).unseen
+    after = choose(table, [changed], np.ones(60), folds, [1.0])[0].unseen
     assert np.array_equal(before[folds == 1], after[folds == 1])
     assert not np.allclose(before[folds == 0], after[folds == 0])

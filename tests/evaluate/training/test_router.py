@@ -38,7 +38,8 @@ def test_it_learns_from_the_prompts_it_is_given_and_no_others(tmp_path: Path) ->
 def test_figures_in_usd_rank_by_scores_of_their_own(tmp_path: Path) -> None:
     texts = texts_of(tmp_path / "t.csv")
     judged = judge(LearnedRouter(embedding=False), texts, Split(folds=3, inner_folds=2))
-    assert judged.usd_scores is not None and np.isfinite(judged.usd_scores).all()
+    assert judged.usd_scores is not None
+    assert np.isfinite(judged.usd_scores).all()
     assert judged.meaning == "gains"
     gains = texts.pair.capable_scores - texts.pair.cheap_scores
     assert np.corrcoef(judged.scores, gains)[0, 1] > 0.5
@@ -48,7 +49,8 @@ def test_an_artefact_on_the_scoreboard(tmp_path: Path) -> None:
     texts = texts_of(tmp_path / "t.csv")
     train(graded(tmp_path / "train.csv", 80), ["cheap", "capable"], tmp_path / "router", features="ngrams")
     router = router_of(str(tmp_path / "router"), cheap="cheap", capable="capable")
-    assert isinstance(router, Router) and router.name == "router"
+    assert isinstance(router, Router)
+    assert router.name == "router"
     judged = judge(router, texts, Split(folds=3, inner_folds=2))
     assert judged.usd_scores is not None
     gains = texts.pair.capable_scores - texts.pair.cheap_scores

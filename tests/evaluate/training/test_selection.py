@@ -26,7 +26,8 @@ def test_what_is_clearly_better_is_taken() -> None:
     found = of((0.0, 0.2, 1.0))
     assert found.head == "linear+forest"
     assert found.errors["linear+forest"] < found.errors["linear"]
-    assert found.beyond["linear+forest"] == 0.0 and found.beyond["linear"] > 2.0
+    assert found.beyond["linear+forest"] == 0.0
+    assert found.beyond["linear"] > 2.0
 
 
 def test_the_simplest_that_is_about_as_good_is_taken() -> None:

@@ -27,11 +27,14 @@ def test_from_a_table_to_a_verdict(tmp_path: Path) -> None:
     found = train(
         source, ["cheap", "capable"], tmp_path / "router", names=["a", "b"], features="ngrams", working=working
     )
-    assert seen[0] == "reading outcomes" and "learning" in seen
-    assert found.facts["prompts"] == 120 and found.facts["others"] == 3
+    assert seen[0] == "reading outcomes"
+    assert "learning" in seen
+    assert found.facts["prompts"] == 120
+    assert found.facts["others"] == 3
     assert found.facts["command"].startswith("turnout train t.jsonl --models cheap,capable --as a,b")
     (pair,) = found.pairs
-    assert pair.apgr is not None and pair.apgr.low > 0.5
+    assert pair.apgr is not None
+    assert pair.apgr.low > 0.5
     classifier = LearnedClassifier(tmp_path / "router")
     easy, hard = (
         asyncio.run(classifier.classify(conversation_of(f"{word} stone river"))) for word in ("greet", "prove")

@@ -5,7 +5,8 @@ blocks whose rows have a squared length of about one each, so that one penalty i
 
 - ``plain``, standardised over what was trained on (constant columns are left out);
 - the embedding of the query by MiniLM's first five layers;
-- the IDF of the hashed n-grams that a text has, folded by signs into some thousand columns, which keeps scalar products about as they are;
+- the IDF of the hashed n-grams that a text has, folded by signs into some thousand columns, which keeps scalar
+  products about as they are;
 - random Fourier features of the embedding and of the standardised numbers, whose scalar products are about a Gaussian
   kernel of the width of the median distance: they make a linear head a smooth non-linear one.
 

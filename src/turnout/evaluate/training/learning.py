@@ -135,9 +135,10 @@ def learn(
     inside = _some_folds(np, folds[places])
 
     step("choosing the penalty")
-    by_scores = choose(wide, targets[places], own, inside)
+    kinds_of_targets = [targets[places], costs[places]] if costs.shape[1] else [targets[places]]
+    by_scores, *rest_of = choose(wide, kinds_of_targets, own, inside)
+    by_costs = rest_of[0] if rest_of else None
     unseen: dict[Head, Any] = {"linear": by_scores.unseen}
-    by_costs = choose(wide, costs[places], own, inside) if costs.shape[1] else None
     kinds: dict[Head, Kind] = {"linear+boosted": "boosted", "linear+forest": "forest"}
     for head, kind in kinds.items():
         if head in choice.heads:

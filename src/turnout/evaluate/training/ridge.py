@@ -73,26 +73,34 @@ def fit(table: Any, targets: Any, weights: Any, penalties: Sequence[float]) -> l
         return fits
 
 
-def choose(table: Any, targets: Any, weights: Any, folds: Any, penalties: Sequence[float] = PENALTIES) -> Chosen:
-    """Choose the penalty with the least weighted squared error on rows of folds that a fit had not seen.
+def choose(
+    table: Any, kinds: Sequence[Any], weights: Any, folds: Any, penalties: Sequence[float] = PENALTIES
+) -> list[Chosen]:
+    """Choose penalties with the least weighted squared error on rows of folds that a fit had not seen.
 
     Args:
         table: Shape (rows, columns).
-        targets: Shape (rows, targets).
+        kinds: Targets, each of shape (rows, targets); each gets a penalty of its own. The dear part of fitting is done
+            once for all.
         weights: Of the rows.
         folds: The fold of each row.
         penalties: What to choose from.
     """
     np = require("numpy", extra=EXTRA)
+    targets = np.hstack(kinds)
     unseen = np.empty((len(penalties), *targets.shape))
     for fold in np.unique(folds):
         inside = folds == fold
         fits = fit(table[~inside], targets[~inside], weights[~inside], penalties)
         for index, one in enumerate(fits):
             unseen[index, inside] = one.predict(table[inside])
-    errors = [float((weights[:, None] * (one - targets) ** 2).sum()) for one in unseen]
-    best = int(np.argmin(errors))
-    return Chosen(penalties[best], unseen[best])
+    found, start = [], 0
+    for kind in kinds:
+        own = unseen[:, :, start : start + kind.shape[1]]
+        best = int(np.argmin([float((weights[:, None] * (one - kind) ** 2).sum()) for one in own]))
+        found.append(Chosen(penalties[best], own[best]))
+        start += kind.shape[1]
+    return found
 
 
 class Sums:

@@ -43,6 +43,6 @@ def smoothed(scores: Any, other_scores: Any, weights: Any, folds: Any) -> Any:
     for candidate in range(scores.shape[1]):
         own = np.delete(scores, candidate, axis=1)
         table = np.hstack([centred, own - own.mean(axis=0)])
-        expected = choose(table / np.sqrt(table.shape[1]), scores[:, [candidate]], weights, folds).unseen[:, 0]
-        targets[:, candidate] = (scores[:, candidate] + expected) / 2.0
+        (expected,) = choose(table / np.sqrt(table.shape[1]), [scores[:, [candidate]]], weights, folds)
+        targets[:, candidate] = (scores[:, candidate] + expected.unseen[:, 0]) / 2.0
     return targets
