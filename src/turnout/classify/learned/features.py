@@ -129,6 +129,12 @@ class FeatureMap:
         self._idf = numbers["idf"].astype(np.float64)
         self._signed = np.where(np.arange(BUCKETS) & layout.folded, -self._idf, self._idf)
         self._squared = self._idf**2
+        # As float64 once: a product of two kinds of floats copies the larger table each time.
+        self._directions = {
+            block: (numbers[f"{block}_directions"].astype(np.float64), numbers[f"{block}_phases"].astype(np.float64))
+            for block in WAVES
+            if f"{block}_directions" in numbers
+        }
         self.blocks = self._blocks()
 
     def _blocks(self) -> dict[str, slice]:
@@ -202,7 +208,7 @@ class FeatureMap:
 
     def _waves(self, block: str, values: Any) -> Any:
         np = self._np
-        directions, phases = self.numbers[f"{block}_directions"], self.numbers[f"{block}_phases"]
+        directions, phases = self._directions[block]
         return np.cos(values @ directions + phases) * np.sqrt(2.0 / len(phases))
 
 

@@ -139,7 +139,8 @@ class LearnedModel:
         self._offsets = np.array([one.intercept for one in self.calibrations])
         wide = weights.astype(np.float64)
         self._dense = {name: wide[block] for name, block in features.blocks.items() if name != "ngrams"}
-        self._buckets = features.bucket_weights(wide[features.blocks["ngrams"]])
+        # Looked up at random places: half as large, it is twice as often in the processor's cache.
+        self._buckets = features.bucket_weights(wide[features.blocks["ngrams"]]).astype(np.float32)
 
     @property
     def knows_costs(self) -> bool:
@@ -191,7 +192,7 @@ class LearnedModel:
         sums = np.empty((count, self.weights.shape[1]))
         picked = self._buckets[grams.buckets]
         if count == 1:
-            sums[0] = picked.sum(axis=0)
+            sums[0] = picked.sum(axis=0, dtype=np.float64)
         else:
             for target in range(sums.shape[1]):
                 sums[:, target] = np.bincount(grams.texts, weights=picked[:, target], minlength=count)
