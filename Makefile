@@ -14,7 +14,7 @@ IN := $(ENVIRONMENT) $(if $(PYTHON),--python $(PYTHON))
 SPREAD := -n auto --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench docs lab site e2e-phoenix e2e-aws release lock clean
+.PHONY: help demo test lint format bench docs gateway-matrix lab site e2e-phoenix e2e-aws release lock clean
 
 help: ## list the targets
 	@sed -n 's/^# \(Options:.*\)/\1/p' $(firstword $(MAKEFILE_LIST))
@@ -44,6 +44,10 @@ bench: ## every benchmark in benchmarks/, medians (ARGS="decide" runs those with
 docs: ## write the generated pages anew, then run every example of README and docs
 	@$(IN) test python -m scripts.generate_docs
 	@$(IN) test python -m pytest tests/docs $(ARGS)
+
+gateway-matrix: ## run every client against the gateway, and write down what came of it (docs/gateway-matrix.*)
+	@UPDATE_GATEWAY_MATRIX=1 $(IN) test python -m pytest -n 0 tests/doors/gateway/matrix $(ARGS)
+	@$(IN) test python -m scripts.generate_docs
 
 lab: ## run the notebooks and store their outputs (ARGS="04", ARGS="--check"; LIVE=1 runs them on Bedrock, billed)
 	@$(IN) test python -m labs.run $(ARGS)

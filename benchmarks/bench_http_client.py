@@ -1,7 +1,7 @@
 """What an HTTP client costs a request: Turnout's own against others that are installed.
 
 Run it with ``python -m benchmarks.bench_http_client``. All run in this process on uvloop, in turns, against the mock
-provider of ``bench_gateway`` in a process of its own. CPU is user and system time of this process, with all its
+provider of ``benchmarks.gateway`` in a process of its own. CPU is user and system time of this process, with all its
 threads. pyreqwest and aiohttp take part where they are installed (``pip install pyreqwest aiohttp``).
 """
 
@@ -18,8 +18,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.bench_gateway import body, started
-from benchmarks.gateway_parts import EVENTS
+from benchmarks.gateway.bodies import EVENTS, chat
+from benchmarks.gateway.servers import end, provider
 
 ROUNDS, CONNECTIONS = 5, 32
 COUNTS = {False: 3000, True: 200}
@@ -82,7 +82,7 @@ CLIENTS = {"turnout": own, "pyreqwest": pyreqwest, "aiohttp": aiohttp}
 
 async def measured(name: str, url: str, *, stream: bool) -> float:
     """CPU seconds a request."""
-    data, left = body(stream=stream), COUNTS[stream]
+    data, left = chat(stream=stream), COUNTS[stream]
     async with CLIENTS[name](url) as ask:
         await asyncio.gather(*(ask(data, stream) for _ in range(CONNECTIONS)))
 
@@ -102,7 +102,7 @@ def main() -> None:
     import uvloop
 
     names = [name for name in CLIENTS if name == "turnout" or importlib.util.find_spec(name)]
-    upstream, port = started("upstream")
+    upstream, port = provider()
     found: dict[tuple[str, bool], list[float]] = {}
     try:
         for _ in range(ROUNDS):
@@ -111,8 +111,7 @@ def main() -> None:
                     used = uvloop.run(measured(name, f"http://127.0.0.1:{port}", stream=stream))
                     found.setdefault((name, stream), []).append(used)
     finally:
-        upstream.terminate()
-        upstream.wait()
+        end(upstream)
     table = Table("client", "µs a request", f"µs a stream of {EVENTS} events", "µs an event")
     for name in names:
         plain, streamed = (statistics.median(found[name, stream]) * 1e6 for stream in (False, True))

@@ -84,6 +84,26 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 0 if chosen or processors == 1 else min(processors, _MOST_PROCESSES)
 
 
+_ONCE = ("doors/gateway", "messages/translation", "evaluate/outcomes", "evaluate/scoreboard", "evaluate/replay")
+"""Rooms whose many tests say nothing of the version of Python; the doors' own are tried on all."""
+_ON_ALL = (
+    "test_app.py",
+    "test_anthropic_door.py",
+    "test_bedrock_door.py",
+    "test_openai_door.py",
+    "test_responses_door.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what one version of Python is enough for."""
+    tests = Path(__file__).parent
+    for item in items:
+        place = item.path.relative_to(tests).as_posix() if item.path.is_relative_to(tests) else ""
+        if place.startswith(_ONCE) and item.path.name not in _ON_ALL:
+            item.add_marker(pytest.mark.once)
+
+
 def _shut_environment(home: Path) -> None:
     """Take foreign settings out of the environment, and give it a home of its own."""
     for name in list(os.environ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,14 @@ from hypothesis import strategies as st
 from turnout.classify.assess import calibration_of, judge
 from turnout.classify.calibrate import Calibration
 from turnout.classify.examples import load_queries
-from turnout.classify.keyword import KeywordClassifier, KeywordRule, KeywordRules, KeywordRulesError, load_rules
+from turnout.classify.keyword import (
+    KeywordClassifier,
+    KeywordRule,
+    KeywordRules,
+    KeywordRulesError,
+    _alternatives,
+    load_rules,
+)
 from turnout.classify.protocol import Classifier
 from turnout.messages.conversation import Conversation, conversation_of
 
@@ -42,7 +50,7 @@ RULES = KeywordRules(
         ("I was charged twice", -4.75),  # the longer word, not "charged" as well
         ("charged once", -1.75),
         ("Why? Why not?", -0.25),
-        ("it crasheſ", 0.25),  # a letter that only Unicode's case folding takes for an s
+        ("it crasheſ", -1.75),  # the word as people read it
     ],
 )
 def test_scores(text: str, score: float) -> None:
@@ -167,3 +175,17 @@ def test_importing_it_loads_no_numeric_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@given(
+    st.lists(st.text(alphabet="ab '-", min_size=1, max_size=6).filter(str.strip), min_size=1, max_size=8, unique=True),
+    st.text(alphabet="ab '- x", max_size=40),
+)
+def test_words_that_share_beginnings_are_found_as_if_each_were_tried(words: list[str], text: str) -> None:
+    plain = sorted({" ".join(word.split()) for word in words}, key=lambda word: (-len(word), word))
+    flat = "|".join(r"\s+".join(map(re.escape, word.split())) for word in plain)
+    shared = _alternatives([(*word,) for word in plain])
+    for before, after in (("", ""), (r"(?<!\w)", r"(?!\w)")):
+        expected = re.finditer(f"{before}(?:{flat}){after}", text)
+        found = re.finditer(f"{before}(?:{shared}){after}", text)
+        assert [match.span() for match in found] == [match.span() for match in expected]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.classify.query import CUT, bounded, turns_before_query
+from turnout.classify.query import CUT, bounded, legible, readable, turns_before_query
 from turnout.messages.conversation import Conversation
 
 
@@ -66,3 +66,31 @@ def test_tool_calls_and_results_are_no_turns() -> None:
         {"role": "user", "content": [{"text": "second"}]},
     ]
     assert turns_before_query(Conversation(messages=messages), 5) == [("user", "first"), ("assistant", "answer")]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("Where is my parcel?", "Where is my parcel?"),
+        ("Füße, café – ça va?", "Füße, café – ça va?"),
+        ("\uff52\uff45\uff46\uff55\uff4e\uff44", "refund"),
+        ("re\u200bfu\u200dnd\ufeff", "refund"),
+        ("r\u0435fund p\u0430rcel", "refund parcel"),
+        ("\u0413\u0434\u0435 \u043c\u043e\u044f посылка?", "\u0413\u0434\u0435 \u043c\u043e\u044f посылка?"),
+    ],
+)
+def test_what_people_see_is_what_classifiers_read(written: str, read: str) -> None:
+    assert legible(written) == read
+    assert legible(read) == read
+    assert readable(written, 1_000) == read
+
+
+@given(st.text(max_size=60), st.integers(10, 40))
+def test_it_is_never_longer_than_allowed(text: str, most_chars: int) -> None:
+    assert len(readable(text, most_chars)) <= most_chars
+    if text.isascii():
+        assert readable(text, most_chars) == bounded(text, most_chars)
+
+
+def test_long_words_take_no_longer_than_they_are_long() -> None:
+    assert len(legible("a" * 500_000 + "\u0430")) == 500_001

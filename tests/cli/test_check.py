@@ -35,7 +35,9 @@ def test_all_is_there(turnout: Run, tmp_path: Path, bedrock: BedrockDouble) -> N
     turnout("init")
     code, out, err = turnout("check", "--json")
     assert (code, err) == (0, "")
-    assert states(out) == dict.fromkeys(("settings", "policy", "upstream bedrock", "classifier", "ledger"), "ok")
+    assert states(out) == dict.fromkeys(
+        ("settings", "policy", "upstream bedrock", "classifier", "ledger", "gateway"), "ok"
+    )
     assert not (tmp_path / "ledger.sqlite3").exists()
     assert not bedrock.calls
     assert "AKIASECRET" not in out

@@ -83,3 +83,13 @@ def test_the_held_out_table(turnout: Run) -> None:
     assert lines["keyword"]["accuracy"]["low"] <= lines["keyword"]["accuracy"]["value"]
     _, table, _ = turnout("classify", "--held-out", "--only", "keyword")
     assert "98 held-out support queries in 49 look-alike pairs" in table
+
+
+def test_attacks_are_counted_by_family_and_target(turnout: Run) -> None:
+    code, out, _ = turnout("classify", "--attacks", "--only", "keyword", "--pairs", "5", "--json")
+    lines = json.loads(out)
+    assert code == 0
+    assert {line["target"] for line in lines} == {"simple", "complex"}
+    assert {line["family"] for line in lines} >= {"instruction", "words", "harmless", "all"}
+    assert all(line["at_risk"] <= 10 for line in lines)
+    assert "flipped by any" in turnout("classify", "--attacks", "--only", "keyword", "--pairs", "2")[1]

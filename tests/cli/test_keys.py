@@ -166,3 +166,16 @@ def test_without_a_command_the_help_is_shown(turnout: Run) -> None:
     code, out, _ = turnout("keys")
     assert code == 2
     assert "revoke" in out
+
+
+def test_the_file_is_that_of_the_gateway_with_these_settings(turnout: Run, path: Path, tmp_path: Path) -> None:
+    """Who names the file in his settings need not name it again for every command."""
+    (tmp_path / "turnout.toml").write_text(f'[gateway]\nkeys = "{tmp_path / "own.json"}"\n')
+    key = made(turnout, "ci")
+    assert [one.id for one in KeyFile(tmp_path / "own.json").read().keys] == [key["id"]]
+    assert not path.exists()
+    assert key["id"] in turnout("keys", "list")[1]
+    assert key["id"] in turnout("keys", "show", "ci")[1]
+    assert turnout("keys", "revoke", "ci")[0] == 0
+    assert KeyFile(tmp_path / "own.json").read().active == 0
+    assert "unknown key" in wrong(turnout, "revoke", "ci", "--keys", str(tmp_path / "other.json"))

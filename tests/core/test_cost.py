@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.core.price_table import HAIKU_4_5, HAIKU_5_5, IMPLICIT, OPUS_5_5, PLAIN, SONNET_4_6, SONNET_5_5
 from tests.core.strategies import prices, usages
 from turnout.core.catalog import Model
-from turnout.core.cost import NO_COST, Cost, cost_of, pico_to_usd, usd_to_pico
+from turnout.core.cost import NO_COST, Cost, cost_of, pico_to_usd, usd_text, usd_to_pico
 from turnout.core.price import FREE, Price
 from turnout.core.usage import Usage
 
@@ -161,3 +161,12 @@ def test_an_amount_finer_than_a_pico_usd_is_refused(usd: str) -> None:
 def test_an_amount_is_finite(usd: str) -> None:
     with pytest.raises(ValueError, match="must be finite"):
         usd_to_pico(Decimal(usd))
+
+
+@pytest.mark.parametrize(
+    ("pico", "text"),
+    [(0, "0.000000000000"), (1, "0.000000000001"), (36_250_000, "0.000036250000"), (10**13, "10.000000000000")],
+)
+def test_usd_as_text_has_no_exponent(pico: int, text: str) -> None:
+    assert usd_text(pico) == text
+    assert usd_to_pico(Decimal(text)) == pico

@@ -263,7 +263,7 @@ async def test_a_classifier_model_without_a_price_is_said_in_its_event(caplog: p
 
 async def test_a_refusal_names_each_candidates_reason_and_is_recorded() -> None:
     made, events = router()
-    with pytest.raises(RefusedError, match=r"p/capable: output_limit:9000>500.*p/cheap: context_window"):
+    with pytest.raises(RefusedError, match=r"p/capable: 9000 .*output_limit:9000>500.*p/cheap: prompt .*context_win"):
         await route(made, "long " * 10_000, max_output_tokens=9000)
     assert events.decisions[0].decision.reason is Reason.NO_ELIGIBLE_CANDIDATE
 

@@ -187,3 +187,18 @@ async def _work(chance: random.Random, bound: SpendBound) -> None:
     assert kept.slack_pico(bound) >= 0
     assert kept.total_pico >= billed(events)
     assert kept.total_pico <= sum(max(call.cost.total_pico, call.cost_high_pico or 0) for call in events.calls)
+
+
+async def test_a_decision_that_is_taken_back_leaves_nothing() -> None:
+    made, events = router(bound=WIDE)
+    assert made.spend is not None
+    first, second = await route(made), await route(made)
+    made.withdraw(first)
+    made.begin_call(second).end("cancelled")
+    after = account(made)
+    made.withdraw(await route(made))
+    assert account(made) == after
+    assert len(events.calls) == 1
+    alone, _ = router(bound=WIDE)
+    alone.begin_call(await route(alone)).end("cancelled")
+    assert after == account(alone)

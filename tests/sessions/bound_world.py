@@ -173,6 +173,7 @@ class World:
         max_prefixes: The memory of the keeper.
         every_block: Whether explicit caches hold every block of what was written.
         interleaves: Whether other turns come between the calls of one.
+        wavers: Whether decisions of other turns are made and taken back all the while.
     """
 
     def __init__(
@@ -184,7 +185,12 @@ class World:
         max_prefixes: int = 50_000,
         every_block: bool = False,
         interleaves: bool = False,
+        wavers: bool = False,
     ) -> None:
+        # Drawn apart, so that a world is the same with and without it.
+        self.waver = random.Random(f"{seed}") if wavers else None
+        self.undecided: list[tuple[str, int, int]] = []
+        self.withdrawn = 0
         draw = self.draw = random.Random(seed)
         priced = draw.choice([price, thin_price, thin_price])
         self.markers: Markers = markers
@@ -253,6 +259,7 @@ class World:
             if self.draw.random() < 0.5:
                 self._land()
         self._land()
+        self._take_back(len(self.undecided))
 
     def check(self) -> None:
         """The claim, against the provider's own bills; while a call runs there is none of it yet."""
@@ -399,6 +406,9 @@ class World:
             )
             given = self._with_view(msgspec.structs.replace(given, verdict=verdict), turn_id)
         self.verdict = verdict
+        if self.waver is not None:
+            self._waver(self.waver, given, turn_id)
+            given = self._with_view(given, turn_id)
         decision = decide(given)
         assert keeper.begin(given, decision, turn_id), "no other request could have taken the room"
         assert given.bound is not None
@@ -413,6 +423,56 @@ class World:
         self.reference_pico += reference.total_pico
         self._serve(decision, turn_id, blocks, output, last)
         return True
+
+    def _waver(self, draw: random.Random, given: DecisionInput, turn_id: str) -> None:
+        """Decisions that are taken back: this call's own at once, those of other turns then or later."""
+        keeper = self.keeper
+        self._decide_only(given, turn_id)
+        self._take_back(1)
+        for _ in range(draw.randint(0, 2)):
+            other = f"waver-{draw.random()}"
+            blocks = draw.choice(self.prompts[-8:]) if self.prompts else None
+            verdict = Verdict(classifier="drawn", label="simple", p_simple=draw.choice([0.0, 1.0]))
+            request = given.request
+            if blocks is not None:
+                parts = zip(blocks, [0, *[block.end for block in blocks]], strict=False)
+                request = msgspec.structs.replace(
+                    request,
+                    segments=tuple(
+                        Segment(kind=block.kind, tokens=block.end - before, prefix_hash=block.key)
+                        for block, before in parts
+                    ),
+                    needs=Needs(tools=draw.random() < 0.5),
+                    hard_stay=None,
+                )
+                given = msgspec.structs.replace(given, horizon=Horizon())
+            another = msgspec.structs.replace(given, request=request, verdict=verdict)
+            view = keeper.view(another, other, self.classify_pico)
+            self._decide_only(msgspec.structs.replace(another, bound=view), other)
+        draw.shuffle(self.undecided)
+        self._take_back(draw.randint(0, len(self.undecided)))
+
+    def _decide_only(self, given: DecisionInput, turn_id: str) -> None:
+        before = self.keeper.account
+        assert self.keeper.reserve(given, decide(given), turn_id)
+        held_pico = self.keeper.account.reserved_pico - before.reserved_pico
+        assert held_pico >= 0
+        assert self.keeper.account == msgspec.structs.replace(before, reserved_pico=before.reserved_pico + held_pico)
+        self.undecided.append((turn_id, held_pico, self.now_ms))
+
+    def _take_back(self, number: int) -> None:
+        for _ in range(number):
+            turn_id, held_pico, decided_ms = self.undecided.pop()
+            before, prefixes = self.keeper.account, self.keeper.prefixes
+            self.keeper.withdraw(turn_id)
+            freed_pico = before.reserved_pico - self.keeper.account.reserved_pico
+            # One that nobody went on with for 15 minutes was given up already.
+            assert freed_pico == held_pico or (freed_pico == 0 and self.now_ms - decided_ms >= 900_000)
+            assert self.keeper.account == msgspec.structs.replace(
+                before, reserved_pico=before.reserved_pico - freed_pico
+            )
+            assert self.keeper.prefixes == prefixes
+            self.withdrawn += 1
 
     def _with_view(self, given: DecisionInput, turn_id: str) -> DecisionInput:
         view = self.keeper.view(given, turn_id, self.classify_pico)

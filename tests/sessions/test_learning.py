@@ -31,3 +31,12 @@ def test_calls_without_counts_say_nothing_of_the_tokenizer() -> None:
     learner = ModelLearner()
     learner.call(prompt_tokens=0, reference_tokens=0, output_tokens=1, opens_turn=False)
     assert learner.snapshot().tokenizer_ratio is None
+
+
+def test_a_ratio_that_no_tokenizer_has_is_not_believed() -> None:
+    learner = ModelLearner()
+    learner.call(prompt_tokens=10**12, reference_tokens=3, output_tokens=1, opens_turn=True)
+    assert learner.snapshot().tokenizer_ratio == 10.0
+    learner = ModelLearner()
+    learner.call(prompt_tokens=1, reference_tokens=10**6, output_tokens=1, opens_turn=True)
+    assert learner.snapshot().tokenizer_ratio == 0.1

@@ -69,6 +69,19 @@ def test_what_other_turns_do_between_the_calls_of_one_is_counted_apart(markers: 
     assert account.reference_pico == world.reference_pico
 
 
+@pytest.mark.parametrize("markers", ["user", "fill", "manage"])
+@given(seed=SEEDS)
+@settings(max_examples=20, deadline=None)
+def test_decisions_that_are_taken_back_leave_nothing(markers: Markers, seed: int) -> None:
+    """Whoever was decided for and not called: the account, and the reference's spend, are those of the calls alone."""
+    world = World(seed, markers, wavers=True, grows_only=markers == "user")
+    world.run(20)
+    assert world.withdrawn >= 20
+    assert world.keeper.account.apart_pico == 0
+    assert world.keeper.account.reference_pico == world.reference_pico
+    assert world.keeper.account.reserved_pico == 0
+
+
 @given(seed=SEEDS)
 @settings(max_examples=20, deadline=None)
 def test_what_breaks_it_with_the_callers_points_is_counted_apart(seed: int) -> None:
@@ -290,6 +303,134 @@ class TestServing:
         assert keeper.begin(given, decide(given), "1")
         keeper.finish("1", Usage(input_tokens=500, output_tokens=11), 50_000_000)
         assert keeper.account.reference_pico == 1_500 * 3_000_000 + 33 * 10_000_000
+
+
+class TestDecidedOnly:
+    def test_nothing_is_booked_before_the_call_begins(self) -> None:
+        desk = Desk()
+        given = desk.given("1", SIMPLE)
+        assert desk.keeper.reserve(given, decide(given), "1")
+        account = desk.account
+        assert (account.spent_pico, account.reference_pico, account.debt_pico) == (0, 0, 0)
+        desk.keeper.start("1", desk.now_ms)
+        begun = Desk()
+        begun.begin("1", begun.given("1", SIMPLE))
+        assert desk.account == begun.account
+
+    def test_what_it_needs_is_not_given_to_others(self) -> None:
+        desk = Desk(kappa_pico=CHEAP_PICO + DEBT_PICO, epsilon=0)
+        first = desk.given("1", SIMPLE, segments=PROMPT[:1])
+        assert decide(first).model == CHEAP
+        assert desk.keeper.reserve(first, decide(first), "1")
+        # The reference's spend on a call that has not begun makes no room for others: its own may come to nothing.
+        assert desk.account.slack_pico(desk.keeper.bound) <= CHEAP_PICO + DEBT_PICO
+        desk.keeper.withdraw("1")
+        assert desk.account == BoundAccount()
+
+    def test_a_call_that_ends_without_a_beginning_was_begun(self) -> None:
+        desk = Desk()
+        given = desk.given("1")
+        assert desk.keeper.reserve(given, decide(given), "1")
+        desk.keeper.finish("1", COLD, COLD_PICO)
+        assert desk.account == BoundAccount(spent_pico=COLD_PICO, reference_pico=COLD_PICO)
+
+    def test_a_second_decision_takes_the_place_of_the_first(self) -> None:
+        desk = Desk()
+        for verdict in (SIMPLE, COMPLEX):
+            given = desk.given("1", verdict)
+            assert desk.keeper.reserve(given, decide(given), "1")
+        assert desk.account == BoundAccount()
+        desk.keeper.start("1", desk.now_ms)
+        desk.keeper.finish("1", COLD, COLD_PICO)
+        assert desk.account == BoundAccount(spent_pico=COLD_PICO, reference_pico=COLD_PICO)
+
+    def test_a_turns_earlier_calls_stay(self) -> None:
+        desk = Desk(call_limit=3, growth_limit_tokens=500)
+        tools = Needs(tools=True)
+        desk.begin("1", desk.given("1", SIMPLE, needs=tools))
+        desk.keeper.finish("1", Usage(input_tokens=2_000), CHEAP_PICO, ends_turn=False)
+        before = desk.account
+        assert before.reserved_pico > 0
+        given = desk.given("1", SIMPLE, needs=tools, hard_stay=HardStay(CHEAP, "tool_loop"))
+        assert desk.keeper.reserve(given, decide(given), "1")
+        desk.keeper.withdraw("1")
+        assert desk.account == before
+
+    def test_another_model_after_a_failure_that_may_not_be_called(self) -> None:
+        desk = Desk()
+        decision = desk.begin("1", desk.given("1", SIMPLE))
+        desk.finish("1", decision, Usage(input_tokens=500), ok=False)
+        before = desk.account
+        given = desk.given("1", SIMPLE, failed=(CHEAP,))
+        assert desk.keeper.reserve(given, decide(given), "1")
+        desk.keeper.withdraw("1")
+        assert desk.account == before
+        desk.keeper.finish("1", None, 3)
+        assert desk.account.outside_pico == 3, "the turn is over"
+
+    def test_caches_that_changed_meanwhile_are_booked_as_they_are(self) -> None:
+        desk = Desk()
+        first = desk.given("1")
+        assert desk.keeper.reserve(first, decide(first), "1")
+        desk.serve("2", COMPLEX, COLD)
+        desk.keeper.start("1", desk.now_ms)
+        desk.keeper.finish("1", WARM, WARM_PICO)
+        assert desk.account == BoundAccount(spent_pico=COLD_PICO + WARM_PICO, reference_pico=COLD_PICO + WARM_PICO)
+
+    def test_nobody_can_take_back_what_was_not_decided(self) -> None:
+        desk = Desk()
+        desk.serve("1", COMPLEX, COLD)
+        before = desk.account
+        desk.keeper.withdraw("1")
+        desk.keeper.withdraw("never")
+        desk.keeper.start("never", desk.now_ms)
+        assert desk.account == before
+
+    @given(st.data())
+    @settings(max_examples=60, deadline=None)
+    def test_the_account_is_that_of_one_who_never_heard_of_it(self, data: st.DataObject) -> None:
+        """Decisions, beginnings, ends and withdrawals in any order: only what began counts."""
+        desk, other = Desk(kappa_pico=CHEAP_PICO * 40), Desk(kappa_pico=CHEAP_PICO * 40)
+        doomed: list[str] = []
+        decided: list[tuple[str, Decision]] = []
+        running: list[tuple[str, Decision]] = []
+        for number in range(data.draw(st.integers(1, 25))):
+            match data.draw(st.sampled_from(["decide", "doom", "withdraw", "start", "finish", "wait"])):
+                case "decide" | "doom" as fate:
+                    turn, verdict = str(number), data.draw(st.sampled_from([SIMPLE, COMPLEX]))
+                    head = data.draw(st.sampled_from(["head", "tail"]))
+                    tail = Segment(kind="message", tokens=1_000, prefix_hash=f"{head}-{number % 3}")
+                    segments = (Segment(kind="system", tokens=1_000, prefix_hash=head), tail)
+                    given = desk.given(turn, verdict, segments=segments)
+                    decision = decide(given)
+                    assert desk.keeper.reserve(given, decision, turn)
+                    if fate == "doom":
+                        doomed.append(turn)
+                        continue
+                    given = msgspec.structs.replace(given, bound=other.keeper.view(given, turn))
+                    assert other.keeper.reserve(given, decision, turn)
+                    decided.append((turn, decision))
+                case "withdraw" if doomed:
+                    desk.keeper.withdraw(doomed.pop(data.draw(st.integers(0, len(doomed) - 1))))
+                case "start" if decided:
+                    turn, decision = decided.pop(data.draw(st.integers(0, len(decided) - 1)))
+                    for one in (desk, other):
+                        one.keeper.start(turn, desk.now_ms)
+                    running.append((turn, decision))
+                case "finish" if running:
+                    turn, decision = running.pop(data.draw(st.integers(0, len(running) - 1)))
+                    for one in (desk, other):
+                        one.finish(turn, decision, WARM)
+                case "wait":
+                    desk.now_ms = other.now_ms = desk.now_ms + data.draw(st.sampled_from([1, 200_000, 300_000]))
+                case _:
+                    pass
+        for turn in doomed:
+            desk.keeper.withdraw(turn)
+        for one in (desk, other):
+            one.given("last")
+        assert desk.account == other.account
+        assert desk.keeper.prefixes == other.keeper.prefixes
 
 
 class TestClassifiers:

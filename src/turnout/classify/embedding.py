@@ -38,7 +38,7 @@ from turnout.classify.calibrate import (
 from turnout.classify.examples import LabelledExample, check_both_labels, load_examples, load_queries, of_split
 from turnout.classify.logistic import Head, fit_head
 from turnout.classify.minilm import DIMENSIONS, MiniLM, shared_minilm
-from turnout.classify.query import bounded
+from turnout.classify.query import readable
 from turnout.core.verdict import Verdict
 from turnout.messages.conversation import Conversation
 from turnout.upstream.local import cache
@@ -221,7 +221,7 @@ def _labelled(source: str | os.PathLike[str] | Sequence[LabelledExample], what: 
 
 
 def _embed(minilm: MiniLM, texts: Sequence[str]) -> Any:
-    return minilm.embed([bounded(text, _MOST_CHARS) for text in texts], layers=_LAYERS)
+    return minilm.embed([readable(text, _MOST_CHARS) for text in texts], layers=_LAYERS)
 
 
 def _scores_out_of_fold(vectors: Any, simple: Sequence[bool], l2: float) -> list[float]:

@@ -12,7 +12,7 @@ import os
 import re
 import time
 import tomllib
-from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -24,7 +24,7 @@ from turnout.classify.calibrate import (
     failed_verdict,
     label_verdict,
 )
-from turnout.classify.query import bounded
+from turnout.classify.query import readable
 from turnout.core.verdict import Verdict
 from turnout.messages.conversation import Conversation
 
@@ -97,13 +97,14 @@ class KeywordClassifier:
 
     def score(self, text: str) -> float:
         """The weighted sum of a text's hits; higher means simpler. Not yet a probability."""
-        hits: Counter[int] = Counter()
-        for match in self._pattern.finditer(_lower(bounded(text, _MOST_CHARS))):
-            group = match.lastgroup or ""
-            hits[self._by_group[group] if group in self._by_group else self._by_word[_plain(match.group())]] += 1
+        hits: dict[int, int] = {}
+        for match in self._pattern.finditer(_lower(readable(text, _MOST_CHARS))):
+            group = match.lastgroup
+            index = self._by_word[_plain(match.group())] if group is None else self._by_group[group]
+            hits[index] = hits.get(index, 0) + 1
         rules = self._rules.rules
         return self._rules.base + sum(
-            rules[index].weight * min(count, rules[index].most_hits) for index, count in sorted(hits.items())
+            [rules[index].weight * min(count, rules[index].most_hits) for index, count in sorted(hits.items())]
         )
 
     async def classify(self, conversation: Conversation, **kwargs: Any) -> Verdict:
@@ -172,11 +173,27 @@ def _compile(rules: KeywordRules) -> tuple[re.Pattern[str], dict[str, int], dict
     # The longest first: of "charged" and "charged twice" the more specific one is to be found.
     words = sorted(by_word, key=lambda word: (-len(word), word))
     if words:
-        alternatives = "|".join(r"\s+".join(map(re.escape, word.split())) for word in words)
-        groups.append(rf"(?<!\w)(?:{alternatives})(?!\w)")
+        groups.append(rf"(?<!\w){_alternatives([(*word,) for word in words])}(?!\w)")
     if not groups:
         raise KeywordRulesError("rules is empty: at least one rule is needed")
     return re.compile("|".join(groups)), by_word, by_group
+
+
+def _alternatives(words: Sequence[tuple[str, ...]]) -> str:
+    """A pattern that finds what ``a|b|c`` would find, for words that follow longer ones they begin.
+
+    Words that begin alike share their beginning, so that a place in a text is compared with each beginning once.
+    """
+    by_first: dict[str, list[tuple[str, ...]]] = {}
+    for word in words:
+        if word:
+            by_first.setdefault(word[0], []).append(word[1:])
+    found = [(r"\s+" if first == " " else re.escape(first)) + _alternatives(rest) for first, rest in by_first.items()]
+    if () in words:
+        if not found:
+            return ""
+        found.append("")
+    return found[0] if len(found) == 1 else f"(?:{'|'.join(found)})"
 
 
 def _in_any_case(pattern: str, key: str) -> str:

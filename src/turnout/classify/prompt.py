@@ -15,7 +15,7 @@ import tomllib
 import msgspec
 
 from turnout.classify.examples import LabelledExample
-from turnout.classify.query import bounded, turns_before_query
+from turnout.classify.query import readable, turns_before_query
 from turnout.messages.conversation import Conversation
 
 _TURN_SHARE = 4  # a turn before the query gets at most a quarter of the query's room
@@ -70,7 +70,7 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
 
 def fenced(text: str, most_chars: int) -> str:
     """Text that can stand between tags: cut to length, with ``&``, ``<`` and ``>`` written as entities."""
-    return bounded(text.strip(), most_chars).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return readable(text.strip(), most_chars).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def load_prompt(path: str | os.PathLike[str] | None = None) -> Prompt:

@@ -12,7 +12,13 @@ from rich.text import Text
 
 from turnout.cli.common import JsonOption, console, load, print_json, progress_console
 from turnout.deploy.preflight.finding import Finding
-from turnout.deploy.preflight.machine import build_classifier, ledger_finding, limit_findings, policy_finding
+from turnout.deploy.preflight.machine import (
+    build_classifier,
+    gateway_finding,
+    ledger_finding,
+    limit_findings,
+    policy_finding,
+)
 from turnout.deploy.preflight.online import ask, called
 from turnout.deploy.preflight.routes import SAMPLES, Planned, calls_a_model, plan
 from turnout.deploy.preflight.ways_out import WayOut, way_findings, ways_out
@@ -46,7 +52,7 @@ def run(
     for way, finding in zip(ways, way_findings(ways), strict=True):
         findings += _called(way, finding) if online else [finding]
     classifier, built = build_classifier(settings, catalog)
-    findings += [built, ledger_finding(settings.ledger), *limit_findings(settings)]
+    findings += [built, ledger_finding(settings.ledger), gateway_finding(settings, catalog), *limit_findings(settings)]
     asks = online or not calls_a_model(settings, catalog)
     planned = asyncio.run(plan(settings, catalog, classifier, ask=asks))
     if json:

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from turnout.classify.assess import Assessment, Figure, assess, judge
+from turnout.classify.attacks import FlipRate, flip_rates, load_attacks
 from turnout.classify.configured import KINDS, configured_classifier
 from turnout.classify.examples import LabelledSetError, load_queries, of_split
 from turnout.classify.keyword import KeywordRulesError
@@ -43,6 +44,15 @@ def run(
     held_out: Annotated[
         bool, typer.Option("--held-out", help="Print how good each classifier is on the held-out pairs instead.")
     ] = False,
+    attacks: Annotated[
+        bool,
+        typer.Option(
+            "--attacks", help="Print how often attacks within the query change the label of held-out queries."
+        ),
+    ] = False,
+    pairs: Annotated[
+        int | None, typer.Option(min=1, help="With --attacks: only so many of the held-out pairs.")
+    ] = None,
     only: Annotated[
         list[str] | None, typer.Option("--only", help=f"Only this classifier, may be repeated: {', '.join(KINDS)}.")
     ] = None,
@@ -52,6 +62,7 @@ def run(
 ) -> None:
     """Print the verdicts of all classifiers side by side, with time and cost."""
     settings, catalog = load(config)
+<<<<<<< HEAD
     if held_out and only and "learned" in only:
         raise UserError("the held-out pairs have labels, the learned classifier knows outcomes: use turnout evaluate")
     queries = [] if held_out else _queries(query, settings.max_prompt_chars)
@@ -60,6 +71,14 @@ def run(
             settings, catalog, only or _kinds(settings, held_out=held_out), settings.resolve(llm)
         )
         if held_out:
+=======
+    queries = [] if held_out or attacks else _queries(query, settings.max_prompt_chars)
+    try:
+        classifiers = _classifiers(settings, catalog, only or list(KINDS), settings.resolve(llm))
+        if attacks:
+            _attack(classifiers, pairs, json=json)
+        elif held_out:
+>>>>>>> main
             _assess(classifiers, settings, catalog, json=json)
         else:
             _verdicts(classifiers, queries, catalog, json=json)
@@ -140,6 +159,37 @@ def _assess(classifiers: Sequence[Classifier], settings: Settings, catalog: Cata
         print_json(lines)
     else:
         console().print(held_out_table(lines))
+
+
+def _attack(classifiers: Sequence[Classifier], pairs: int | None, *, json: bool) -> None:
+    queries = of_split(load_queries(), "held_out")
+    kept = list(dict.fromkeys(query.pair for query in queries))[:pairs]
+    queries = tuple(query for query in queries if query.pair in kept)
+    known = load_attacks()
+    lines: list[FlipRate] = []
+    with Progress(console=progress_console(), transient=True) as progress:
+        task = progress.add_task("attacks", total=len(classifiers) * len(queries) * (1 + len(known)))
+        for classifier in classifiers:
+            progress.update(task, description=classifier.name)
+            lines += asyncio.run(flip_rates(classifier, queries, known, on_verdict=lambda: progress.advance(task)))
+    if json:
+        print_json(lines)
+    else:
+        console().print(attacks_table(lines, len(queries)))
+
+
+def attacks_table(lines: Sequence[FlipRate], queries: int) -> Table:
+    """The table of flip rates."""
+    table = Table(
+        title=f"attacks on {queries} held-out support queries; 95 % intervals in brackets", title_justify="left"
+    )
+    for heading in ("classifier", "towards", "attacks", "of", "at risk", "flipped by one", "flipped by any"):
+        left = heading in ("classifier", "towards", "attacks")
+        table.add_column(heading, justify="left" if left else "right", no_wrap=True)
+    for line in lines:
+        figures = ["–" if one is None else figure_text(one) for one in (line.flipped, line.any_flipped)]
+        table.add_row(line.classifier, line.target, line.family, str(line.attacks), str(line.at_risk), *figures)
+    return table
 
 
 def held_out_table(lines: Sequence[Assessment]) -> Table:

@@ -26,7 +26,7 @@ NAME = "keys"
 app = typer.Typer(help="Make, list, show and revoke the keys of the gateway.", invoke_without_command=True)
 
 KeysOption = Annotated[
-    Path | None, typer.Option("--keys", help="Key file. Default: keys.json beside the ledger's default place.")
+    Path | None, typer.Option("--keys", help="Key file. Default: as configured, else keys.json in the data directory.")
 ]
 KeyArgument = Annotated[str, typer.Argument(help="Id or name of a key.")]
 
@@ -76,7 +76,7 @@ def create(
     except ValueError as error:
         raise UserError(str(error)) from None
     made = new_key(name, _now(), rules, signing=aws)
-    file = _file(keys)
+    file = _file(keys, config)
 
     def added(ring: KeyRing) -> tuple[StoredKey, ...]:
         for key in ring.keys:
@@ -109,7 +109,7 @@ def list_(
     json: JsonOption = False,
 ) -> None:
     """List all keys, with what they have spent; the newest last."""
-    found = _file(keys).read().keys
+    found = _file(keys, config).read().keys
     spent = _spent(ledger, config) if found else {}
     if json:
         print_json([_document(key, spent.get(key.id)) for key in found])
@@ -139,7 +139,7 @@ def show(
     json: JsonOption = False,
 ) -> None:
     """Show what a key may do and what it has spent; never its secrets."""
-    found = _find(_file(keys).read(), key)
+    found = _find(_file(keys, config).read(), key)
     used = _spent(ledger, config).get(found.id)
     if json:
         print_json(_document(found, used))
@@ -152,7 +152,7 @@ def show(
 
 
 @app.command()
-def revoke(key: KeyArgument, keys: KeysOption = None) -> None:
+def revoke(key: KeyArgument, keys: KeysOption = None, config: ConfigOption = None) -> None:
     """Revoke a key for good; a running gateway follows within seconds."""
     revoked: list[Key] = []
 
@@ -168,12 +168,17 @@ def revoke(key: KeyArgument, keys: KeysOption = None) -> None:
             for one in ring.stored
         )
 
-    _file(keys).change(changed)
+    _file(keys, config).change(changed)
     typer.echo(f"key {revoked[0].id} {revoked[0].name!r} revoked")
 
 
-def _file(path: Path | None) -> KeyFile:
-    return KeyFile(path or default_keys())
+def _file(path: Path | None, config: Path | None) -> KeyFile:
+    """The file of keys that a gateway with these settings reads.
+
+    Raises:
+        ConfigError: No file was named, and the settings cannot be loaded.
+    """
+    return KeyFile(path or load(config)[0].gateway.keys or default_keys())
 
 
 def _find(ring: KeyRing, wanted: str) -> Key:

@@ -5,8 +5,8 @@ No setting is a secret: keys of providers stay where their own clients look for 
 
 from __future__ import annotations
 
-import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -35,6 +35,7 @@ from turnout.config.settings_schema import (
     SettingsTable,
     UpstreamAuth,
     UpstreamProtocol,
+    UpstreamSpeech,
     UpstreamTable,
 )
 from turnout.config.toml_file import read_toml
@@ -70,23 +71,50 @@ class ClassifierSettings(msgspec.Struct, frozen=True, kw_only=True):
 class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where ``turnout serve`` listens, and how much it takes on.
 
+    Limits hold for each worker.
+
     Attributes:
-        host: An address of this machine alone.
+        host: Where it listens; an address that others can reach takes keys (`turnout keys create`).
         port: 0 for any free one.
+        keys: The file of keys; none: keys.json beside the ledger's default place.
+        tls_cert: The certificate of TLS, with those between it and its root, as PEM.
+        tls_key: Its private key, as PEM, without a password; none: it is in the certificate's file.
+        behind_tls_proxy: Whether clients reach it through a proxy alone, which speaks TLS with them.
+        workers: How many processes serve, about one for each core.
         max_body_bytes: The longest body of a request.
+        max_bodies_bytes: How many bytes of bodies are held for all requests under way; more are refused with 429.
+        max_header_bytes: The longest head of a request: its path and its headers.
         max_depth: How deep a body may be nested.
         max_requests: How many requests are served at once; more are refused with 429 or 503, as the protocol has it.
+        max_connections: How many connections are open at once; more are closed at once.
+        header_seconds: How long a request's head may take to come.
         body_seconds: How long a body may take to come.
-        drain_seconds: How long answers under way have to end when the server is told to stop.
+        write_seconds: How long a client may read nothing of its answer before its connection is closed.
+        linger_seconds: How long new requests are still taken after the server was told to stop, while `/readyz` says
+            so already: for load balancers that ask now and then.
+        drain_seconds: How long answers under way then have to end.
+        translate: Whether a candidate may serve whose provider speaks another protocol than the client.
     """
 
     host: str = "127.0.0.1"
     port: int = 4141
+    keys: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    behind_tls_proxy: bool = False
+    workers: int = 1
     max_body_bytes: int = 32 * 1024 * 1024
+    max_bodies_bytes: int = 512 * 1024 * 1024
+    max_header_bytes: int = 64 * 1024
     max_depth: int = 100
     max_requests: int = 1_000
+    max_connections: int = 5_000
+    header_seconds: float = 10.0
     body_seconds: float = 30.0
+    write_seconds: float = 60.0
+    linger_seconds: float = 0.0
     drain_seconds: float = 30.0
+    translate: bool = True
 
 
 class UpstreamSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +128,18 @@ class UpstreamSettings(msgspec.Struct, frozen=True, kw_only=True):
             without a ``key_env``.
         key_env: The environment variable that holds the key.
         region: The AWS region; none: that of the settings or of the environment.
+        speaks: Which of OpenAI's two APIs a server with ``protocol = "openai"`` has, ``chat`` and ``responses``; none:
+            both for the provider ``openai``, else Chat Completions alone.
+        api_version: Azure OpenAI's older API, which has the deployment in the path: what goes into ``api-version``. Not
+            for ``base_url`` that ends in ``/openai/v1``.
+        models: What this server calls models that the catalog knows by another name, such as Azure's deployments: the
+            provider's own id, and the name that is sent.
+        headers: Headers that every request to it carries.
+        headers_env: The same, with values from environment variables: the header, and the variable's name.
+        ca_file: Certificates (PEM) that a TLS connection trusts instead of those of the system.
+        connect_seconds: How long a connection may take to be made; none: 10.
+        stall_seconds: How long it may send nothing, instead of that of ``[calls]``.
+        max_connections: How many requests it gets at once; others wait for their turn. None: as many as come.
     """
 
     protocol: UpstreamProtocol
@@ -108,6 +148,15 @@ class UpstreamSettings(msgspec.Struct, frozen=True, kw_only=True):
     auth: UpstreamAuth | None = None
     key_env: str | None = None
     region: str | None = None
+    speaks: tuple[UpstreamSpeech, ...] | None = None
+    api_version: str | None = None
+    models: Mapping[str, str] = {}
+    headers: Mapping[str, str] = {}
+    headers_env: Mapping[str, str] = {}
+    ca_file: Path | None = None
+    connect_seconds: float | None = None
+    stall_seconds: float | None = None
+    max_connections: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -323,14 +372,12 @@ class _Loader:
         )
 
     def _gateway(self, table: GatewayTable) -> GatewaySettings:
-        if not is_loopback(table.host):
-            raise self._error(
-                "must be an address of this machine, such as 127.0.0.1: there are no keys yet, so whoever reaches the "
-                "gateway may spend",
-                "gateway",
-                "host",
-            )
-        return GatewaySettings(**table.model_dump())
+        if table.tls_key is not None and table.tls_cert is None:
+            raise self._error("has no use without tls_cert", "gateway", "tls_key")
+        if table.max_bodies_bytes < table.max_body_bytes:
+            raise self._error("must be at least max_body_bytes", "gateway", "max_bodies_bytes")
+        paths = {name: _expanded(getattr(table, name)) for name in ("keys", "tls_cert", "tls_key")}
+        return GatewaySettings(**{**table.model_dump(), **paths})
 
     def _upstream(self, name: str, table: UpstreamTable) -> UpstreamSettings:
         where = ("upstreams", name)
@@ -346,7 +393,30 @@ class _Loader:
             raise self._error("must be the name of an environment variable, not the key itself", *where, "key_env")
         if table.auth in ("none", "sigv4") and table.key_env is not None:
             raise self._error(f"has no use with auth = {table.auth!r}", *where, "key_env")
-        return UpstreamSettings(**{**table.model_dump(), "protocol": protocol})
+        for key in ("speaks", "api_version"):
+            if protocol != "openai" and getattr(table, key) is not None:
+                raise self._error(f"has no use with protocol = {protocol!r}", *where, key)
+        if table.api_version is not None and table.base_url is None:
+            raise self._error("needs a base_url, such as https://NAME.openai.azure.com", *where, "api_version")
+        self._check_headers(where, table)
+        given = table.model_dump()
+        speaks = None if table.speaks is None else tuple(dict.fromkeys(table.speaks))
+        ca_file = _expanded(table.ca_file)
+        if ca_file is not None and not ca_file.is_absolute() and self._file is not None:
+            ca_file = self._file.parent / ca_file
+        return UpstreamSettings(**{**given, "protocol": protocol, "speaks": speaks, "ca_file": ca_file})
+
+    def _check_headers(self, where: tuple[str, str], table: UpstreamTable) -> None:
+        for key, headers in (("headers", table.headers), ("headers_env", table.headers_env)):
+            for name, value in headers.items():
+                if not _HEADER.fullmatch(name) or name.lower() in _NOT_OURS_TO_SET:
+                    raise self._error("is no header that can be set", *where, key, name)
+                if key == "headers_env" and not (value.isascii() and value.isidentifier()):
+                    raise self._error("must be the name of an environment variable", *where, key, name)
+                if key == "headers" and name.lower() in _CREDENTIALS:
+                    raise self._error("holds a key: name its variable in headers_env", *where, key, name)
+                if key == "headers" and not (value.isascii() and value.isprintable()):
+                    raise self._error("holds what a header may not hold", *where, key, name)
 
     def _model(self, names: ModelNames, text: str, *location: int | str) -> str:
         """The catalog id of a model that settings name; it has to say its inference profile."""
@@ -367,12 +437,13 @@ _PROTOCOLS: Mapping[str, UpstreamProtocol] = {"openai": "openai", "anthropic": "
 """What the providers speak that need not say it."""
 
 
-def is_loopback(host: str) -> bool:
-    """Whether an address, or the name ``localhost``, reaches this machine only."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NOT_OURS_TO_SET = frozenset(
+    {"host", "content-length", "transfer-encoding", "connection", "accept-encoding", "content-encoding", "expect", "te"}
+)
+"""They belong to the connection, or to how answers are read."""
+
+_CREDENTIALS = frozenset({"authorization", "api-key", "x-api-key", "cookie", "proxy-authorization"})
 
 
 def _calls(table: CallsTable) -> CallRules:

@@ -41,10 +41,13 @@ Text = Annotated[str, Field(min_length=1)]
 
 
 UpstreamProtocol = Literal["openai", "anthropic", "bedrock"]
-"""What a provider's API speaks: Chat Completions, Messages, Converse."""
+"""What a provider's API speaks: Chat Completions and Responses; Messages; Converse and InvokeModel."""
 
 UpstreamAuth = Literal["sigv4", "bearer", "api_key", "none"]
-"""How it is proved who calls: AWS' signature, ``authorization: Bearer``, ``x-api-key``, or not at all."""
+"""How it is proved who calls: AWS' signature, ``authorization: Bearer``, a key's own header, or not at all.
+
+That header is ``x-api-key``, and ``api-key`` (Azure's) with ``protocol = "openai"``.
+"""
 
 
 class _Table(BaseModel):
@@ -235,11 +238,27 @@ class GatewayTable(_Table):
 
     host: Text = "127.0.0.1"
     port: Annotated[int, BeforeValidator(_not_bool), Field(ge=0, le=65_535)] = 4141
+    keys: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    behind_tls_proxy: bool = False
+    workers: Annotated[int, BeforeValidator(_not_bool), Field(ge=1, le=256)] = 1
     max_body_bytes: Annotated[int, BeforeValidator(_not_bool), Field(ge=1_024)] = 32 * 1024 * 1024
+    max_bodies_bytes: Annotated[int, BeforeValidator(_not_bool), Field(ge=1_024)] = 512 * 1024 * 1024
+    max_header_bytes: Annotated[int, BeforeValidator(_not_bool), Field(ge=1_024)] = 64 * 1024
     max_depth: Annotated[int, BeforeValidator(_not_bool), Field(ge=8, le=500)] = 100
     max_requests: Annotated[int, BeforeValidator(_not_bool), Field(ge=1)] = 1_000
+    max_connections: Annotated[int, BeforeValidator(_not_bool), Field(ge=1)] = 5_000
+    header_seconds: Annotated[Number, Field(gt=0)] = 10.0
     body_seconds: Annotated[Number, Field(gt=0)] = 30.0
+    write_seconds: Annotated[Number, Field(gt=0)] = 60.0
+    linger_seconds: Annotated[Number, Field(ge=0)] = 0.0
     drain_seconds: Annotated[Number, Field(ge=0)] = 30.0
+    translate: bool = True
+
+
+UpstreamSpeech = Literal["chat", "responses"]
+"""What a server with OpenAI's API may speak: Chat Completions, Responses."""
 
 
 class UpstreamTable(_Table):
@@ -251,6 +270,15 @@ class UpstreamTable(_Table):
     auth: UpstreamAuth | None = None
     key_env: Text | None = None
     region: Text | None = None
+    speaks: Annotated[list[UpstreamSpeech], Field(min_length=1)] | None = None
+    api_version: Text | None = None
+    models: dict[Text, Text] = {}
+    headers: dict[Text, Text] = {}
+    headers_env: dict[Text, Text] = {}
+    ca_file: Path | None = None
+    connect_seconds: Annotated[Number, Field(gt=0)] | None = None
+    stall_seconds: Annotated[Number, Field(gt=0)] | None = None
+    max_connections: Annotated[int, BeforeValidator(_not_bool), Field(ge=1)] | None = None
 
 
 class SettingsTable(BaseSettings):
@@ -301,5 +329,14 @@ class SettingsTable(BaseSettings):
         return env_settings, init_settings
 
 
-PATHS = (("ledger",), ("overrides",), ("classifier", "examples"), ("classifier", "rules"), ("classifier", "artefact"))
+PATHS = (
+    ("ledger",),
+    ("overrides",),
+    ("classifier", "examples"),
+    ("classifier", "rules"),
+    ("classifier", "artefact"),
+    ("gateway", "keys"),
+    ("gateway", "tls_cert"),
+    ("gateway", "tls_key"),
+)
 """The keys that are paths: in a file they are relative to it."""

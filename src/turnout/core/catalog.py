@@ -54,6 +54,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         max_output_tokens: The most output tokens, or none where no limit is known.
         capabilities: What it accepts.
         rejected_parameters: Request parameters that it answers with an error.
+        accepted_parameters: Which of the parameters that only some models know (`turnout.core.parameters`) it takes;
+            none: nobody knows.
     """
 
     id: str
@@ -67,6 +69,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     max_output_tokens: int | None = None
     capabilities: Capabilities = Capabilities()
     rejected_parameters: tuple[str, ...] = ()
+    accepted_parameters: tuple[str, ...] | None = None
 
 
 class Catalog(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True):

@@ -70,6 +70,11 @@ def pico_to_usd(pico: int) -> Decimal:
     return Decimal(f"{pico}E-12")  # A literal is exact; arithmetic would round to the caller's decimal context.
 
 
+def usd_text(pico: int) -> str:
+    """USD for an integer of pico-USD, exactly, in plain decimals: ``0.000000000000``, and not ``0E-12``."""
+    return f"{pico_to_usd(pico):f}"
+
+
 def usd_to_pico(usd: Decimal) -> int:
     """Pico-USD for an amount in USD.
 

@@ -32,15 +32,21 @@ _FAILURE_REASONS = {
 }
 
 
-def decide(given: DecisionInput) -> Decision:
+def decide(given: DecisionInput, estimates: tuple[Estimate, ...] | None = None) -> Decision:
     """Choose the cheapest candidate that clears the bar, or refuse.
 
     Deterministic: the same input gives the same decision, byte for byte.
 
+    Args:
+        given: What the decision is made from.
+        estimates: Those of `estimates_of` where they are known; an input that differs in its verdict alone has the
+            same.
+
     Raises:
         UnknownModelError: A candidate is missing in the input's catalog.
     """
-    estimates = _estimates(given)
+    if estimates is None:
+        estimates = estimates_of(given)
     settled = _settled(given, estimates)
     if settled is not None:
         return settled
@@ -53,16 +59,25 @@ def decide(given: DecisionInput) -> Decision:
     bar, judged = _judged(given, estimates, verdict, most_capable.model)
     eligible = [estimate for estimate in judged if estimate.eligible]
     clears = [estimate for estimate in eligible if estimate.clears_bar]
-    chosen = _cheapest(given, _affordable(given, clears))
-    reason = Reason.CHEAPEST_CLEARS_BAR if chosen is _cheapest(given, eligible) else Reason.CHEAPEST_BELOW_BAR
-    if chosen is not _cheapest(given, clears):
+    cheapest = _cheapest(given, clears)
+    chosen = cheapest if given.bound is None else _cheapest(given, _affordable(given, clears))
+    if chosen is not cheapest:
         reason = Reason.SPEND_BOUND
+    elif len(clears) == len(eligible) or chosen is _cheapest(given, eligible):
+        reason = Reason.CHEAPEST_CLEARS_BAR
+    else:
+        reason = Reason.CHEAPEST_BELOW_BAR
     return _chosen(given, judged, chosen, reason, bar=bar)
 
 
-def needs_verdict(given: DecisionInput) -> bool:
-    """Whether `decide` would make use of a verdict on this input: only then is a classifier worth asking."""
-    return _settled(given, _estimates(given)) is None
+def needs_verdict(given: DecisionInput, estimates: tuple[Estimate, ...] | None = None) -> bool:
+    """Whether `decide` would make use of a verdict on this input: only then is a classifier worth asking.
+
+    Args:
+        given: What the decision is made from.
+        estimates: As of `decide`.
+    """
+    return _settled(given, estimates_of(given) if estimates is None else estimates) is None
 
 
 def cache_plan(request: Request, policy: Policy) -> CachePlan:
@@ -85,7 +100,7 @@ def reference_of(given: DecisionInput) -> Model | None:
     """The most capable candidate that is eligible, whether or not it has failed; none where none is."""
     request, policy = given.request, given.policy
     plan = cache_plan(request, policy)
-    for candidate in sorted(policy.candidates, key=lambda candidate: -candidate.rank):
+    for candidate in policy.ranked:
         model = given.catalog[candidate.model]
         prompt = request.prompt_for(given.statistics.of(model.id).tokenizer_ratio or model.tokenizer_ratio)
         if not ineligible_reasons(request, model, policy, prompt.tokens)[0] and not marker_reasons(plan, model.cache):
@@ -108,29 +123,35 @@ def plan_alone(given: DecisionInput, model: Model, state: CacheState) -> CachePl
     return plan_of(msgspec.structs.replace(given, caches={model.id: state}, horizon=alone), model)
 
 
-def _estimates(given: DecisionInput) -> tuple[Estimate, ...]:
-    """An estimate for each candidate, most capable first."""
+def estimates_of(given: DecisionInput) -> tuple[Estimate, ...]:
+    """An estimate for each candidate, most capable first, before any verdict."""
     request, policy = given.request, given.policy
     plan = cache_plan(request, policy)
     failed = {attempt.model: attempt.error for attempt in given.failed}
-    prompts: dict[float, Prompt] = {}
     estimates = []
-    for candidate in sorted(policy.candidates, key=lambda candidate: -candidate.rank):
+    for candidate in policy.ranked:
         model = given.catalog[candidate.model]
         statistics = given.statistics.of(model.id)
         ratio = statistics.tokenizer_ratio or model.tokenizer_ratio
-        prompt = prompts.get(ratio)
-        if prompt is None:
-            prompt = prompts[ratio] = request.prompt_for(ratio)
+        prompt = request.prompt_for(ratio)
         reasons, edits = ineligible_reasons(request, model, policy, prompt.tokens)
         reasons += marker_reasons(plan, model.cache)
         if model.id in failed:
             reasons = (*reasons, "failed:" + failed[model.id])
-        estimate = Estimate(model=model.id, rank=candidate.rank, ineligible=reasons, edits=edits)
-        if not reasons:
-            expected, ahead_pico, placed = _priced(given, model, prompt, plan, statistics)
-            estimate = msgspec.structs.replace(estimate, expected=expected, ahead_pico=ahead_pico, cache_plan=placed)
-        estimates.append(estimate)
+        if reasons:
+            estimates.append(Estimate(model=model.id, rank=candidate.rank, ineligible=reasons, edits=edits))
+            continue
+        expected, ahead_pico, placed = _priced(given, model, prompt, plan, statistics)
+        estimates.append(
+            Estimate(
+                model=model.id,
+                rank=candidate.rank,
+                expected=expected,
+                ahead_pico=ahead_pico,
+                cache_plan=placed,
+                edits=edits,
+            )
+        )
     return _available(given, tuple(estimates))
 
 
@@ -206,7 +227,9 @@ def _settled(given: DecisionInput, estimates: tuple[Estimate, ...]) -> Decision 
     """The decision of steps 1 to 5, or none where a verdict counts."""
     request, policy = given.request, given.policy
     eligible = [estimate for estimate in estimates if estimate.eligible]
-    by_model = {estimate.model: estimate for estimate in eligible}
+    by_model = {}
+    if request.pin is not None or request.hard_stay is not None:
+        by_model = {estimate.model: estimate for estimate in eligible}
     if request.pin is not None:
         if request.pin not in by_model:
             return Decision(model=None, reason=Reason.PIN_INELIGIBLE, estimates=estimates)
@@ -280,11 +303,15 @@ def _judged(
 
 def _cheapest(given: DecisionInput, estimates: Sequence[Estimate]) -> Estimate:
     current = given.session.current_model
-
-    def order(estimate: Estimate) -> tuple[int, bool, int]:
-        return estimate.priced_pico, estimate.model != current, -estimate.rank
-
-    return min(estimates, key=order)
+    cheapest, *others = estimates
+    least = cheapest.priced_pico
+    for estimate in others:
+        pico = estimate.priced_pico
+        if pico < least or (
+            pico == least and (estimate.model != current, -estimate.rank) < (cheapest.model != current, -cheapest.rank)
+        ):
+            cheapest, least = estimate, pico
+    return cheapest
 
 
 def _chosen(

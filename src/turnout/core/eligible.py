@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from turnout.core.cache import CachePlan, CacheRules
 from turnout.core.catalog import Model
+from turnout.core.parameters import may_be_dropped, stance
 from turnout.core.policy import Policy
 from turnout.core.request import Needs, Request
+
+_NOTHING = Needs()
 
 
 def ineligible_reasons(
@@ -33,17 +36,20 @@ def ineligible_reasons(
         if fit.model == model.id:
             edits += ["history:" + edit for edit in fit.edits]
             reasons += ["history:" + refusal for refusal in fit.refusals]
-    reasons += [
-        "lacks:" + need
-        for need in Needs.__struct_fields__
-        if getattr(request.needs, need) and not getattr(model.capabilities, need)
-    ]
+    if request.needs != _NOTHING:
+        reasons += [
+            "lacks:" + need
+            for need in Needs.__struct_fields__
+            if getattr(request.needs, need) and not getattr(model.capabilities, need)
+        ]
     for parameter in request.parameters:
-        if parameter in model.rejected_parameters:
-            if policy.adapt:
-                edits.append("drop_parameter:" + parameter)
-            else:
-                reasons.append("parameter_rejected:" + parameter)
+        stand = stance(model, parameter)
+        if stand == "takes" or (stand == "unknown" and request.pin == model.id):
+            continue
+        if policy.adapt and may_be_dropped(parameter):
+            edits.append("drop_parameter:" + parameter)
+        else:
+            reasons.append(("parameter_rejected:" if stand == "rejects" else "parameter_unknown:") + parameter)
     output = request.max_output_tokens or 0
     limit = model.max_output_tokens
     if limit is not None and output > limit:

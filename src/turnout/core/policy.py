@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cached_property
 from typing import Literal
 
 import msgspec
@@ -63,7 +64,7 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     when_spent: Literal["refuse", "cheapest"] = "refuse"
 
 
-class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Policy(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknown_fields=True):
     """The rules that decisions follow.
 
     Attributes:
@@ -110,7 +111,12 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         if not 0.0 < self.simple_share < 1.0:
             raise ValueError(f"simple_share must be above 0 and below 1, got {self.simple_share}")
 
-    @property
+    @cached_property
     def content_hash(self) -> str:
         """SHA-256 over all values."""
         return content_hash(self)
+
+    @cached_property
+    def ranked(self) -> tuple[Candidate, ...]:
+        """The candidates, most capable first."""
+        return tuple(sorted(self.candidates, key=lambda candidate: -candidate.rank))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from functools import cached_property
 from typing import Literal
 
 import msgspec
 
-from turnout.core.cache import CachePlan, Marker, Prompt, Ttl
+from turnout.core.cache import NO_PLAN, CachePlan, Marker, Prompt, Ttl
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,7 +63,7 @@ class HistoryFit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     refusals: tuple[str, ...] = ()
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Request(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknown_fields=True):
     """One call for a completion, without its text.
 
     Attributes:
@@ -90,20 +91,28 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     @property
     def tokens(self) -> int:
         """The whole prompt in reference tokens."""
-        return sum(segment.tokens for segment in self.segments)
+        return sum([segment.tokens for segment in self.segments])
 
     @property
     def user_plan(self) -> CachePlan:
         """The markers that the request brought."""
-        markers = tuple(
+        markers = [
             Marker(index, segment.marker) for index, segment in enumerate(self.segments) if segment.marker is not None
-        )
-        return CachePlan(markers, "user") if markers else CachePlan()
+        ]
+        return CachePlan(tuple(markers), "user") if markers else NO_PLAN
 
     def prompt_for(self, tokenizer_ratio: float) -> Prompt:
         """The prompt in the tokens of a model that needs ``tokenizer_ratio`` tokens for one reference token."""
-        ends = itertools.accumulate(segment.tokens for segment in self.segments)
-        return Prompt(
-            offsets=tuple([round(end * tokenizer_ratio) for end in ends]),
-            prefix_hashes=tuple([segment.prefix_hash for segment in self.segments]),
-        )
+        prompt = self._prompts.get(tokenizer_ratio)
+        if prompt is None:
+            ends = itertools.accumulate([segment.tokens for segment in self.segments])
+            prompt = self._prompts[tokenizer_ratio] = Prompt(
+                offsets=tuple([round(end * tokenizer_ratio) for end in ends]),
+                prefix_hashes=tuple([segment.prefix_hash for segment in self.segments]),
+            )
+        return prompt
+
+    @cached_property
+    def _prompts(self) -> dict[float, Prompt]:
+        """The prompts by ratio: each decision asks for them again."""
+        return {}

@@ -63,7 +63,12 @@ class SpendBound(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     def allowed_pico(self, reference_pico: int) -> int:
         """The right side of the sum, in whole pico-USD, rounded down."""
-        return reference_pico + math.floor(self.epsilon * reference_pico) + self.kappa_pico
+        return self.credit_pico(reference_pico) + self.kappa_pico
+
+    def credit_pico(self, reference_pico: int) -> int:
+        """By how much the right side grows at least where the reference spends so much, in whole pico-USD."""
+        share, of = self.epsilon.as_integer_ratio()
+        return reference_pico + reference_pico * share // of
 
 
 class BoundView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

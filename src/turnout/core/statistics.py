@@ -29,9 +29,10 @@ class ModelStatistics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     def __post_init__(self) -> None:
         if not 1 <= self.calls_per_turn < math.inf:
             raise ValueError(f"a turn is at least one call and not endless, got calls_per_turn={self.calls_per_turn}")
-        for name in ("output_tokens", "growth_tokens"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be a number that is not negative, got {getattr(self, name)}")
+        if not (0 <= self.output_tokens < math.inf and 0 <= self.growth_tokens < math.inf):
+            for name in ("output_tokens", "growth_tokens"):
+                if not 0 <= getattr(self, name) < math.inf:
+                    raise ValueError(f"{name} must be a number that is not negative, got {getattr(self, name)}")
         if self.tokenizer_ratio is not None and not 0 < self.tokenizer_ratio < math.inf:
             raise ValueError(f"tokenizer_ratio must be positive, got {self.tokenizer_ratio}")
 

@@ -35,9 +35,16 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     reasoning_tokens: int = 0
 
     def __post_init__(self) -> None:
-        for name in self.__struct_fields__:
-            if getattr(self, name) < 0:
-                raise UsageError(f"{name} must not be negative, got {getattr(self, name)}")
+        if (
+            self.input_tokens < 0
+            or self.cache_read_tokens < 0
+            or self.cache_write_5m_tokens < 0
+            or self.cache_write_1h_tokens < 0
+            or self.output_tokens < 0
+            or self.reasoning_tokens < 0
+        ):
+            name = next(name for name in self.__struct_fields__ if getattr(self, name) < 0)
+            raise UsageError(f"{name} must not be negative, got {getattr(self, name)}")
         if self.reasoning_tokens > self.output_tokens:
             raise UsageError(
                 f"reasoning_tokens ({self.reasoning_tokens}) is a part of output_tokens ({self.output_tokens})"
@@ -201,20 +208,26 @@ def _count(report: Mapping[str, Any], key: str, *, default: int = 0, within: str
 
 def _stated(report: Mapping[str, Any], *spellings: str) -> str:
     """The spelling of a key that a report uses; the first where it uses none."""
-    return next((key for key in spellings if report.get(key) is not None), spellings[0])
+    for key in spellings:
+        if report.get(key) is not None:
+            return key
+    return spellings[0]
 
 
 def _require_counts(report: Mapping[str, Any], *keys: str) -> None:
     """A report in another convention must not read as no tokens at all, which would be free."""
-    if all(report.get(key) is None for key in keys):
-        raise UsageError(f"the report has none of {', '.join(keys)}; it has {', '.join(map(str, report)) or 'nothing'}")
+    for key in keys:
+        if report.get(key) is not None:
+            return
+    raise UsageError(f"the report has none of {', '.join(keys)}; it has {', '.join(map(str, report)) or 'nothing'}")
 
 
 def _mapping(report: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     value = report.get(key)
     if value is None:
         return {}
-    if not isinstance(value, Mapping):
+    # Asked of a dict first, since asking an abstract class takes longer.
+    if not isinstance(value, dict | Mapping):
         raise UsageError(f"{key} must be an object, got {value!r}")
     return value
 

@@ -259,6 +259,22 @@ def nothing_ahead(path: Path, now_ms: int) -> bool:
     )
 
 
+def not_ahead(path: Path, now_ms: int) -> Path:
+    """The same prefixes, with fact holding none for longer than the shadow: what it holds beyond that is left out."""
+    if nothing_ahead(path, now_ms):
+        return path
+    return tuple(
+        [
+            msgspec.structs.replace(
+                one,
+                fact_ms=min(one.fact_ms, one.shadow_ms),
+                fact_ttl=one.fact_ttl if _LENGTH[one.fact_ttl] <= _LENGTH[one.ttl] else one.ttl,
+            )
+            for one in path
+        ]
+    )
+
+
 def recharged(before: Path, after: Path, call: Call) -> Path:
     """The same prefixes with what is owed of each, reckoned anew for those that changed.
 

@@ -24,14 +24,20 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def query(self) -> str:
         """The newest user turn: its text blocks, joined by line ends; empty if no user turn has text."""
-        return next((text for role, text in reversed(list(self.turns())) if role == "user"), "")
+        for message in reversed(self.messages):
+            if message["role"] == "user" and (text := _text_of(message)).strip():
+                return text
+        return ""
 
     def turns(self) -> Iterator[tuple[Literal["user", "assistant"], str]]:
         """The conversation as people see it: role and text of each message that has text; no tool results."""
         for message in self.messages:
-            text = "\n".join(block["text"] for block in message["content"] if isinstance(block.get("text"), str))
-            if text.strip():
+            if (text := _text_of(message)).strip():
                 yield message["role"], text
+
+
+def _text_of(message: Message) -> str:
+    return "\n".join([block["text"] for block in message["content"] if isinstance(block.get("text"), str)])
 
 
 def conversation_of(query: str) -> Conversation:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from turnout.core.cache import Ttl
@@ -16,6 +16,7 @@ from turnout.messages.conversation import Block, Conversation
 from turnout.messages.count import canonical_json, count_block
 
 _DIGEST_BYTES = 16
+_MOST_HEADS = 64
 _Kind = Literal["tools", "system", "message"]
 
 
@@ -32,14 +33,37 @@ class PrefixHasher:
 
     def __init__(self, key: bytes | None = None) -> None:
         self._key = secrets.token_bytes(32) if key is None else key
+        self._heads: dict[int, tuple[Sequence[Block], hashlib.blake2b, tuple[Segment, ...]]] = {}
         if not 1 <= len(self._key) <= 64:
             raise ValueError(f"a key for prefix hashes has 1 to 64 bytes, got {len(self._key)}")
 
     def segments(self, conversation: Conversation) -> tuple[Segment, ...]:
         """One segment for each block, in the order that caches see; a cache point marks the block before it."""
-        digest = hashlib.blake2b(key=self._key, digest_size=_DIGEST_BYTES)
-        segments: list[Segment] = []
-        for kind, role, block in _blocks(conversation):
+        tools = conversation.tools
+        digest, segments = self._head(tools) if tools else (self._digest(), [])
+        self._extend(digest, segments, _after_tools(conversation))
+        return tuple(segments)
+
+    def _digest(self) -> hashlib.blake2b:
+        return hashlib.blake2b(key=self._key, digest_size=_DIGEST_BYTES)
+
+    def _head(self, tools: Sequence[Block]) -> tuple[hashlib.blake2b, list[Segment]]:
+        """Digest and segments of the tools; of a tuple, which never changes, they are remembered."""
+        known = self._heads.get(id(tools))
+        if known is not None and known[0] is tools:
+            return known[1].copy(), list(known[2])
+        digest, segments = self._digest(), list[Segment]()
+        self._extend(digest, segments, (("tools", "", block) for block in tools))
+        if type(tools) is tuple:
+            while len(self._heads) >= _MOST_HEADS:
+                self._heads.pop(next(iter(self._heads)), None)
+            self._heads[id(tools)] = tools, digest.copy(), tuple(segments)
+        return digest, segments
+
+    def _extend(
+        self, digest: hashlib.blake2b, segments: list[Segment], blocks: Iterable[tuple[_Kind, str, Block]]
+    ) -> None:
+        for kind, role, block in blocks:
             point = block.get("cachePoint")
             if point is not None:
                 if segments:
@@ -50,7 +74,6 @@ class PrefixHasher:
                 continue
             digest.update(f"{kind}/{role}:".encode() + canonical_json(block) + b"\n")
             segments.append(Segment(kind=kind, tokens=count_block(block), prefix_hash=digest.copy().hexdigest()))
-        return tuple(segments)
 
     def opening(self, conversation: Conversation) -> str:
         """A session id where the door was given none: the hash of the history up to and with the first user turn."""
@@ -80,9 +103,7 @@ def is_human(role: str, content: list[Block]) -> bool:
     return role == "user" and not any("toolResult" in block for block in content)
 
 
-def _blocks(conversation: Conversation) -> Iterator[tuple[_Kind, str, Block]]:
-    for block in conversation.tools:
-        yield "tools", "", block
+def _after_tools(conversation: Conversation) -> Iterator[tuple[_Kind, str, Block]]:
     for block in conversation.system:
         yield "system", "", block
     for message in conversation.messages:

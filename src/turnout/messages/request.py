@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from turnout.core.catalog import Model
 from turnout.core.request import HardStay, Needs, Request
-from turnout.messages.conversation import Conversation
+from turnout.messages.conversation import Block, Conversation
 from turnout.messages.portability.safety import bound_reasoning, safe_to_switch
 from turnout.messages.portability.turns import open_turn
 from turnout.messages.prefix import PrefixHasher
@@ -41,19 +41,28 @@ def request_of(
         allowed_models: Catalog ids that the caller's key may use.
         hard_stay: The model that must go on serving.
     """
-    blocks = [block for message in conversation.messages for block in message["content"]]
-    # What tools found counts as much as what was said: a screenshot is an image too.
-    parts = [*blocks, *(part for block in blocks for part in block.get("toolResult", {}).get("content", ()))]
+    tools, images, documents = bool(conversation.tools), False, False
+    for message in conversation.messages:
+        for block in message["content"]:
+            if "text" in block and len(block) == 1:
+                continue
+            parts: Iterable[Block] = (block,)
+            if (result := block.get("toolResult")) is not None:
+                # What tools found counts as much as what was said: a screenshot is an image too.
+                parts = (block, *result.get("content", ()))
+            tools = tools or "toolUse" in block or "toolResult" in block
+            images = images or any("image" in part for part in parts)
+            documents = documents or any("document" in part for part in parts)
     return Request(
         session_id=session_id or hasher.opening(conversation),
         segments=hasher.segments(conversation),
         max_output_tokens=max_output_tokens,
         parameters=tuple(parameters),
         needs=Needs(
-            tools=bool(conversation.tools) or any("toolUse" in block or "toolResult" in block for block in blocks),
+            tools=tools,
             forced_tool_choice=forced_tool_choice,
-            vision=any("image" in part for part in parts),
-            documents=any("document" in part for part in parts),
+            vision=images,
+            documents=documents,
             structured_output=structured_output,
             streaming=streaming,
         ),

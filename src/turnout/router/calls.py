@@ -53,6 +53,8 @@ class OpenCall:
         self.is_complete = False
         routed.turn.calls += 1
         routed.turn.called = routed
+        if router.spend is not None:
+            router.spend.start(routed.turn.turn_id, self._started_ms)
         self.span = router.begin_span(CHAT, routed.span)
         self.outer_usage = False
         self.transcript = None if routed.conversation is None else Transcript(routed.conversation)
@@ -206,6 +208,8 @@ class OpenCall:
 
     def _learn(self, usage: Usage | None) -> None:
         routed, turn = self._routed, self._routed.turn
+        if usage is not None and usage.prompt_tokens > routed.model.context_window:
+            usage = None  # a report that cannot be true teaches nothing
         prompt_tokens = None if usage is None else usage.prompt_tokens
         grown = None
         if turn.prompt_tokens is not None and prompt_tokens is not None:
@@ -219,6 +223,7 @@ class OpenCall:
             self._started_ms,
             opens_turn=turn.answers == 0,
             growth_tokens=grown,
+            ahead=routed.given.policy.horizon == "session",
         )
         turn.prompt_tokens = prompt_tokens
         turn.answers += 1

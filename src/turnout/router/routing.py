@@ -12,12 +12,13 @@ import msgspec
 from turnout.classify.protocol import Classifier
 from turnout.core.calls import CallRules
 from turnout.core.catalog import Catalog
-from turnout.core.decide import decide, needs_verdict
+from turnout.core.decide import decide, estimates_of, needs_verdict
 from turnout.core.decision import (
     BREAKER_OPEN,
     FAILOVER_UNSAFE,
     Decision,
     DecisionInput,
+    Estimate,
     FailedAttempt,
     Unavailable,
 )
@@ -67,6 +68,7 @@ class Router:
     Attributes:
         spend: The account of the spend bound; none where spending is not bound.
         records: See above.
+        clock: See above.
         breakers: See above; `turnout.upstream.breaker.Breakers.states` shows them.
 
     Raises:
@@ -110,7 +112,7 @@ class Router:
         self.records = records
         self._scopes = dict(scopes or {})
         self._timeout_s = classifier_timeout_s
-        self._clock = clock
+        self.clock = clock
 
     def begin_turn(self, session_id: str, *, query_id: str = "", key_id: str = "") -> Turn:
         """Open a turn."""
@@ -139,13 +141,19 @@ class Router:
             given = self._viewed(given, turn, classify_pico)
         span = self._begin_request(turn)
         classifier_ms = 0.0
-        if turn.verdict is None and self.classifier is not None and needs_verdict(given):
+        before, estimates = given, None
+        if turn.verdict is None and self.classifier is not None:
+            estimates = estimates_of(given)
+        if estimates is not None and self.classifier is not None and needs_verdict(given, estimates):
             if self.spend is None or self.spend.classifying(turn.turn_id, classify_pico):
                 try:
-                    with span.current():
+                    token = span.attach()
+                    try:
                         turn.verdict, classifier_ms = await ask(
                             self, self.classifier, conversation, turn, span, self._timeout_s
                         )
+                    finally:
+                        span.detach(token)
                 finally:
                     if self.spend is not None:
                         self.spend.classified(turn.turn_id, 0)
@@ -153,10 +161,12 @@ class Router:
         given = self._viewed(given, turn)
         spans = self.spans
         kept = conversation if spans is not None and spans.record_text and span.span_id else None
-        return self._decide(given, turn, span, classifier_ms=classifier_ms, conversation=kept)
+        if given.unavailable != before.unavailable or given.bound is not before.bound:
+            estimates = None
+        return self._decide(given, turn, span, classifier_ms=classifier_ms, conversation=kept, estimates=estimates)
 
     async def preview(
-        self, conversation: Conversation, request: Request, *, policy: Policy | None = None
+        self, conversation: Conversation, request: Request, *, policy: Policy | None = None, key_id: str = ""
     ) -> tuple[DecisionInput, Decision]:
         """What `route` would decide now, without a call to follow: no event of it, nothing remembered or booked.
 
@@ -166,13 +176,23 @@ class Router:
             conversation: What the classifier reads.
             request: What the decision is made from.
             policy: As of `route`.
+            key_id: The id of the key that the request came with, for the classifier's calls.
         """
-        turn = self.begin_turn(request.session_id)
+        turn = self.begin_turn(request.session_id, key_id=key_id)
         given = self._viewed(self._input(request, policy or self.policy, None), turn)
         if self.classifier is not None and needs_verdict(given):
             verdict, _ = await ask(self, self.classifier, conversation, turn, surrounding_span(), self._timeout_s)
             given = msgspec.structs.replace(given, verdict=verdict)
         return given, decide(given)
+
+    def withdraw(self, routed: Routed) -> None:
+        """Take back a decision that no call follows, since its door may not make one.
+
+        The account of the spend bound is then as if it had never been made; what a classifier cost stays.
+        """
+        self.breakers.released(self.breaker_of(routed.model.id), self.now_ms())
+        if self.spend is not None:
+            self.spend.withdraw(routed.turn.turn_id)
 
     def retry(self, routed: Routed, *, request: Request | None = None) -> Routed | None:
         """The same decision for one more call to its model; none where the spend bound has no room for it.
@@ -284,7 +304,7 @@ class Router:
         """Hand an event to the records, and to tracing."""
         if self.records is not None:
             self.records.record(event)
-        if spans_of(self.records) is None and (spans := active_spans()) is not None:
+        if (spans := active_spans()) is not None and spans_of(self.records) is None:
             spans.record(event)
 
     def scope_of(self, model_id: str) -> CacheScope:
@@ -301,7 +321,7 @@ class Router:
 
     def now_ms(self) -> int:
         """Milliseconds since the epoch, by the router's clock."""
-        return int(self._clock() * 1000)
+        return int(self.clock() * 1000)
 
     def _input(self, request: Request, policy: Policy, verdict: Verdict | None) -> DecisionInput:
         hashes = [segment.prefix_hash for segment in request.segments]
@@ -327,10 +347,14 @@ class Router:
 
     def _out_of_service(self, policy: Policy) -> tuple[Unavailable, ...]:
         now_ms = self.now_ms()
+        if self.breakers.all_closed:
+            return ()
         return tuple(
-            Unavailable(candidate.model, BREAKER_OPEN)
-            for candidate in policy.candidates
-            if not self.breakers.admits(self.breaker_of(candidate.model), now_ms)
+            [
+                Unavailable(candidate.model, BREAKER_OPEN)
+                for candidate in policy.candidates
+                if not self.breakers.admits(self.breaker_of(candidate.model), now_ms)
+            ]
         )
 
     def begin_span(self, name: str, parent: OpenSpan) -> OpenSpan:
@@ -349,9 +373,10 @@ class Router:
         classifier_ms: float = 0.0,
         conversation: Conversation | None = None,
         attempt: int = 1,
+        estimates: tuple[Estimate, ...] | None = None,
     ) -> Routed:
         started = time.perf_counter()
-        given, decision = self._booked(given, turn)
+        given, decision = self._booked(given, turn, estimates)
         event_id = new_id()
         self.record(
             DecisionEvent(
@@ -372,7 +397,7 @@ class Router:
             )
         )
         if decision.model is None:
-            raise RefusedError(decision, given.request.pin)
+            raise RefusedError(decision, given.request.pin, event_id)
         turn.model = decision.model
         self.memory.served(turn.session_id, decision.model)
         model = self.catalog[decision.model]
@@ -394,24 +419,26 @@ class Router:
             return given
         return msgspec.structs.replace(given, bound=self.spend.view(given, turn.turn_id, classify_pico))
 
-    def _booked(self, given: DecisionInput, turn: Turn) -> tuple[DecisionInput, Decision]:
-        """The decision, booked in the account; where another request took the room, decided again."""
+    def _booked(
+        self, given: DecisionInput, turn: Turn, estimates: tuple[Estimate, ...] | None
+    ) -> tuple[DecisionInput, Decision]:
+        """The decision, with room set aside for it in the account; where another request took that, decided again."""
         while True:
-            given, decision = self._admitted(given)
-            if self.spend is None or self.spend.begin(given, decision, turn.turn_id):
+            given, decision = self._admitted(given, estimates)
+            if self.spend is None or self.spend.reserve(given, decision, turn.turn_id):
                 return given, decision
             if decision.model is not None:
                 self.breakers.released(self.breaker_of(decision.model), self.now_ms())
-            given = self._viewed(given, turn)
+            given, estimates = self._viewed(given, turn), None
 
-    def _admitted(self, given: DecisionInput) -> tuple[DecisionInput, Decision]:
+    def _admitted(self, given: DecisionInput, estimates: tuple[Estimate, ...] | None) -> tuple[DecisionInput, Decision]:
         """The decision, with its model's breaker told of the call; where another request was faster, decided again."""
         while True:
-            decision = decide(given)
+            decision = decide(given, estimates)
             if decision.model is None:
                 return given, decision
             tried = any(one.model == decision.model and one.why == BREAKER_OPEN for one in given.unavailable)
             if self.breakers.admit(self.breaker_of(decision.model), self.now_ms(), anyway=tried):
                 return given, decision
             now_open = Unavailable(decision.model, BREAKER_OPEN)
-            given = msgspec.structs.replace(given, unavailable=(*given.unavailable, now_open))
+            given, estimates = msgspec.structs.replace(given, unavailable=(*given.unavailable, now_open)), None

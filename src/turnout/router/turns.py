@@ -8,6 +8,7 @@ import msgspec
 
 from turnout.core.catalog import Model, unknown
 from turnout.core.decision import Decision, DecisionInput
+from turnout.core.ineligible import in_words
 from turnout.core.verdict import Verdict
 from turnout.messages.conversation import Conversation
 from turnout.trace.spans.context import OpenSpan
@@ -20,12 +21,20 @@ It is asked only where a model failed that had to go on serving (a hard stay).
 
 
 class RefusedError(ValueError):
-    """A request that no candidate may serve; the message names each candidate's reason."""
+    """A request that no candidate may serve; the message names each candidate's reason, or that of the pinned one.
 
-    def __init__(self, decision: Decision, pin: str | None = None) -> None:
+    Attributes:
+        decision: The decision.
+        event_id: The id of its event.
+    """
+
+    def __init__(self, decision: Decision, pin: str | None = None, event_id: str = "") -> None:
         self.decision = decision
+        self.event_id = event_id
+        pinned = [estimate for estimate in decision.estimates if estimate.model == pin and estimate.ineligible]
         whys = "; ".join(
-            f"{estimate.model}: {', '.join(estimate.ineligible) or 'eligible'}" for estimate in decision.estimates
+            f"{estimate.model}: {', '.join(map(in_words, estimate.ineligible)) or 'eligible'}"
+            for estimate in pinned or decision.estimates
         )
         if pin is not None and all(estimate.model != pin for estimate in decision.estimates):
             whys = f"{unknown('candidate', pin, [estimate.model for estimate in decision.estimates])}; {whys}"

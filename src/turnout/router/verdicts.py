@@ -20,6 +20,7 @@ from turnout.core.bounds import Bounds, of_classifier
 from turnout.core.cost import NO_COST, cost_of
 from turnout.core.verdict import ClassifierCall, Failure, Verdict
 from turnout.messages.conversation import Conversation
+from turnout.router.patience import soon
 from turnout.router.turns import Turn
 from turnout.trace.events import CallEvent, Status, new_id
 from turnout.trace.spans.context import OpenSpan
@@ -55,8 +56,7 @@ async def ask(
     ended: list[ClassifierCall] = []
     failure: Failure | None = None
     try:
-        async with asyncio.timeout(timeout_s):
-            verdict = await classifier.classify(conversation, on_call=ended.append)
+        verdict = await soon(classifier.classify(conversation, on_call=ended.append), timeout_s)
     except TimeoutError:
         failure = Failure("timeout", f"no verdict within {timeout_s} s")
     except asyncio.CancelledError:

@@ -9,8 +9,13 @@ from __future__ import annotations
 
 from turnout.core.statistics import ModelStatistics
 
+_PRIOR = ModelStatistics()
 _PRIOR_WEIGHT = 5
 """A prior counts as much as so many observations: an assumption that keeps a few calls from ruling the mean."""
+
+_MOST_RATIO = 10.0
+"""No tokenizer makes more tokens of a text than so many times the reference count (characters / 4), nor fewer than one
+part in so many. What is outside comes from short prompts or wrong reports, and would refuse long ones."""
 
 
 class ModelLearner:
@@ -45,14 +50,24 @@ class ModelLearner:
         Args:
             prior: What the means start from; none: the stated priors of `ModelStatistics`.
         """
-        prior = prior or ModelStatistics()
+        prior = prior or _PRIOR
         return ModelStatistics(
             output_tokens=_mean(prior.output_tokens, self._output_tokens, self._calls),
             calls_per_turn=max(1.0, _mean(prior.calls_per_turn, self._calls, self._turns)),
             growth_tokens=_mean(prior.growth_tokens, self._growth_tokens, self._growths),
-            tokenizer_ratio=self._ratio_own / self._ratio_reference if self._ratio_reference else None,
+            tokenizer_ratio=self.tokenizer_ratio,
             calls=self._calls,
         )
+
+    @property
+    def tokenizer_ratio(self) -> float | None:
+        """The model's own tokens for one reference token; none where that is not known."""
+        if not self._ratio_reference:
+            return None
+        ratio = self._ratio_own / self._ratio_reference
+        if ratio > _MOST_RATIO:
+            return _MOST_RATIO
+        return ratio if ratio > 1 / _MOST_RATIO else 1 / _MOST_RATIO
 
 
 def _mean(prior: float, total: int, count: int) -> float:

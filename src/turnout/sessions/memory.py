@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from turnout.core.cache import COLD, CacheEntry, CachePlan, CacheState, Prompt, after_call, after_report
+from turnout.core.cache import COLD, CacheEntry, CachePlan, CacheState, Prompt, after_call, after_report, write_spans
 from turnout.core.catalog import Model
 from turnout.core.decision import SessionView
 from turnout.core.horizon import Horizon
@@ -24,6 +24,7 @@ from turnout.core.usage import Usage
 from turnout.sessions.horizon import HorizonLearner, Prefixes
 from turnout.sessions.learning import ModelLearner
 
+_UNKNOWN = SessionView()
 _NOTHING = ModelLearner()
 """What was learned of a model that was never called."""
 
@@ -58,7 +59,7 @@ class SessionMemory:
     def session(self, session_id: str) -> SessionView:
         """What is known of a session; an unknown one has no current model and spent nothing."""
         with self._lock:
-            return self._sessions.get(session_id, SessionView())
+            return self._sessions.get(session_id, _UNKNOWN)
 
     def cache(self, scope: CacheScope, prefix_hashes: Iterable[str]) -> CacheState:
         """The warm prefixes of a cache, cut down to those of one prompt."""
@@ -90,14 +91,15 @@ class SessionMemory:
     def spent(self, session_id: str, cost_pico: int) -> None:
         """Add to what a session spent, in pico-USD."""
         with self._lock:
-            before = self._sessions.get(session_id, SessionView())
-            self._keep(session_id, msgspec.structs.replace(before, spent_pico=before.spent_pico + cost_pico))
+            before = self._sessions.get(session_id, _UNKNOWN)
+            spent_pico = before.spent_pico + cost_pico
+            self._keep(session_id, SessionView(current_model=before.current_model, spent_pico=spent_pico))
 
     def served(self, session_id: str, model_id: str) -> None:
         """Note which model serves a session now."""
         with self._lock:
-            before = self._sessions.get(session_id, SessionView())
-            self._keep(session_id, msgspec.structs.replace(before, current_model=model_id))
+            before = self._sessions.get(session_id, _UNKNOWN)
+            self._keep(session_id, SessionView(current_model=model_id, spent_pico=before.spent_pico))
 
     def called(
         self,
@@ -110,6 +112,7 @@ class SessionMemory:
         *,
         opens_turn: bool,
         growth_tokens: int | None = None,
+        ahead: bool = True,
     ) -> None:
         """Learn from a finished call: what it left warm, its means, and which prefixes come back.
 
@@ -122,9 +125,11 @@ class SessionMemory:
             now_ms: When it was sent, in milliseconds since the epoch.
             opens_turn: Whether it was the first call of its turn.
             growth_tokens: By how much the prompt grew since the turn's call before, for later calls.
+            ahead: Whether to learn which prefixes come back: not where no decision asks for a horizon.
         """
         with self._lock:
-            self._horizons.called(Prefixes.of(request), model.id, now_ms)
+            if ahead:
+                self._horizons.called(Prefixes.of(request), model.id, now_ms)
             learner = self._learners.setdefault(model.id, ModelLearner())
             for one in (learner, self._all_models):
                 if usage is not None:
@@ -136,10 +141,14 @@ class SessionMemory:
                     )
                 if growth_tokens is not None:
                     one.growth(growth_tokens)
-            ratio = learner.snapshot().tokenizer_ratio or model.tokenizer_ratio
+            ratio = learner.tokenizer_ratio or model.tokenizer_ratio
             prompt = request.prompt_for(ratio)
             entries = self._caches.setdefault(scope, {})
-            state = CacheState(tuple(entries[key] for key in prompt.prefix_hashes if key in entries))
+            state = COLD
+            if entries:
+                state = CacheState(tuple([entries[key] for key in prompt.prefix_hashes if key in entries]))
+            if not state.entries and not write_spans(prompt, plan, model.cache):
+                return  # nothing was warm, and nothing is now
             if usage is not None:
                 state = _reported(state, prompt, plan, model, usage, now_ms)
             else:

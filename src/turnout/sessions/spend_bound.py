@@ -8,9 +8,10 @@ How a router uses it, for each call of a turn::
         keeper.classified(turn_id, cost_pico)
         ...                                                # given.verdict; view again
     decision = decide(given)
-    if not keeper.begin(given, decision, turn_id):
+    if not keeper.reserve(given, decision, turn_id):
         ...                                                # another request took the room: view and decide again
-    ...                                                    # call the model
+    ...                                                    # no call after all: keeper.withdraw(turn_id)
+    keeper.start(turn_id, now_ms)                          # call the model
     keeper.finish(turn_id, usage, cost_pico, ok=True, ends_turn=True)
 
 Bounded memory, and what may be forgotten: an entry that has expired on both sides; and one that the shadow and fact
@@ -20,7 +21,8 @@ alone holds is never forgotten while it is warm; where it would fill half of the
 
 Known limitations: replicas do not share it, so each keeps the claim for its own requests only where they do not share
 prefixes. It begins with cold caches: what an earlier process left warm is not known to it. The calls of one turn are
-taken to come one after the other; those of different turns may overlap.
+taken to come one after the other; those of different turns may overlap. Where others change what is held of a prompt
+between `reserve` and `start`, the call is booked as the caches then stand, with the cache points that it was given.
 """
 
 from __future__ import annotations
@@ -48,6 +50,7 @@ from turnout.core.warm_debt import (
     can_be_restored,
     debt_pico,
     debt_prices,
+    not_ahead,
     nothing_ahead,
     path_of,
     plans_for,
@@ -65,10 +68,31 @@ _KEPT_FREE = 4
 public trace, where no room cost 2.2 % more, a half 0.1 % and the whole debt 0.3 %."""
 
 
+class _Decided(NamedTuple):
+    """A decision whose call has not begun: nothing of it is booked but the room that it needs.
+
+    Attributes:
+        given: What it was made from.
+        model: The model that is to be called.
+        asked: The call as its reference sees it; none where nothing is ours to choose.
+        held_pico: What was set aside for it.
+        account: The account after that; the same one later on tells that nothing else came in between.
+        now_ms: When that was, by the account's time.
+    """
+
+    given: DecisionInput
+    model: Model
+    asked: _Asked | None
+    held_pico: int
+    account: BoundAccount
+    now_ms: int
+
+
 class _OpenTurn:
     """A turn that has begun: what its call at hand was booked with."""
 
     def __init__(self) -> None:
+        self.decided: _Decided | None = None
         self.reference: Model | None = None
         self.model: Model | None = None
         self.plans: Plans | None = None
@@ -92,12 +116,16 @@ class _OpenTurn:
 
 
 class _Asked(NamedTuple):
-    """A call as its reference sees it, before anything is booked."""
+    """A call as its reference sees it, before anything is booked.
+
+    ``takes_pico``: what the reference's own serving takes from the slack at most, where its points were checked.
+    """
 
     reference: Model
     ratio: float
     call: Call
     path: Path
+    takes_pico: int = 0
 
     @property
     def debt_pico(self) -> int:
@@ -221,55 +249,128 @@ class BoundKeeper:
             turn.classifying_pico = 0
 
     def begin(self, given: DecisionInput, decision: Decision, turn_id: str) -> bool:
-        """Book a call that is about to be made; false where the account moved on and the decision must be made again.
+        """`reserve` and `start` in one, for a call that is made at once; false: the decision must be made again."""
+        with self._lock:
+            if not self._reserve(given, decision, turn_id):
+                return False
+            self._start(turn_id, self._now_ms)
+            return True
+
+    def reserve(self, given: DecisionInput, decision: Decision, turn_id: str) -> bool:
+        """Set aside what a decision's call may take; false where the account moved on and it must be made again.
+
+        Nothing is booked yet, and nobody else is given room by what the reference would spend on it.
 
         Args:
             given: What the decision was made from, with the view.
-            decision: A decision that is not a refusal.
+            decision: The decision; of a refusal there is nothing to set aside.
             turn_id: The turn.
         """
         with self._lock:
-            if decision.model is None:
-                return True
-            now_ms = self._at(given.now_ms)
-            turn = self._turn(turn_id)
-            asked = None
-            if given.bound is not None:
-                # What the view was made from still holds unless something was booked since.
-                viewed = self._viewed
-                same = viewed is not None and viewed.holds(turn_id, given, now_ms, self._account)
-                asked = viewed.asked if same and viewed is not None else self._asked(given, turn, now_ms)
-            model = given.catalog[decision.model]
-            if asked is not None and asked.reference.id in _not_serving(given):
-                turn.reference_failed = True
-            if asked is None or turn.reference_failed:
-                turn.model, turn.running, turn.outside = model, True, asked is None
-                return True
+            return self._reserve(given, decision, turn_id)
+
+    def start(self, turn_id: str, now_ms: int) -> None:
+        """Book the call that was decided for, at the time at which it begins, in milliseconds since the epoch.
+
+        Where none was decided for, as before another try, nothing changes.
+        """
+        with self._lock:
+            self._start(turn_id, self._at(now_ms))
+
+    def withdraw(self, turn_id: str) -> None:
+        """Take a decision back that no call follows: the account is then as if it had never been made.
+
+        What a classifier was paid for it stays, and so does what earlier calls of the turn came to; the turn goes on
+        only where none of them failed last.
+        """
+        with self._lock:
+            turn = self._turns.get(turn_id)
+            if turn is None:
+                return
+            self._let_go(turn)
+            if turn.running or turn.calls == 0:
+                self._close(turn_id)
+
+    def _reserve(self, given: DecisionInput, decision: Decision, turn_id: str) -> bool:
+        if decision.model is None:
+            return True
+        now_ms = self._at(given.now_ms)
+        turn = self._turn(turn_id)
+        asked = None
+        if given.bound is not None:
+            # What the view was made from still holds unless something was booked since.
+            viewed = self._viewed
+            same = viewed is not None and viewed.holds(turn_id, given, now_ms, self._account)
+            asked = viewed.asked if same and viewed is not None else self._asked(given, turn, now_ms)
+        self._let_go(turn)
+        model = given.catalog[decision.model]
+        held_pico = 0
+        if asked is not None and not _reference_failed(given, turn, asked):
             assert given.bound is not None, "without a view there is no call to book"
-            plans = asked.call.plans
-            if given.bound.plan != plans.fact or given.bound.reference != asked.reference.id:
+            if given.bound.plan != asked.call.plans.fact or given.bound.reference != asked.reference.id:
                 return False
-            if _again(given, turn):
-                return self._begin_again(given, turn, asked, model)
             limit = self.bound.call_limit if given.request.needs.tools else 1
-            opens = turn.calls == 0
-            if model.id != asked.reference.id and opens and given.request.hard_stay is None:
+            if model.id == asked.reference.id:
+                held_pico = max(0, asked.takes_pico)
+            elif _again(given, turn):
+                left = max(1, turn.call_limit - turn.calls + 1)
+                if not self._fits(given, model, turn.to_owe_pico, left):
+                    return False
+                held_pico = turn.to_owe_pico + self._worst_of(given, model, left)
+            elif turn.calls == 0 and given.request.hard_stay is None:
                 leave = self._leave_pico(asked, limit)
                 if leave is None or not self._fits(given, model, leave, limit):
                     return False
-            if opens:
-                turn.reference, turn.call_limit = asked.reference, limit
-            turn.calls += 1
-            turn.plans, turn.now_ms, turn.model = plans, now_ms, model
-            turn.running = True
-            turn.reference_tokens = asked.call.prompt.tokens
-            turn.max_output_tokens = given.request.max_output_tokens
-            own_ratio = _ratio(given, model)
-            turn.ratios = (asked.ratio, own_ratio)
-            turn.model_tokens = given.request.prompt_for(own_ratio).tokens
-            turn.growth_tokens = round(self.bound.growth_limit_tokens * own_ratio)
-            self._book(turn, asked)
-            return True
+                held_pico = max(0, leave + self._worst_of(given, model, limit))
+        self._account = self._account.moved(self.bound, reserved=held_pico)
+        turn.decided = _Decided(given, model, asked, held_pico, self._account, now_ms)
+        return True
+
+    def _let_go(self, turn: _OpenTurn) -> None:
+        """Forget a turn's decision, and give back what was set aside for it."""
+        if turn.decided is not None:
+            self._account = self._account.moved(self.bound, reserved=-turn.decided.held_pico)
+            turn.decided = None
+
+    def _start(self, turn_id: str, now_ms: int) -> None:
+        turn = self._turns.get(turn_id)
+        if turn is None or turn.decided is None:
+            return
+        given, model, asked, _, account, decided_ms = turn.decided
+        stands = account is self._account and decided_ms == now_ms
+        self._let_go(turn)
+        self._turn(turn_id)
+        if asked is not None and not stands:
+            asked = self._as_it_stands(given, turn, asked, now_ms)
+        if asked is None or _reference_failed(given, turn, asked):
+            turn.reference_failed = turn.reference_failed or asked is not None
+            turn.model, turn.running, turn.outside = model, True, asked is None
+            return
+        if _again(given, turn):
+            self._start_again(given, turn, asked, model)
+            return
+        if turn.calls == 0:
+            turn.reference = asked.reference
+            turn.call_limit = self.bound.call_limit if given.request.needs.tools else 1
+        turn.calls += 1
+        turn.plans, turn.now_ms, turn.model = asked.call.plans, now_ms, model
+        turn.running = True
+        turn.reference_tokens = asked.call.prompt.tokens
+        turn.max_output_tokens = given.request.max_output_tokens
+        own_ratio = _ratio(given, model)
+        turn.ratios = (asked.ratio, own_ratio)
+        turn.model_tokens = given.request.prompt_for(own_ratio).tokens
+        turn.growth_tokens = round(self.bound.growth_limit_tokens * own_ratio)
+        self._book(turn, asked)
+
+    def _as_it_stands(self, given: DecisionInput, turn: _OpenTurn, decided: _Asked, now_ms: int) -> _Asked:
+        """A call that was decided a while ago, in the caches as they are now, with the points that it was given."""
+        asked = self._asked(given, turn, now_ms)
+        assert asked is not None, "the same request has the same reference"
+        if asked.call.plans.fact == decided.call.plans.fact:
+            return asked
+        plans = msgspec.structs.replace(asked.call.plans, fact=decided.call.plans.fact)
+        return asked._replace(call=msgspec.structs.replace(asked.call, plans=plans))
 
     def retry(self, turn_id: str) -> bool:
         """Book another try of the same call on the same model; false where there is no room for it.
@@ -302,6 +403,8 @@ class BoundKeeper:
         """
         with self._lock:
             turn = self._turns.get(turn_id)
+            if turn is not None:
+                self._start(turn_id, self._now_ms)
             if turn is None or not turn.running or turn.model is None:
                 self._account = self._account.apart("outside", cost_pico)
                 return
@@ -343,31 +446,30 @@ class BoundKeeper:
             )
             if given.policy.markers == "manage" and plans.ours and now_ms >= self._blind_until_ms:
                 own = msgspec.structs.replace(plans, fact=plan_of(given, reference))
-                if self._may_serve(_Asked(reference, ratio, self._call(reference, prompt, own, now_ms), path)):
-                    plans = own
+                asked = _Asked(reference, ratio, self._call(reference, prompt, own, now_ms), path)
+                if (takes_pico := self._takes_pico(asked)) is not None:
+                    return asked._replace(takes_pico=takes_pico)
         return _Asked(reference, ratio, self._call(reference, prompt, plans, now_ms), path)
 
     def _call(self, reference: Model, prompt: Prompt, plans: Plans, now_ms: int) -> Call:
         return Call(prompt, plans, reference.cache, now_ms, self._every_block)
 
-    def _may_serve(self, asked: _Asked) -> bool:
-        """Whether the reference may serve with cache points of fact's own: they may bring back less than was owed.
+    def _takes_pico(self, asked: _Asked) -> int | None:
+        """What the reference takes from the slack with cache points of fact's own; none where it may not have them.
 
-        Only while they leave free a share of the debt: else the room is used up, and then nobody can leave, which costs
-        more than repaying in time. The claim would hold without that.
+        They may bring back less than was owed. Only while they leave free a share of the debt: else the room is used
+        up, and then nobody can leave, which costs more than repaying in time. The claim would hold without that.
         """
         shadow = asked.step("shadow")
         fact = asked.step("fact", shadow.path)
         if not nothing_ahead(fact.path, asked.call.now_ms):
-            return False
+            return None
         path = recharged(asked.path, fact.path, asked.call)
         debt = debt_pico(path, debt_prices(asked.reference)) - asked.debt_pico
         account = self._account
-        allowed = self.bound.allowed_pico(account.reference_pico + shadow.cost_pico)
-        owed = account.debt_pico + debt
-        return (
-            account.spent_pico + fact.cost_pico + account.reserved_pico + owed + max(0, owed) // _KEPT_FREE <= allowed
-        )
+        free = max(0, account.debt_pico + debt) // _KEPT_FREE
+        takes = fact.cost_pico + debt - self.bound.credit_pico(shadow.cost_pico)
+        return takes if takes + free <= account.slack_pico(self.bound) else None
 
     def _leave_pico(self, asked: _Asked, limit: int) -> int | None:
         """What leaving takes from the slack beside what the other model costs; none where it must not be."""
@@ -376,8 +478,7 @@ class BoundKeeper:
             return None
         done = asked.step("shadow")
         after = _without_fact(asked, done.path, limit)
-        now_pico = self._account.reference_pico
-        credit = self.bound.allowed_pico(now_pico + done.cost_pico) - self.bound.allowed_pico(now_pico)
+        credit = self.bound.credit_pico(done.cost_pico)
         owed_pico = debt_pico(after, debt_prices(asked.reference))
         return owed_pico - asked.debt_pico + self._further(asked, after, limit - 1) - credit
 
@@ -403,12 +504,16 @@ class BoundKeeper:
         return sum([max(0, dearest * length - surely) for length in lengths])
 
     def _fits(self, given: DecisionInput, model: Model, leave: int, limit: int) -> bool:
+        tokens = given.request.prompt_for(_ratio(given, model)).tokens
+        slack = self._account.slack_pico(self.bound)
+        return self._worst_of(given, model, limit) + leave <= slack and worst_try_pico(model, tokens) <= slack
+
+    def _worst_of(self, given: DecisionInput, model: Model, limit: int) -> int:
+        """What a turn of so many calls may come to on a model."""
         ratio = _ratio(given, model)
         tokens = given.request.prompt_for(ratio).tokens
         growth = round(self.bound.growth_limit_tokens * ratio)
-        worst = self._worst_turn(model, tokens, given.request.max_output_tokens, limit, growth)
-        slack = self._account.slack_pico(self.bound)
-        return worst + leave <= slack and worst_try_pico(model, tokens) <= slack
+        return self._worst_turn(model, tokens, given.request.max_output_tokens, limit, growth)
 
     def _book(self, turn: _OpenTurn, asked: _Asked) -> None:
         """The shadow's call, and in fact either the same one or what the other model may come to."""
@@ -418,7 +523,7 @@ class BoundKeeper:
         if turn.model.id == asked.reference.id:
             fact = asked.step("fact", shadow.path)
             turn.fact_pico = fact.cost_pico
-            self._keep(asked, fact.path, spent=fact.cost_pico, reference=shadow.cost_pico)
+            self._keep(asked, _in_line(fact.path, asked), spent=fact.cost_pico, reference=shadow.cost_pico)
             return
         left = max(1, turn.call_limit - turn.calls + 1)
         prices, after = debt_prices(asked.reference), _without_fact(asked, shadow.path, left)
@@ -428,22 +533,19 @@ class BoundKeeper:
         self._keep(asked, shadow.path, reference=shadow.cost_pico, reserved=reserve - turn.reserved_pico)
         turn.reserved_pico = reserve
 
-    def _begin_again(self, given: DecisionInput, turn: _OpenTurn, asked: _Asked, model: Model) -> bool:
+    def _start_again(self, given: DecisionInput, turn: _OpenTurn, asked: _Asked, model: Model) -> None:
         """Another try of the same call, after one that failed: the shadow has served it already."""
         turn.model = model
         turn.ratios = (asked.ratio, _ratio(given, model))
         turn.model_tokens = given.request.prompt_for(turn.ratios[1]).tokens
         if model.id != asked.reference.id:
             left = max(1, turn.call_limit - turn.calls + 1)
-            if not self._fits(given, model, turn.to_owe_pico, left):
-                return False
             turn.reserved_pico = turn.to_owe_pico + self._worst(turn, turn.model_tokens, left)
             self._account = self._account.moved(self.bound, reserved=turn.reserved_pico)
-            return True
+            return
         fact = asked.step("fact")
         turn.fact_pico = fact.cost_pico
-        self._keep(asked, fact.path, spent=fact.cost_pico)
-        return True
+        self._keep(asked, _in_line(fact.path, asked), spent=fact.cost_pico)
 
     def _finish_reference(
         self, turn: _OpenTurn, reference: Model, usage: Usage | None, cost_pico: int, ok: bool
@@ -510,6 +612,7 @@ class BoundKeeper:
     def _close(self, turn_id: str) -> None:
         turn = self._turns.pop(turn_id, None)
         if turn is not None:
+            self._let_go(turn)
             open_pico = turn.reserved_pico + turn.classifying_pico
             self._account = self._account.moved(self.bound, reserved=-open_pico)
 
@@ -588,9 +691,19 @@ def _ratio(given: DecisionInput, model: Model) -> float:
     return given.statistics.of(model.id).tokenizer_ratio or model.tokenizer_ratio
 
 
+def _reference_failed(given: DecisionInput, turn: _OpenTurn, asked: _Asked) -> bool:
+    """Whether the reference failed before, or is out of service: then the claim says nothing of the call."""
+    return turn.reference_failed or asked.reference.id in _not_serving(given)
+
+
 def _again(given: DecisionInput, turn: _OpenTurn) -> bool:
     """Whether this is another try of a call that failed: the shadow has served it already."""
     return turn.running and bool(given.failed)
+
+
+def _in_line(path: Path, asked: _Asked) -> Path:
+    """What a call with points of ours left: points that are no longer the right ones may put fact ahead."""
+    return not_ahead(path, asked.call.now_ms) if asked.call.plans.ours else path
 
 
 def _due(one: Held, now_ms: int) -> int:

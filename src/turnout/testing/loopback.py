@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import logging
+import select
 import socket
 import sys
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,6 +24,7 @@ logger = logging.getLogger(__name__)
 SIMULATED_HEADER = "x-turnout-simulated"
 _HOST = "127.0.0.1"
 _POLL_SECONDS = 0.02
+_WAIT_POLL_SECONDS = 0.005
 _JOIN_SECONDS = 5.0
 _DRAIN_BYTES = 64 * 1024
 
@@ -167,6 +170,23 @@ class LoopbackHandler(BaseHTTPRequestHandler):
         """Close the connection without a word."""
         self.close_connection = True
         _shut(self.connection)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait; false, and the connection is done with, if the caller left meanwhile."""
+        ends = time.monotonic() + seconds
+        while (left := ends - time.monotonic()) > 0 and not self.server.closing.wait(min(left, _WAIT_POLL_SECONDS)):
+            if self.is_gone():
+                self.close_connection = True
+                return False
+        return True
+
+    def is_gone(self) -> bool:
+        """Whether the caller has closed the connection."""
+        try:
+            readable, _, _ = select.select([self.connection], [], [], 0)
+            return bool(readable) and not self.connection.recv(1, socket.MSG_PEEK)
+        except (OSError, ValueError):
+            return True
 
     def version_string(self) -> str:
         """The ``Server`` header."""

@@ -150,7 +150,13 @@ class Breakers:
     def __init__(self, rules: BreakerRules | None = None) -> None:
         self.rules = rules or BreakerRules()
         self._breakers: dict[BreakerKey, Breaker] = {}
+        self._troubled: set[BreakerKey] = set()
         self._lock = threading.Lock()
+
+    @property
+    def all_closed(self) -> bool:
+        """Whether every breaker lets every call through."""
+        return not self._troubled
 
     def states(self, now_ms: int) -> dict[BreakerKey, BreakerState]:
         """The state of every breaker that has seen a call, by model and region."""
@@ -160,7 +166,7 @@ class Breakers:
     def admits(self, key: BreakerKey, now_ms: int) -> bool:
         """Whether a call may go through; nothing changes."""
         with self._lock:
-            return admits(self._breakers.get(key, CLOSED), self.rules, now_ms)
+            return key not in self._troubled or admits(self._breakers.get(key, CLOSED), self.rules, now_ms)
 
     def admit(self, key: BreakerKey, now_ms: int, *, anyway: bool = False) -> bool:
         """Let a call through, if the breaker does or if it is made ``anyway``; it may be the probe of a half-open one.
@@ -170,6 +176,8 @@ class Breakers:
             end is never told is forgotten after ``open_s``.
         """
         with self._lock:
+            if key not in self._troubled:
+                return True
             breaker = self._breakers.get(key, CLOSED)
             if not anyway and not admits(breaker, self.rules, now_ms):
                 return False
@@ -192,6 +200,7 @@ class Breakers:
         with self._lock:
             before = self._breakers.get(key, CLOSED)
             after = self._breakers[key] = change(before, self.rules, now_ms)
+            (self._troubled.discard if after.state == "closed" else self._troubled.add)(key)
         if after.state != before.state:
             logger.warning(
                 "model=<%s>, region=<%s>, from_state=<%s>, to_state=<%s> | the breaker changed",

@@ -1,14 +1,27 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tests.deploy.preflight.conftest import Configured
+from tests.doors.gateway.access.conftest import certificate
 from turnout.config import load_catalog, load_settings
-from turnout.deploy.preflight.machine import build_classifier, ledger_finding, limit_findings, policy_finding
+from turnout.deploy.preflight.finding import Finding
+from turnout.deploy.preflight.machine import (
+    build_classifier,
+    gateway_finding,
+    ledger_finding,
+    limit_findings,
+    policy_finding,
+)
+from turnout.doors.gateway.access.key_file import KeyFile
+from turnout.doors.gateway.access.keys import KeyRules, new_key
 from turnout.trace.store.ledger import Ledger
+
+__all__ = ["certificate"]
 
 CATALOG = load_catalog()
 
@@ -100,3 +113,50 @@ def test_the_defaults_need_no_note() -> None:
 def test_limits_that_work_against_each_other_are_noted(configured: Configured, text: str, key: str) -> None:
     [finding] = limit_findings(configured(text))
     assert (finding.what, finding.state) == (key, "note")
+
+
+class TestGateway:
+    def test_without_keys_it_is_for_programs_of_this_machine(self, configured: Configured, data: Path) -> None:
+        finding = gateway_finding(configured("[gateway]\nport = 5000\n"), CATALOG)
+        assert finding == Finding("gateway", "ok", "127.0.0.1:5000, without keys: programs of this machine alone")
+        assert not data.exists()
+
+    def test_elsewhere_it_takes_keys(self, configured: Configured, data: Path) -> None:
+        settings = configured('[gateway]\nhost = "0.0.0.0"\n')
+        finding = gateway_finding(settings, CATALOG)
+        assert finding.state == "wrong"
+        assert "0.0.0.0:4141: 0.0.0.0: others than this machine could reach the gateway there" in finding.detail
+        made = new_key("ci", datetime.now(UTC), KeyRules())
+        KeyFile(data / "turnout" / "keys.json").change(lambda ring: (made.stored,))
+        finding = gateway_finding(settings, CATALOG)
+        assert finding.state == "note"
+        assert "keys that work: 1 in" in finding.detail
+        assert "no TLS" in finding.detail
+        assert gateway_finding(configured("[gateway]\nbehind_tls_proxy = true\n"), CATALOG).state == "ok"
+
+    def test_keys_that_cannot_be_read_are_named(self, configured: Configured, tmp_path: Path) -> None:
+        file = tmp_path / "keys.json"
+        file.write_text("{")
+        file.chmod(0o600)
+        finding = gateway_finding(configured(f'[gateway]\nkeys = "{file}"\n'), CATALOG)
+        assert finding.state == "wrong"
+        assert str(file) in finding.detail
+
+    def test_a_certificate_that_cannot_be_used_is_named(self, configured: Configured, tmp_path: Path) -> None:
+        (tmp_path / "cert.pem").write_text("no certificate")
+        for name in ("cert.pem", "none.pem"):
+            settings = configured(f'[gateway]\ntls_cert = "{tmp_path / name}"\n')
+            finding = gateway_finding(settings, CATALOG)
+            assert finding.state == "wrong"
+            assert f"{tmp_path / name}: cannot be used for TLS" in finding.detail
+
+    def test_one_that_can_be_used(self, configured: Configured, certificate: tuple[Path, Path]) -> None:
+        settings = configured(f'[gateway]\ntls_cert = "{certificate[0]}"\ntls_key = "{certificate[1]}"\n')
+        assert gateway_finding(settings, CATALOG).state == "ok"
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's data directory."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    return tmp_path / "data"

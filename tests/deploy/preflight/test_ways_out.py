@@ -93,7 +93,9 @@ def test_a_provider_that_nobody_serves_is_missing() -> None:
 
 def test_a_server_of_ones_own_needs_no_key() -> None:
     way = WayOut(name="vllm", provider="vllm", protocol="openai", base_url="http://127.0.0.1:1/v1", auth="none")
-    assert way_findings([way], {})[0].state == "ok"
+    finding = way_findings([way], {})[0]
+    assert finding.state == "ok"
+    assert "without credentials (key_env would name the variable of a key)" in finding.detail
 
 
 def test_credentials_in_a_file_are_found_and_not_read(tmp_path: Path) -> None:

@@ -8,7 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.doors.gateway.access.conftest import certificate
 from tests.doors.gateway.support import ANTHROPIC, BEDROCK, OPENAI, Served, Upstreams, served, settings_text, upstreams
+
+__all__ = ["certificate", "doubles", "gateway", "running"]
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +23,8 @@ def doubles() -> Iterator[Upstreams]:
 @pytest.fixture(scope="module")
 def running(doubles: Upstreams, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     candidates = (OPENAI[0], ANTHROPIC[0], BEDROCK[0], OPENAI[1], ANTHROPIC[1], BEDROCK[1])
-    with served(tmp_path_factory.mktemp("gateway"), settings_text(doubles, *candidates)) as found:
+    extra = "[gateway]\ntranslate = false"
+    with served(tmp_path_factory.mktemp("gateway"), settings_text(doubles, *candidates, extra=extra)) as found:
         yield found
 
 

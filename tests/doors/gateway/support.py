@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import random
 import threading
 import time
@@ -18,12 +19,18 @@ from botocore.config import Config
 
 from turnout.classify.protocol import Classifier
 from turnout.config import load_catalog, load_settings
+from turnout.doors.gateway.access.gate import Gate
+from turnout.doors.gateway.access.keys import KeyRing, NewKey
+from turnout.doors.gateway.access.limits import Limits
+from turnout.doors.gateway.access.listening import Tls, listening
+from turnout.doors.gateway.admission import Admission, steady_clock
 from turnout.doors.gateway.app import Gateway
 from turnout.doors.gateway.server import server_of
 from turnout.doors.gateway.serving import gateway_of
 from turnout.doors.listening import listen
 from turnout.testing.bedrock import BedrockDouble
 from turnout.testing.completions import AnthropicDouble, OpenAIDouble
+from turnout.trace.fanout import Fanout
 from turnout.trace.records import ListRecorder
 
 OPENAI = ("openai/gpt-5-mini", "openai/gpt-5")
@@ -45,6 +52,11 @@ class Upstreams:
         """Forget calls and faults."""
         for double in (self.openai, self.anthropic, self.bedrock):
             double.calls.clear()
+        self.clear_faults()
+
+    def clear_faults(self) -> None:
+        """Forget faults."""
+        for double in (self.openai, self.anthropic, self.bedrock):
             double.faults.clear()
 
 
@@ -55,6 +67,10 @@ def upstreams() -> Iterator[Upstreams]:
         yield Upstreams(one, two, three)
 
 
+PROFILE = "abc123"
+"""An application profile of the least capable model on Bedrock."""
+
+
 def settings_text(found: Upstreams, *candidates: str, extra: str = "") -> str:
     """A file of settings for these doubles; candidates from the least to the most capable."""
     listed = "".join(
@@ -62,6 +78,8 @@ def settings_text(found: Upstreams, *candidates: str, extra: str = "") -> str:
     )
     return f"""
 {listed}
+[application_profiles]
+{PROFILE} = "{BEDROCK[0].removeprefix("bedrock/")}"
 [calls]
 stall_seconds = 5
 deadline_seconds = 10
@@ -139,8 +157,25 @@ def wait_for(done: Callable[[], bool], seconds: float = 5.0) -> None:
         time.sleep(0.005)
 
 
+def admission_of(*keys: NewKey, tls: Tls = "none", clock: Callable[[], float] | None = None) -> Admission:
+    """Lets the holders of these keys in."""
+    ring = KeyRing([one.stored for one in keys])
+    clock = clock or steady_clock()
+    asks = listening("127.0.0.1", tls=tls, issued=len(ring), active=ring.active)
+    return Admission(Gate(lambda: ring, asks), Limits(now_ms=int(clock() * 1000)), clock)
+
+
 @contextlib.contextmanager
-def served(folder: Path, text: str, *, classifier: Classifier | None = None) -> Iterator[Served]:
+def served(
+    folder: Path,
+    text: str,
+    *,
+    classifier: Classifier | None = None,
+    admission: Admission | None = None,
+    tls: tuple[Path, Path] | None = None,
+    prepare: Callable[[Gateway], None] = lambda gateway: None,
+    drain_s: float = 2,
+) -> Iterator[Served]:
     """A gateway with those settings."""
     file = folder / "turnout.toml"
     file.write_text(text)
@@ -150,21 +185,24 @@ def served(folder: Path, text: str, *, classifier: Classifier | None = None) -> 
         settings,
         load_catalog(),
         classifier=classifier,
-        records=events,
+        records=events if admission is None else Fanout(events, admission.limits),
+        admission=admission,
         simulated=True,
         environment=KEYS,
         chance=random.Random(7),
     )
-    listening = listen("127.0.0.1", 0)
-    port = listening.getsockname()[1]
-    server = server_of(gateway, drain_s=2)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
+    socket = listen("127.0.0.1", 0)
+    port = socket.getsockname()[1]
+    prepare(gateway)
+    server = server_of(gateway, drain_s=drain_s, tls=tls)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
+    # Strands has threads inherit the current span, and one of another test may still be current here.
+    contextvars.Context().run(thread.start)
     try:
         wait_for(lambda: bool(server.started))
-        yield Served(gateway, events, f"http://127.0.0.1:{port}")
+        yield Served(gateway, events, f"http{'s' if tls else ''}://127.0.0.1:{port}")
     finally:
         server.should_exit = True
         thread.join(10)
-        listening.close()
+        socket.close()
         assert not thread.is_alive(), "the server did not stop"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from turnout.config import load_catalog
 from turnout.doors.gateway.edits import edited
-from turnout.messages.wire import anthropic, converse, openai_chat
+from turnout.messages.wire import anthropic, converse, invoke, openai_chat, openai_responses
 
 CATALOG = load_catalog()
 GPT, CLAUDE = CATALOG["openai/gpt-5"], CATALOG["bedrock/global.anthropic.claude-sonnet-4-6"]
@@ -52,6 +52,25 @@ def test_what_a_policy_adapts() -> None:
     assert found.body == b'{"model":"claude-sonnet-4-6","max_tokens":9,"messages":[]}'
 
 
+def test_a_name_that_the_upstream_has_for_a_model() -> None:
+    body = b'{"model":"gpt-5","messages":[]}'
+    found = edited(openai_chat.decode(body), GPT, called="my-deployment")
+    assert found.body == b'{"model":"my-deployment","messages":[]}'
+    body = b'{"model":"my-deployment","input":"hi"}'
+    assert edited(openai_responses.decode(body), GPT, called="my-deployment").body is body
+
+
+def test_what_a_policy_adapts_in_responses_and_invoke() -> None:
+    data = b'{"model":"turnout","stream":true,"max_output_tokens":9,"max_tokens":9,"top_p":0.5,"input":"hi"}'
+    found = edited(openai_responses.decode(data), GPT, ("drop_parameter:top_p", "clamp_output:5"))
+    assert found.body == b'{"model":"gpt-5","stream":true,"max_output_tokens":5,"max_tokens":9,"input":"hi"}'
+    data = b'{"anthropic_version":"v","max_tokens":9,"temperature":0.5,"messages":[]}'
+    asked = invoke.decode(data, model="turnout", stream=True)
+    assert edited(asked, CLAUDE).body is data
+    found = edited(asked, CLAUDE, ("drop_parameter:temperature", "clamp_output:5"))
+    assert found.body == b'{"anthropic_version":"v","max_tokens":5,"messages":[]}'
+
+
 def test_what_a_policy_adapts_in_converse() -> None:
     data = (
         b'{"inferenceConfig":{"maxTokens":9,"topP":0.5,"stopSequences":["a"]},"messages":[] ,'
@@ -64,3 +83,28 @@ def test_what_a_policy_adapts_in_converse() -> None:
         b'{"inferenceConfig":{"maxTokens":5,"stopSequences":["a"]},"messages":[] ,'
         b'"additionalModelRequestFields":{"y":1.0}}'
     )
+
+
+def test_what_only_some_models_take_is_left_out_where_it_stands() -> None:
+    dropped = ("drop_parameter:thinking.adaptive", "drop_parameter:effort", "drop_parameter:effort.max")
+    inner = (
+        b'"thinking":{"type":"adaptive"},"output_config":{"effort":"max"},'
+        b'"context_management":{"edits":[{"type":"clear_thinking_20251015"}]}'
+    )
+    model = CATALOG["anthropic/claude-haiku-4-5-20251001"]
+    data = b'{"model":"claude-haiku-4-5-20251001",%b,"messages":[]}' % inner
+    found = edited(anthropic.decode(data), model, dropped)
+    assert found.body == b'{"model":"claude-haiku-4-5-20251001","messages":[]}'
+    assert found.edits == dropped
+    data = b'{"messages":[],"outputConfig":{"effort":"max"},"additionalModelRequestFields":{%b,"top_k":1 }}' % inner
+    found = edited(converse.decode(data, model="m", stream=False), CLAUDE, dropped)
+    assert found.body == b'{"messages":[],"outputConfig":{},"additionalModelRequestFields":{"top_k":1}}'
+
+
+def test_the_effort_of_openai_is_left_out_where_it_stands() -> None:
+    dropped = ("drop_parameter:reasoning_effort", "drop_parameter:reasoning_effort.none")
+    data = b'{"model":"gpt-5","reasoning_effort":"none","messages":[]}'
+    assert edited(openai_chat.decode(data), GPT, dropped).body == b'{"model":"gpt-5","messages":[]}'
+    data = b'{"model":"gpt-5","reasoning":{"effort":"none","summary":"auto"},"input":"Hi."}'
+    body = edited(openai_responses.decode(data), GPT, dropped).body
+    assert body == b'{"model":"gpt-5","reasoning":{"summary":"auto"},"input":"Hi."}'

@@ -142,6 +142,7 @@ def test_an_error_of_the_caller_comes_as_it_is_and_nothing_else_is_tried(
         client.chat.completions.create(model="turnout", messages=ASKED)
     assert caught.value.body == {"message": "no good", "type": caught.value.type, "param": None, "code": None}
     assert len(doubles.openai.calls) == 1
+    assert caught.value.response.headers["x-turnout-cost-usd"] == "0.000000000000"
     assert gateway.events.calls[0].status == "error"
     assert gateway.events.calls[0].cost.total_pico == 0
 
@@ -233,7 +234,10 @@ def test_a_pin_whose_provider_speaks_another_protocol_is_refused(gateway: Served
     with gateway.openai() as client, pytest.raises(openai.BadRequestError) as caught:
         client.chat.completions.create(model="anthropic/claude-sonnet-4-6", messages=ASKED)
     assert caught.value.code == "pin_ineligible"
-    assert "untranslatable:protocol" in caught.value.message
+    assert "(pin_ineligible): anthropic/claude-sonnet-4-6: its provider does not speak" in caught.value.message
+    assert caught.value.message.endswith("(history:untranslatable:protocol)")
+    (decision,) = gateway.events.decisions
+    assert caught.value.response.headers["x-turnout-request-id"] == decision.event_id
 
 
 def test_a_parameter_that_no_candidate_takes_is_a_400_that_says_so(gateway: Served) -> None:

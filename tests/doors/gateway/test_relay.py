@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from typing import Any, ClassVar
@@ -26,6 +27,14 @@ ODD_ANTHROPIC = (
     b'{"max_tokens":100 ,"zz_new_field":[1.0,2e0,{"y":null,"x":true}],"messages":[ {"content":[{"text":"h\\u00e9",'
     b'"type":"text","cache_control":{"type":"ephemeral"}}],"role":"user"}],\t"model":"%b"}'
 )
+ODD_RESPONSES = (
+    b'{"zz_new": [1.0,2e0] ,"input":[{"role":"user","content":"h\\u00e9 \\/"}],\n"tools":[{"type":"web_search" }],'
+    b'"model":"%b","store" : false, "text":{"verbosity":"low"}}'
+)
+ODD_INVOKE = (
+    b'{ "max_tokens":100 ,"anthropic_version":"bedrock-2023-05-31",\n"temperature":1.0,"messages":[{"content":'
+    b'"h\\u00e9","role":"user"}]}'
+)
 ODD_CONVERSE = (
     b'{"messages" : [{"role":"user","content":[{"text":"h\\u00e9"}]}],'
     b'"inferenceConfig":{ "maxTokens" :100,"topP":5e-1}}'
@@ -42,6 +51,9 @@ class TestBytes:
         body = ODD_OPENAI % b"gpt-5-mini"
         assert post(gateway, "/v1/chat/completions", body).status_code == 200
         assert doubles.openai.calls[0].body == body
+        body = ODD_RESPONSES % b"gpt-5"
+        assert post(gateway, "/v1/responses", body).status_code == 200
+        assert doubles.openai.calls[1].body == body
         body = ODD_ANTHROPIC % b"claude-sonnet-4-6"
         assert post(gateway, "/v1/messages", body, **VERSION).status_code == 200
         assert doubles.anthropic.calls[0].body == body
@@ -51,6 +63,8 @@ class TestBytes:
         assert doubles.openai.calls[0].body == ODD_OPENAI % b"gpt-5"
         post(gateway, "/v1/messages", ODD_ANTHROPIC % b"turnout\\/economy", **VERSION)
         assert doubles.anthropic.calls[0].body == ODD_ANTHROPIC % b"claude-sonnet-4-6"
+        post(gateway, "/v1/responses", ODD_RESPONSES % b"turnout\\/quality")
+        assert doubles.openai.calls[1].body == ODD_RESPONSES % b"gpt-5"
 
     def test_streams_of_chat_completions_are_asked_for_usage(self, gateway: Served, doubles: Upstreams) -> None:
         body = b'{"stream":true , ' + (ODD_OPENAI % b"gpt-5-mini")[1:]
@@ -84,12 +98,20 @@ class TestBytes:
         assert about["cost_usd"] == str(gateway.events.calls[0].cost.usd)
         assert relayed.content.index(said) < relayed.content.index(b"event: message_stop")
 
+    def test_bodies_for_bedrock_have_the_model_in_the_path(self, gateway: Served, doubles: Upstreams) -> None:
+        for path in ("invoke", "invoke-with-response-stream"):
+            doubles.bedrock.calls.clear()
+            assert post(gateway, f"/model/turnout%2Fquality/{path}", ODD_INVOKE).status_code == 200
+            (call,) = doubles.bedrock.calls
+            assert call.body == ODD_INVOKE
+            assert call.model == BEDROCK[1].removeprefix("bedrock/")
+
     def test_the_path_of_converse_and_its_body(self, gateway: Served, doubles: Upstreams) -> None:
         answer = post(gateway, "/model/turnout/converse", ODD_CONVERSE)
         assert answer.status_code == 200
         (call,) = doubles.bedrock.calls
         assert call.model == BEDROCK[1].removeprefix("bedrock/")
-        assert call.request == json.loads(ODD_CONVERSE)
+        assert call.body == ODD_CONVERSE
 
 
 def streamed(gateway: Served, protocol: str) -> tuple[int, bytes]:
@@ -98,6 +120,11 @@ def streamed(gateway: Served, protocol: str) -> tuple[int, bytes]:
         path, body = "/v1/chat/completions", {"model": "turnout", "stream": True, "messages": ASKED}
     elif protocol == "anthropic":
         path, body = "/v1/messages", {"model": "turnout", "stream": True, "max_tokens": 99, "messages": ASKED}
+    elif protocol == "responses":
+        path, body = "/v1/responses", {"model": "turnout", "stream": True, "input": "hi"}
+    elif protocol == "invoke":
+        path = "/model/turnout/invoke-with-response-stream"
+        body = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 99, "messages": ASKED}
     else:
         path = "/model/turnout/converse-stream"
         body = {"messages": [{"role": "user", "content": [{"text": "hi"}]}]}
@@ -116,8 +143,21 @@ def outcome(protocol: str, data: bytes) -> tuple[str, bool, bool]:
         text = "".join(body["delta"].get("text", "") for body in bodies)
         ended = any(frame.name == "messageStop" for frame in frames)
         return text, ended, any(frame.kind == "exception" for frame in frames)
-    events = [json.loads(line[6:]) for line in data.decode().splitlines() if line.startswith("data: {")]
-    if protocol == "anthropic":
+    if protocol == "invoke":
+        frames = EventStreamParser().feed(data)
+        events = [
+            json.loads(base64.b64decode(json.loads(one.payload)["bytes"])) for one in frames if one.name == "chunk"
+        ]
+        if any(frame.kind == "exception" for frame in frames):
+            events.append({"type": "error"})
+    else:
+        events = [json.loads(line[6:]) for line in data.decode().splitlines() if line.startswith("data: {")]
+    if protocol == "responses":
+        types = [event["type"] for event in events]
+        text = "".join(event["delta"] for event in events if event["type"] == "response.output_text.delta")
+        failed = "error" in types or "response.failed" in types
+        return text, "response.completed" in types, failed
+    if protocol in ("anthropic", "invoke"):
         deltas = [event["delta"] for event in events if event["type"] == "content_block_delta"]
         text = "".join(delta["text"] for delta in deltas)
         types = [event["type"] for event in events]
@@ -133,9 +173,9 @@ class TestFaultsAtEveryEvent:
     EVENTS = 18
 
     @pytest.mark.parametrize("kind", ["drop", "truncated", "garbage", "error"])
-    @pytest.mark.parametrize("protocol", ["openai", "anthropic"])
+    @pytest.mark.parametrize("protocol", ["openai", "anthropic", "responses"])
     def test_of_server_sent_events(self, gateway: Served, doubles: Upstreams, protocol: str, kind: str) -> None:
-        double = doubles.openai if protocol == "openai" else doubles.anthropic
+        double = doubles.anthropic if protocol == "anthropic" else doubles.openai
         seen = set()
         for index in range(self.EVENTS):
             fault = {
@@ -160,16 +200,17 @@ class TestFaultsAtEveryEvent:
         wait_for(lambda: gateway.gateway.busy == 0)
 
     @pytest.mark.parametrize("kind", ["drop", "truncated", "garbage", "error"])
-    def test_of_event_streams(self, gateway: Served, doubles: Upstreams, kind: str) -> None:
-        whole = outcome("bedrock", streamed(gateway, "bedrock")[1])[0]
+    @pytest.mark.parametrize("protocol", ["bedrock", "invoke"])
+    def test_of_event_streams(self, gateway: Served, doubles: Upstreams, protocol: str, kind: str) -> None:
+        whole = outcome(protocol, streamed(gateway, protocol)[1])[0]
         for index in range(11):
             error = "ModelStreamErrorException" if kind == "error" else None
             damage: Any = kind if kind in ("truncated", "garbage") else None
             doubles.bedrock.faults.add(
                 bedrock.faults.Fault(error=error, drop=kind == "drop", damage=damage, after_events=index, delay_s=0.01)
             )
-            status, data = streamed(gateway, "bedrock")
-            text, ended, failed = outcome("bedrock", data)
+            status, data = streamed(gateway, protocol)
+            text, ended, failed = outcome(protocol, data)
             assert status == 200
             assert whole.startswith(text)
             assert ended or failed, (index, data)
@@ -190,16 +231,44 @@ class TestFaultsBeforeTheAnswer:
             Fault(damage="garbage"),
         ],
     )
-    @pytest.mark.parametrize("protocol", ["openai", "anthropic"])
-    def test_another_call_answers(self, gateway: Served, doubles: Upstreams, protocol: str, fault: Fault) -> None:
-        double = doubles.openai if protocol == "openai" else doubles.anthropic
+    @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/v1/responses"])
+    def test_another_call_answers(self, gateway: Served, doubles: Upstreams, path: str, fault: Fault) -> None:
+        double = doubles.anthropic if path == "/v1/messages" else doubles.openai
         double.faults.add(fault)
-        path = "/v1/chat/completions" if protocol == "openai" else "/v1/messages"
-        body = json.dumps({"model": "turnout", "max_tokens": 50, "messages": ASKED}).encode()
+        asked = {"input": ASKED} if path == "/v1/responses" else {"max_tokens": 50, "messages": ASKED}
+        body = json.dumps({"model": "turnout", **asked}).encode()
         answer = post(gateway, path, body, **VERSION)
         assert answer.status_code == 200
         assert ANSWER in answer.text
         assert [call.status for call in gateway.events.calls] == ["error", "ok"]
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            bedrock.faults.Fault(drop=True),
+            bedrock.service_unavailable(),
+            bedrock.faults.Fault(damage="truncated"),
+            bedrock.faults.Fault(damage="garbage"),
+        ],
+    )
+    def test_another_call_answers_what_was_invoked(
+        self, gateway: Served, doubles: Upstreams, fault: bedrock.faults.Fault
+    ) -> None:
+        doubles.bedrock.faults.add(fault)
+        body = json.dumps({"anthropic_version": "bedrock-2023-05-31", "max_tokens": 50, "messages": ASKED}).encode()
+        answer = post(gateway, "/model/turnout/invoke", body)
+        assert answer.json()["type"] == "message"
+        assert [call.status for call in gateway.events.calls] == ["error", "ok"]
+
+    def test_a_response_that_failed_is_asked_for_again(self, gateway: Served, doubles: Upstreams) -> None:
+        doubles.openai.failing = 1
+        answer = post(gateway, "/v1/responses", b'{"model":"turnout","input":"hi"}')
+        assert answer.json()["status"] == "completed"
+        assert [call.error for call in gateway.events.calls] == ["InternalServerError", ""]
+        doubles.openai.failing = 9
+        answer = post(gateway, "/v1/responses", b'{"model":"turnout","input":"hi"}')
+        doubles.openai.failing = 0
+        assert (answer.status_code, answer.json()["error"]["code"]) == (200, "server_error")
 
     def test_a_provider_that_is_down_is_an_error_in_the_clients_shape(
         self, gateway: Served, doubles: Upstreams
@@ -268,7 +337,9 @@ class TestCosts:
     def test_of_bedrock_too(self, gateway: Served, doubles: Upstreams) -> None:
         for path in ("converse", "converse-stream"):
             post(gateway, f"/model/turnout/{path}", ODD_CONVERSE)
-        gateway.wait_for_calls(2)
+        for path in ("invoke", "invoke-with-response-stream"):
+            post(gateway, f"/model/turnout/{path}", ODD_INVOKE)
+        gateway.wait_for_calls(4)
         for call, event in zip(doubles.bedrock.calls, gateway.events.calls, strict=True):
             assert call.usage is not None
             pico = call.usage["inputTokens"] * 3_000_000 + call.usage["outputTokens"] * 15_000_000

@@ -32,8 +32,10 @@ def test_a_provider_may_be_called_in_two_protocols(tmp_path: Path) -> None:
     haiku = "bedrock/global.anthropic.claude-haiku-4-5-20251001-v1:0"
     assert {(model, protocol): one.name for (model, protocol), one in gateway.routing.ways.items()} == {
         (haiku, WireProtocol.CONVERSE): "bedrock",
+        (haiku, WireProtocol.INVOKE): "bedrock:invoke",
         (haiku, WireProtocol.ANTHROPIC): "messages",
         ("openai/gpt-5", WireProtocol.OPENAI_CHAT): "openai",
+        ("openai/gpt-5", WireProtocol.OPENAI_RESPONSES): "openai:responses",
     }
     assert gateway.routing.router.scope_of(haiku).region == "eu-west-1"
 

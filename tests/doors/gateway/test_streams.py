@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 
@@ -89,5 +90,49 @@ def test_characters_of_thinking_and_tools() -> None:
     assert stream.characters() == 3 + 4 + 2
 
 
+def test_characters_of_responses() -> None:
+    stream = Stream(WireProtocol.OPENAI_RESPONSES)
+    for event in (
+        {"type": "response.output_text.delta", "delta": "abc"},
+        {"type": "response.function_call_arguments.delta", "delta": "{}"},
+        {"type": "response.output_text.done", "text": "abc"},
+    ):
+        stream.feed(b"data: %b\n\n" % json.dumps(event).encode())
+    assert stream.characters() == 5
+
+
+def test_of_invoke_model() -> None:
+    events: list[dict[str, object]] = [
+        {"type": "message_start", "message": {"model": "m", "usage": {"input_tokens": 3, "output_tokens": 1}}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hello"}},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 2}},
+        {"type": "message_stop", "amazon-bedrock-invocationMetrics": {"outputTokenCount": 2}},
+    ]
+    frames = [
+        encode_event("chunk", json.dumps({"bytes": base64.b64encode(json.dumps(one).encode()).decode()}).encode())
+        for one in events
+    ]
+    stream = Stream(WireProtocol.INVOKE)
+    part = stream.feed(b"".join(frames))
+    assert (part.data, part.last) == (b"".join(frames[:3]), frames[3])
+    assert (stream.ended, stream.characters(), stream.reader.usage.output_tokens) == (True, 5, 2)
+
+
 def test_a_comment_is_one_line() -> None:
     assert comment({"a": "x\ny"}) == b': turnout {"a":"x\\ny"}\n\n'
+
+
+def test_what_came_whole_before_broken_bytes_is_passed_on_first() -> None:
+    stream = Stream(WireProtocol.OPENAI_CHAT)
+    part = stream.feed(b"".join(CHUNKS[:4]) + b"data: {nothing\n\n" + CHUNKS[4])
+    assert part.data + part.last == b"".join(CHUNKS[:4])
+    assert stream.broken is not None
+    assert stream.ended
+
+
+def test_what_a_reader_does_not_look_at_may_be_unreadable() -> None:
+    stream = Stream(WireProtocol.OPENAI_CHAT, drops_usage=True)
+    odd = b'data: {"choices":[],"usage":{},"x":"\xff"}\n\n'
+    number = b'data: {"choices":[],"usage":{},"x":%b}\n\n' % (b"9" * 5_000)
+    assert stream.feed(CHUNKS[1] + odd + number).data == CHUNKS[1] + odd + number
+    assert stream.characters() == 2

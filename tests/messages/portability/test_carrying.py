@@ -19,6 +19,7 @@ from tests.messages.portability.support import (
     SONNET_46,
     SONNET_46_A,
     assistant,
+    model,
     redacted,
     result,
     signed,
@@ -29,7 +30,7 @@ from tests.messages.portability.support import (
 )
 from turnout.core.catalog import Model
 from turnout.messages.conversation import Conversation
-from turnout.messages.portability import Carried, MarkersMode, carry, protocol_of
+from turnout.messages.portability import Carried, MarkersMode, Protocol, carry, protocol_of
 from turnout.messages.portability.protocols import RULES
 
 MODELS = (SONNET_46, HAIKU_45, SONNET_46_A, HAIKU_45_A, GPT_5, GPT_41)
@@ -225,3 +226,31 @@ def test_an_empty_conversation_is_nobodys_trouble(target: Model) -> None:
 def test_other_keys_of_a_message_stay_with_it() -> None:
     history = talk({**user("a", ""), "metadata": {"custom": {"id": 1}}})
     assert sent(carry(history, None, SONNET_46)).messages[0]["metadata"] == {"custom": {"id": 1}}
+
+
+def test_the_form_of_an_endpoint_counts_where_the_catalog_does_not_tell() -> None:
+    """A server of one's own that speaks OpenAI's protocol, and a model on Bedrock that is no Claude."""
+    llama = model("vllm", "llama")
+    history = talk(user("Hi"), assistant(signed(), use("a b")), user(result("a b", "x", status="error")), user(POINT))
+    assert carry(history, llama, llama).history is history
+    as_openai = carry(talk(user("Hi"), assistant(signed(), "Yes."), user("And?")), GPT_5, llama, form=Protocol.OPENAI)
+    assert as_openai.edit_names == ("drop_thinking",)
+    on_bedrock = carry(
+        talk(user("Hi"), assistant(use("a b")), user(result("a b", "x"), POINT)),
+        NOVA,
+        NOVA,
+        form=Protocol.BEDROCK_CLAUDE,
+    )
+    assert on_bedrock.edit_names == ("tool_id", "drop_marker")
+    thought = talk(user("Hi"), assistant(signed(), "Yes."), user("And?"))
+    assert carry(thought, SONNET_46, NOVA, form=Protocol.BEDROCK_CLAUDE).edit_names == ("drop_thinking",)
+
+
+def test_an_image_by_its_url() -> None:
+    def picture(uri: str) -> Conversation:
+        return talk(user({"image": {"source": {"location": {"type": "url", "uri": uri}}}}))
+
+    for target in (SONNET_46_A, GPT_5):
+        assert carry(picture("https://example.com/a.png"), None, target).edits == ()
+        assert carry(picture("http://example.com/a.png"), None, target).refusals
+    assert carry(picture("https://example.com/a.png"), None, SONNET_46).refusals

@@ -50,7 +50,7 @@ def test_everything_of_a_real_request_is_held(stream: bool) -> None:
         effort="low",
         user="user_ab_account__session_0f-1",
     )
-    assert asked.parameters == ("temperature", "top_p", "top_k")
+    assert asked.parameters == ("temperature", "top_p", "top_k", "thinking.enabled", "effort")
     assert asked.forced_tool_choice
     assert asked.json_output
     assert asked.has_tools

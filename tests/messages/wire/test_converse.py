@@ -121,7 +121,7 @@ def test_everything_of_a_real_request_is_held() -> None:
         thinking={"type": "enabled", "budget_tokens": 1024},
         effort="low",
     )
-    assert asked.parameters == ("temperature", "top_p", "top_k")
+    assert asked.parameters == ("temperature", "top_p", "top_k", "thinking.enabled", "effort")
     assert asked.forced_tool_choice
     assert asked.json_output
     assert asked.has_tools

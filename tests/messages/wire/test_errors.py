@@ -10,6 +10,7 @@ import anthropic
 import openai
 import pytest
 from botocore.exceptions import ClientError, EventStreamError
+from openai.types.responses import ResponseErrorEvent
 
 from tests.messages.wire import support
 from turnout.messages.wire import sse
@@ -90,6 +91,33 @@ def test_an_answer_to_the_anthropic_client(status: int, kind: type[anthropic.API
     assert error.api_message == "Nobody can serve this."
     assert error.response.headers["retry-after"] == "0"
     assert json.loads(answer.body)["request_id"] == "r1"
+
+
+def test_an_answer_at_the_responses_door_is_that_of_the_other_openai_door() -> None:
+    for status in STATUSES:
+        assert error_answer(WireProtocol.OPENAI_RESPONSES, problem(status)) == error_answer(
+            WireProtocol.OPENAI_CHAT, problem(status)
+        )
+
+
+def test_the_last_event_of_a_stream_of_responses() -> None:
+    begun = {"type": "keepalive", "sequence_number": 4}
+    event = error_event(WireProtocol.OPENAI_RESPONSES, problem(503, path="input"), sequence=5)
+    with (
+        support.recorder(
+            sse.encode_event(json.dumps(begun).encode()) + event, {"content-type": sse.CONTENT_TYPE}
+        ) as at,
+        support.openai_client(at.url) as client,
+        client.responses.create(model="m", input="hi", stream=True) as answer,
+    ):
+        next(answer)
+        with pytest.raises(openai.APIError, match="Nobody can serve this") as caught:
+            next(answer)
+    assert (caught.value.code, caught.value.type, caught.value.param) == ("no_candidate", "server_error", "input")
+    (parsed,) = sse.SseParser().feed(event)
+    documented = ResponseErrorEvent.model_validate_json(parsed.data)
+    assert (parsed.event, documented.type, documented.sequence_number) == ("error", "error", 5)
+    assert (documented.code, documented.message) == ("no_candidate", "Nobody can serve this.")
 
 
 @pytest.fixture(scope="module")

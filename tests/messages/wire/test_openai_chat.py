@@ -54,7 +54,7 @@ def test_everything_of_a_real_request_is_held(stream: bool) -> None:
         effort="low",
         user="u1",
     )
-    assert asked.parameters == ("temperature", "top_p")
+    assert asked.parameters == ("temperature", "top_p", "reasoning_effort")
     assert asked.forced_tool_choice
     assert asked.json_output
     assert asked.has_tools
@@ -261,3 +261,11 @@ def test_no_members_raise_anything_else(members: dict[str, Any]) -> None:
         assert str(error)  # noqa: PT017 - either outcome is right
     else:
         assert isinstance(turns, list)
+
+
+def test_the_limit_on_output_has_the_name_that_the_server_knows() -> None:
+    conversation, controls = conversation_of("Hello."), Controls(max_output_tokens=7)
+    older = openai_chat.encode(conversation, controls, model="m", limit_name="max_tokens")
+    assert json.loads(older.body or b"")["max_tokens"] == 7
+    newer = openai_chat.encode(conversation, controls, model="m")
+    assert json.loads(newer.body or b"")["max_completion_tokens"] == 7

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.messages.wire import support
+from turnout.messages.wire import openai_chat
 from turnout.messages.wire.asked import Read
 from turnout.messages.wire.malformed import MalformedBodyError
 from turnout.messages.wire.openai_read import read
@@ -226,3 +227,19 @@ def test_no_content_raises_anything_else(value: Any) -> None:
             assert str(error)  # noqa: PT017 - either outcome is right
         else:
             assert isinstance(found, Read)
+
+
+@pytest.mark.parametrize(
+    ("echoed", "paths"),
+    [
+        ({"annotations": [], "provider_specific_fields": {"refusal": None}}, ()),
+        ({"annotations": [{"type": "url_citation"}]}, ("messages.1.annotations",)),
+        ({"provider_specific_fields": {"x": 1}}, ("messages.1.provider_specific_fields",)),
+    ],
+)
+def test_what_a_client_sends_back_of_an_answer_counts_where_it_says_something(
+    echoed: dict[str, Any], paths: tuple[str, ...]
+) -> None:
+    asked = [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Hi.", **echoed}]
+    body = json.dumps({"model": "m", "messages": asked}).encode()
+    assert openai_chat.decode(body).untranslatable == paths

@@ -13,6 +13,7 @@ from anthropic.types import Message, RawMessageStreamEvent
 from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from turnout.core.usage import Usage, UsageError
@@ -390,3 +391,153 @@ def test_no_answer_raises_anything_else(protocol: WireProtocol, value: Any) -> N
     with contextlib.suppress(MalformedStreamError, UsageError):
         reader.body(json.dumps(value).encode())
         assert reader.usage is None or reader.usage.total_tokens >= 0
+
+
+RESPONSE: dict[str, Any] = {
+    "id": "resp_1",
+    "object": "response",
+    "created_at": 1,
+    "model": "gpt-x",
+    "status": "completed",
+    "conversation": {"id": "conv_1"},
+    "output": [
+        {"id": "rs_1", "type": "reasoning", "summary": []},
+        {
+            "id": "msg_1",
+            "type": "message",
+            "role": "assistant",
+            "status": "completed",
+            "content": [{"type": "output_text", "text": "y\u00e9s", "annotations": []}],
+        },
+    ],
+    "parallel_tool_calls": True,
+    "tool_choice": "auto",
+    "tools": [],
+    "usage": {
+        "input_tokens": 110,
+        "input_tokens_details": {"cached_tokens": 60, "cache_write_tokens": 20},
+        "output_tokens": 50,
+        "output_tokens_details": {"reasoning_tokens": 30},
+        "total_tokens": 160,
+    },
+}
+BEGUN = {**RESPONSE, "status": "in_progress", "output": [], "usage": None}
+AT = {"output_index": 1, "item_id": "msg_1", "content_index": 0}
+PART = {"type": "output_text", "text": "", "annotations": []}
+ITEM = {**RESPONSE["output"][1], "content": [], "status": "in_progress"}
+RESPONSE_EVENTS: list[dict[str, Any]] = [
+    {"type": "response.created", "response": BEGUN},
+    {"type": "response.in_progress", "response": BEGUN},
+    {"type": "response.output_item.added", "output_index": 0, "item": RESPONSE["output"][0]},
+    {"type": "response.output_item.added", "output_index": 1, "item": ITEM},
+    {"type": "response.content_part.added", **AT, "part": PART},
+    {"type": "response.output_text.delta", **AT, "delta": "y\u00e9s", "logprobs": []},
+    {"type": "response.output_text.done", **AT, "text": "y\u00e9s", "logprobs": []},
+    {"type": "response.output_item.done", "output_index": 1, "item": RESPONSE["output"][1]},
+    {"type": "response.completed", "response": RESPONSE},
+]
+RESPONSE_USAGE = Usage(
+    input_tokens=30, cache_read_tokens=60, cache_write_5m_tokens=20, output_tokens=50, reasoning_tokens=30
+)
+
+
+def response_stream(events: list[dict[str, Any]]) -> list[Any]:
+    data = [json.dumps({**event, "sequence_number": index}).encode() for index, event in enumerate(events)]
+    return SseParser().feed(b"".join(encode_sse(one) for one in data))
+
+
+class TestResponses:
+    def test_the_events_are_the_clients(self) -> None:
+        adapter: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
+        for index, event in enumerate(RESPONSE_EVENTS):
+            adapter.validate_python({**event, "sequence_number": index})
+        Response.model_validate(RESPONSE)
+
+    def test_a_stream(self) -> None:
+        reader: Any = reader_of(WireProtocol.OPENAI_RESPONSES)
+        contents = []
+        for event in response_stream(RESPONSE_EVENTS):
+            assert not reader.complete
+            reader.feed(event)
+            contents.append(reader.has_content)
+        assert contents == [False] * 5 + [True] * 4
+        assert (reader.complete, reader.finish_reason, reader.served_model) == (True, "completed", "gpt-x")
+        assert reader.usage == RESPONSE_USAGE
+        assert reader.ids == ("resp_1", "conv_1", "rs_1", "msg_1")
+        assert reader.sequence == 8
+
+    def test_a_body(self) -> None:
+        reader: Any = reader_of(WireProtocol.OPENAI_RESPONSES)
+        reader.body(json.dumps(RESPONSE).encode())
+        assert (reader.complete, reader.finish_reason, reader.has_content) == (True, "completed", True)
+        assert reader.usage == RESPONSE_USAGE
+
+    @pytest.mark.parametrize(
+        ("members", "finish", "error"),
+        [
+            ({"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}, "content_filter", None),
+            ({"status": "incomplete", "incomplete_details": None}, "incomplete", None),
+            ({"status": "failed", "error": {"code": "server_error", "message": "no"}}, None, "server_error"),
+            ({"status": "failed", "error": None}, None, "error"),
+            ({"status": "queued", "output": [], "usage": None}, None, None),
+            ({"output": [{"id": "fc_1", "type": "function_call"}]}, "function_call", None),
+            ({"output": [{"id": "ws_1", "type": "web_search_call"}]}, "completed", None),
+        ],
+    )
+    def test_how_it_ends(self, members: dict[str, Any], finish: str | None, error: str | None) -> None:
+        reader: Any = reader_of(WireProtocol.OPENAI_RESPONSES)
+        reader.body(json.dumps({**RESPONSE, **members}).encode())
+        assert (reader.finish_reason, reader.error) == (finish, error)
+        status = members.get("status", "completed")
+        streamed: Any = reader_of(WireProtocol.OPENAI_RESPONSES)
+        for event in response_stream([{"type": f"response.{status}", "response": {**RESPONSE, **members}}]):
+            streamed.feed(event)
+        assert (streamed.finish_reason, streamed.error) == (finish, error)
+        assert streamed.complete == (status in ("completed", "incomplete"))
+
+    @pytest.mark.parametrize(
+        ("event", "name"),
+        [
+            ({"type": "error", "code": "rate_limit_exceeded", "message": "slow", "param": None}, "rate_limit_exceeded"),
+            ({"type": "error", "error": {"type": "server_error", "code": "x", "message": "no"}}, "server_error"),
+            (
+                {"type": "error", "error": {"type": "invalid_request_error", "code": "context_length_exceeded"}},
+                "context_length_exceeded",
+            ),
+            ({"type": "error", "error": {"type": "tokens", "code": "rate_limit_exceeded"}}, "rate_limit_exceeded"),
+            ({"type": "error", "message": "?"}, "error"),
+        ],
+    )
+    def test_errors_in_streams_both_as_documented_and_as_sent(self, event: dict[str, Any], name: str) -> None:
+        reader: Any = reader_of(WireProtocol.OPENAI_RESPONSES)
+        for one in response_stream([event]):
+            reader.feed(one)
+        assert reader.error == name
+
+    @pytest.mark.parametrize("kind", ["function_call", "web_search_call", "image_generation_call"])
+    def test_a_call_that_begins_is_content(self, kind: str) -> None:
+        reader: Any = reader_of(WireProtocol.OPENAI_RESPONSES)
+        added = {"type": "response.output_item.added", "output_index": 0, "item": {"type": kind, "id": "x"}}
+        for one in response_stream([{"type": "keepalive"}, added]):
+            assert not reader.has_content
+            reader.feed(one)
+        assert reader.has_content
+
+    @pytest.mark.parametrize("data", [b"[]", b"{}", b'{"type":"response.created","response":7}', b"\xff"])
+    def test_what_is_none_of_its_events(self, data: bytes) -> None:
+        reader: Any = reader_of(WireProtocol.OPENAI_RESPONSES)
+        (event,) = SseParser().feed(encode_sse(data))
+        with pytest.raises(MalformedStreamError):
+            reader.feed(event)
+
+
+def test_what_a_chunk_of_invoke_model_holds() -> None:
+    reader: Any = reader_of(WireProtocol.INVOKE)
+    held = json.dumps(ANTHROPIC_EVENTS[0]).encode()
+    chunk = encode_event("chunk", json.dumps({"bytes": base64.b64encode(held).decode(), "p": "ab"}).encode())
+    for frame in EventStreamParser().feed(chunk):
+        reader.feed(frame)
+    assert reader.inner == held
+    for frame in EventStreamParser().feed(encode_event("other", b"{}")):
+        reader.feed(frame)
+    assert reader.inner == b""

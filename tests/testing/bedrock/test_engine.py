@@ -31,7 +31,9 @@ def test_tokens_are_counted_as_they_are_billed(client: Any) -> None:
     ("model", "counted", "message"),
     [
         (SONNET, {"converse": {"messages": HELLO}}, "doesn't support counting tokens"),
-        (BARE, {"invokeModel": {"body": b"{}"}}, "counts the tokens of Converse requests only"),
+        (BARE, {"invokeModel": {"body": b"{}"}}, "anthropic_version: Field required"),
+        (BARE, {"invokeModel": {"body": b"?"}}, "not the base64 of a JSON object"),
+        (BARE, {"invokeModel": {"body": b"[]"}}, "not the base64 of a JSON object"),
         (BARE, {"converse": {"messages": []}}, "must start with a user message"),
         ("anthropic.none", {"converse": {"messages": HELLO}}, "model identifier is invalid"),
     ],

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -172,11 +173,30 @@ def test_a_fault_in_mid_stream_waits_for_a_stream(client: Any, double: BedrockDo
 
 def test_a_stall_runs_into_the_clients_time_out(double: BedrockDouble) -> None:
     impatient = double.client(Config(read_timeout=0.2))
+    before = double.left
     double.faults.add(stall(30))
     with pytest.raises(ReadTimeoutError):
         impatient.converse(modelId=SONNET, messages=HELLO)
     assert impatient.converse(modelId=SONNET, messages=HELLO)["stopReason"] == "end_turn"
     impatient.close()
+    _wait_until_left(double, before + 1)
+    assert len(double.calls) == 2
+
+
+def test_a_caller_that_leaves_a_slow_stream_is_noticed(client: Any, double: BedrockDouble) -> None:
+    before = double.left
+    double.faults.add(Fault(delay_s=0.1, after_events=2, slow=True))
+    stream = client.converse_stream(modelId=SONNET, messages=HELLO)["stream"]
+    assert next(iter(stream)) == {"messageStart": {"role": "assistant"}}
+    stream.close()
+    _wait_until_left(double, before + 1)
+
+
+def _wait_until_left(double: BedrockDouble, count: int) -> None:
+    ends = time.monotonic() + 5
+    while double.left < count:
+        assert time.monotonic() < ends, "nobody has left"
+        time.sleep(0.005)
 
 
 def test_a_short_stall_goes_on_as_if_nothing_had_been(client: Any, double: BedrockDouble) -> None:
@@ -255,7 +275,7 @@ def test_times_and_order(client: Any, double: BedrockDouble) -> None:
         ({"error": "ThrottleException"}, "'ThrottleException' before the first byte; the nearest one is 'ThrottlingE"),
         ({"error": "AccessDeniedException", "after_events": 1}, "'AccessDeniedException' in mid-stream"),
         ({"error": "ThrottlingException", "drop": True}, "either an error, a dropped connection or damage"),
-        ({"operation": "InvokeModel"}, "unknown operation 'InvokeModel'; there are Converse"),
+        ({"operation": "ApplyGuardrail"}, "unknown operation 'ApplyGuardrail'; there are Converse"),
         ({"delay_s": -1}, "not negative"),
         ({"after_events": -1}, "not negative"),
     ],

@@ -80,7 +80,7 @@ def test_bodies_that_cannot_be_read(connection: http.client.HTTPConnection, body
     assert message in answer["message"]
 
 
-@pytest.mark.parametrize("path", ["/", "/model/x", "/model//converse", "/model/x/invoke", "/models/x/converse"])
+@pytest.mark.parametrize("path", ["/", "/model/x", "/model//converse", "/model/x/async-invoke", "/models/x/converse"])
 def test_wrong_paths(connection: http.client.HTTPConnection, path: str) -> None:
     status, kind, answer = send(connection, path=path)
     assert (status, kind) == (404, "UnknownOperationException")

@@ -32,6 +32,8 @@ def test_the_errors_are_those_of_the_service() -> None:
         "ValidationException": 400,
         "ModelNotReadyException": 429,
         "ModelErrorException": 424,
+        "ModelStreamErrorException": 424,
+        "ServiceQuotaExceededException": 400,
     }
     assert set(stream_errors().values()) == {
         "internalServerException",

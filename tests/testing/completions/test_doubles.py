@@ -76,3 +76,16 @@ def test_nothing_of_turnout_is_imported() -> None:
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             assert all(not name.startswith("turnout") or name.startswith("turnout.testing") for name in names)
+
+
+def test_a_caller_that_leaves_a_slow_stream_is_noticed() -> None:
+    with OpenAIDouble() as double, openai.OpenAI(base_url=f"{double.url}/v1", api_key="any", max_retries=0) as client:
+        double.faults.add(Fault(delay_s=0.05, after_events=2, slow=True))
+        with client.chat.completions.create(
+            model="gpt-5", messages=[{"role": "user", "content": "Hello"}], stream=True
+        ) as got:
+            next(iter(got))
+        (call,) = double.calls
+        assert call.ended.wait(5)
+        assert call.left
+        assert 2 <= call.events < 14

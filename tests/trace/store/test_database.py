@@ -91,6 +91,20 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
         assert "upgrade Turnout" in message
 
 
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_file_that_is_refused_is_closed(tmp_path: Path, read_only: bool) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database " * 100)
+    with pytest.raises(LedgerError):
+        _open(path, read_only=read_only)
+    opened = [os.readlink(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd") if _is_open(number)]
+    assert str(path) not in opened
+
+
+def _is_open(number: str) -> bool:
+    return os.path.lexists(f"/proc/self/fd/{number}")
+
+
 def test_an_older_schema_cannot_be_read_only(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     connection = sqlite3.connect(path)

@@ -19,7 +19,7 @@ from turnout.trace.store.encode import (
     decode_event,
     encode_event,
 )
-from turnout.trace.store.pack import unpacked
+from turnout.trace.store.pack import unpacked_pair
 
 
 @given(st.data())
@@ -39,7 +39,8 @@ def test_a_decision_comes_back_from_its_row_and_its_snapshots(
     row = decision_row(event, "p-hash", "c-hash")
     assert decision_of(row, event.given.policy, event.given.catalog) == event
     columns = dict(zip(DECISION_COLUMNS, row, strict=True))
-    given_json = unpacked(columns["given"])
+    given_json, decision_json = unpacked_pair(columns["given"])
+    assert decision_json == canonical(event.decision)
     stored = msgspec.json.decode(given_json)
     assert (stored["policy"], stored["catalog"]) == ("p-hash", "c-hash")
     assert b"context_window" not in given_json

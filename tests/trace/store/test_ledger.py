@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from tests.trace import decided
+from tests.trace import decided, samples
 from turnout.core.cost import Cost
 from turnout.core.decide import decide
 from turnout.core.usage import Usage
@@ -18,7 +18,7 @@ from turnout.trace.errors import EventError, LedgerError
 from turnout.trace.events import CallEvent, DecisionEvent, Event, new_id
 from turnout.trace.store.encode import DECISION_COLUMNS, canonical, decision_row
 from turnout.trace.store.ledger import Ledger, Run
-from turnout.trace.store.pack import unpacked
+from turnout.trace.store.pack import packed, unpacked_pair
 from turnout.trace.store.schema import MIGRATIONS
 from turnout.trace.store.spill import spill, spilled
 
@@ -92,23 +92,33 @@ def test_a_decision_replays_byte_for_byte(
     # A second ledger has seen no value yet: everything it knows, it has from the file.
     with Ledger(shared.path, read_only=True) as other:
         read = other.decision(recorded.event_id)
-        [(stored,)] = other.select("SELECT decision FROM decisions WHERE event_id = ?", (recorded.event_id,))
+        [(stored,)] = other.select("SELECT given FROM decisions WHERE event_id = ?", (recorded.event_id,))
     assert read == recorded
-    assert canonical(decide(read.given)) == canonical(read.decision) == unpacked(stored)
+    assert canonical(decide(read.given)) == canonical(read.decision) == unpacked_pair(stored)[1]
 
 
-def test_a_ledger_of_the_first_schema_is_brought_up_and_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("schema", "kind"),
+    [pytest.param(1, "text", id="JSON as text"), pytest.param(4, "blob", id="packed one by one")],
+)
+def test_a_ledger_of_an_older_schema_is_brought_up_and_read(tmp_path: Path, schema: int, kind: str) -> None:
     recorded = decided.decided()
     policy, catalog = recorded.given.policy, recorded.given.catalog
     row = dict(zip(DECISION_COLUMNS, decision_row(recorded, policy.content_hash, catalog.content_hash), strict=True))
-    del row["parent_span_id"]  # came with a later step
-    # The first version wrote JSON as text.
-    row |= {name: unpacked(row[name]).decode() for name in ("given", "decision")}
+    if schema == 1:
+        del row["parent_span_id"]  # came with a later step
+    # The first version wrote JSON as text, later ones packed each by itself.
+    given_json, decision_json = unpacked_pair(row["given"])
+    row |= {
+        name: json.decode() if schema == 1 else packed(json)
+        for name, json in (("given", given_json), ("decision", decision_json))
+    }
     path = tmp_path / "old.db"
     connection = sqlite3.connect(path)
-    for statement in MIGRATIONS[0]:
-        connection.execute(statement)
-    connection.execute("PRAGMA user_version = 1")
+    for step in MIGRATIONS[:schema]:
+        for statement in step:
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {schema}")
     connection.execute(
         f"INSERT INTO decisions ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", list(row.values())
     )
@@ -121,10 +131,24 @@ def test_a_ledger_of_the_first_schema_is_brought_up_and_read(tmp_path: Path) -> 
     connection.close()
     with Ledger(path) as ledger:
         ledger.append([msgspec.structs.replace(recorded, event_id="packed")])
-        assert ledger.select("SELECT typeof(given) FROM decisions") == [("text",), ("blob",)]
+        assert ledger.select("SELECT typeof(given), decision = x'' FROM decisions") == [(kind, 0), ("blob", 1)]
         old, new = ledger.decisions()
     assert old == recorded
-    assert canonical(decide(old.given)) == canonical(new.decision) == row["decision"].encode()
+    assert canonical(decide(old.given)) == canonical(new.decision) == decision_json
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 40])
+def test_of_many_events_each_is_kept_once(tmp_path: Path, count: int) -> None:
+    one, other = decided.decided(), samples.call()
+    decisions = [msgspec.structs.replace(one, event_id=f"decision-{number}") for number in range(count)]
+    calls = [msgspec.structs.replace(other, event_id=f"call-{number}") for number in range(count)]
+    with Ledger(tmp_path / "ledger.db") as ledger:
+        assert ledger.append([*decisions[: count // 2], *calls[: count // 3]]) == count // 2 + count // 3
+        # Some are there, and some stand there twice.
+        again: list[Event] = [*decisions, *calls, *decisions[:5], *calls[:5]]
+        assert ledger.append(again) == 2 * count - count // 2 - count // 3
+        assert sorted(event.event_id for event in ledger.decisions()) == sorted(event.event_id for event in decisions)
+        assert sorted(event.event_id for event in ledger.calls()) == sorted(event.event_id for event in calls)
 
 
 def test_policies_and_catalogs_are_kept_once(

@@ -12,7 +12,7 @@ from tests.trace import decided
 from turnout.trace.events import DecisionEvent
 from turnout.trace.store import pack
 from turnout.trace.store.encode import canonical
-from turnout.trace.store.pack import packed, unpacked
+from turnout.trace.store.pack import packed, packed_pair, unpacked, unpacked_pair
 
 
 @given(st.binary(max_size=20_000))
@@ -24,8 +24,21 @@ def test_what_is_packed_comes_back(data: bytes) -> None:
 @given(st.data())
 def test_decisions_come_back_byte_for_byte(decision_events: SearchStrategy[DecisionEvent], data: st.DataObject) -> None:
     event = data.draw(decision_events)
-    for value in (event.given, event.decision):
-        assert unpacked(packed(canonical(value))) == canonical(value)
+    both = canonical(event.given), canonical(event.decision)
+    for json in both:
+        assert unpacked(packed(json)) == json
+    assert unpacked_pair(packed_pair(*both)) == both
+
+
+def test_what_higher_levels_packed_is_read_too() -> None:
+    json = canonical(decided.decided().given)
+    packer = zlib.compressobj(6, zlib.DEFLATED, 13, zdict=pack._DICTIONARY)
+    assert unpacked(packer.compress(json) + packer.flush()) == json
+
+
+def test_one_text_is_no_pair() -> None:
+    with pytest.raises(msgspec.DecodeError, match="one text"):
+        unpacked_pair(packed(b"{}"))
 
 
 def test_text_of_an_older_ledger_is_read_as_it_is() -> None:

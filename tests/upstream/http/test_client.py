@@ -7,14 +7,16 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.upstream.http.support import self_signed
 from turnout.upstream.errors import StalledError, TruncatedStreamError, failure_of, is_unbilled
-from turnout.upstream.http.client import HttpClient, Origin
-from turnout.upstream.http.errors import ConnectError, ReadError, RemoteProtocolError
+from turnout.upstream.http.client import ConnectionRules, HttpClient, Origin
+from turnout.upstream.http.errors import ConnectError, PoolTimeout, ReadError, RemoteProtocolError
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Some: thing\r\n\r\nhello"
@@ -22,7 +24,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @asynccontextmanager
-async def server(script: Script) -> AsyncIterator[Origin]:
+async def server(script: Script, tls: ssl.SSLContext | None = None) -> AsyncIterator[Origin]:
     """A server that does the same on every connection."""
     tasks = set[asyncio.Task[None]]()
 
@@ -38,9 +40,9 @@ async def server(script: Script) -> AsyncIterator[Origin]:
             tasks.discard(task)
             writer.close()
 
-    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     try:
-        yield Origin(False, "127.0.0.1", listening.sockets[0].getsockname()[1])
+        yield Origin(tls is not None, "127.0.0.1", listening.sockets[0].getsockname()[1])
     finally:
         listening.close()
         for task in list(tasks):
@@ -314,3 +316,109 @@ class TestOrigin:
     def test_the_authority_leads_back(self, port: int, secure: bool) -> None:
         origin = Origin(secure, "a.example", port)
         assert Origin.of(f"{'https' if secure else 'http'}://{origin.authority}/x") == origin
+
+
+class TestRules:
+    """What holds for single servers."""
+
+    async def test_so_many_requests_at_once_and_the_others_wait(self) -> None:
+        busy, most = 0, 0
+
+        async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal busy, most
+            while True:
+                await request(reader)
+                busy, most = busy + 1, max(most, busy + 1)
+                await asyncio.sleep(0.01)
+                busy -= 1
+                writer.write(OK)
+
+        async with server(script) as origin:
+            one = HttpClient(rules={origin: ConnectionRules(max_connections=2)})
+            try:
+                found = await asyncio.gather(*(fetch(one, origin) for _ in range(6)))
+            finally:
+                await one.aclose()
+        assert found == [(200, b"hello")] * 6
+        assert most == 2
+
+    @pytest.mark.parametrize("how", ["read", "closed", "cancelled", "refused", "broken"])
+    async def test_every_end_of_a_request_makes_room(self, how: str) -> None:
+        calls = 0
+
+        async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal calls
+            while True:
+                await request(reader)
+                calls += 1
+                if calls > 1 or how == "read":
+                    writer.write(OK)
+                elif how == "closed":
+                    writer.write(CHUNKED)
+                elif how == "broken":
+                    writer.close()
+                    return
+
+        async with server(script) as origin:
+            one = HttpClient(rules={origin: ConnectionRules(max_connections=1)})
+            try:
+                if how == "refused":
+                    with pytest.raises(StalledError):
+                        await one.send(origin, b"POST", b"/", [], b"", soon(0.05))
+                elif how == "cancelled":
+                    task = asyncio.create_task(one.send(origin, b"POST", b"/", [], b"", soon()))
+                    await asyncio.sleep(0.05)
+                    task.cancel()
+                    with pytest.raises(asyncio.CancelledError):
+                        await task
+                elif how == "broken":
+                    with pytest.raises(ReadError):
+                        await one.send(origin, b"POST", b"/", [], b"", soon())
+                else:
+                    answer = await one.send(origin, b"POST", b"/", [], b"", soon())
+                    if how == "read":
+                        await answer.read(soon())
+                    answer.close()
+                    answer.close()
+                assert await fetch(one, origin) == (200, b"hello")
+            finally:
+                await one.aclose()
+
+    async def test_an_answer_that_is_closed_twice_makes_room_for_one(self) -> None:
+        async with server(answering(CHUNKED)) as origin:
+            one = HttpClient(rules={origin: ConnectionRules(max_connections=1)})
+            first = await one.send(origin, b"POST", b"/", [], b"", soon())
+            first.close()
+            first.close()
+            second = await one.send(origin, b"POST", b"/", [], b"", soon())
+            with pytest.raises(PoolTimeout):
+                await one.send(origin, b"POST", b"/", [], b"", soon(0.05))
+            second.close()
+            await one.aclose()
+
+    async def test_no_room_in_time_is_an_error_that_was_not_billed(self) -> None:
+        async with server(answering(CHUNKED)) as origin:
+            one = HttpClient(rules={origin: ConnectionRules(max_connections=1)})
+            answer = await one.send(origin, b"POST", b"/", [], b"", soon())
+            with pytest.raises(PoolTimeout) as caught:
+                await one.send(origin, b"POST", b"/", [], b"", soon(0.05))
+            answer.close()
+            await one.aclose()
+        failure = failure_of(caught.value)
+        assert (failure.kind, is_unbilled(failure.name)) == ("retryable", True)
+
+    async def test_a_certificate_that_only_this_server_is_trusted_with(self, tmp_path: Path) -> None:
+        certificate, key = self_signed(tmp_path)
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate, key)
+
+        async with server(answering(OK), tls) as origin:
+            trusting = HttpClient(rules={origin: ConnectionRules(tls=ssl.create_default_context(cafile=certificate))})
+            other = HttpClient()
+            try:
+                assert await fetch(trusting, origin) == (200, b"hello")
+                with pytest.raises(ConnectError):
+                    await fetch(other, origin)
+            finally:
+                await trusting.aclose()
+                await other.aclose()

@@ -65,3 +65,16 @@ def test_a_prompt_that_is_too_long(text: str) -> None:
 def test_of_events(kind: str, meaning: str, name: str) -> None:
     failure = failure_of(EventError(name_of_event(kind), b""))
     assert (failure.kind, failure.name) == (meaning, name)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("context_length_exceeded", "overflow"),
+        ("invalid_prompt", "caller"),
+        ("rate_limit_exceeded", "retryable"),
+        ("server_error", "retryable"),
+    ],
+)
+def test_what_an_error_within_a_stream_of_responses_means(code: str, kind: str) -> None:
+    assert failure_of(EventError(name_of_event(code), b"")).kind == kind

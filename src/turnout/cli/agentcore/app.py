@@ -73,7 +73,7 @@ def run(
     limits = Limits(most_sessions=most_sessions, idle_s=idle_seconds)
     with listening:
         if agent is not None:
-            opened = _own(agent, simulated=not live, limits=limits, ledger=ledger)
+            opened = own_service(agent, simulated=not live, limits=limits, ledger=ledger)
         else:
             number = VERSIONS.index(version or "v4") + 1
             opened = _reference(number, live=bool(live), pair=pair, region=region, limits=limits, ledger=ledger)
@@ -131,8 +131,21 @@ def _reference(
 
 
 @contextmanager
-def _own(name: str, *, simulated: bool, limits: Any, ledger: Path | None) -> Iterator[AgentService]:
-    """An agent of one's own as a service: its models' events go to our ledger unless it keeps them elsewhere."""
+def own_service(
+    name: str, *, simulated: bool, limits: Any, ledger: Path | None, exports: bool = True
+) -> Iterator[AgentService]:
+    """An agent of one's own as a service: its models' events go to our ledger unless it keeps them elsewhere.
+
+    Args:
+        name: ``module:name``.
+        simulated: Whether its models are simulated.
+        limits: How much it takes on.
+        ledger: The ledger; none: as configured.
+        exports: Whether this sets up tracing; not where the process has it already.
+
+    Raises:
+        UserError: The agent cannot be loaded.
+    """
     from turnout.cli.agentcore.simulated import simulated_bedrock
     from turnout.cli.common import load
     from turnout.doors.agentcore import AgentLoadError, AgentService, load_agent
@@ -149,7 +162,7 @@ def _own(name: str, *, simulated: bool, limits: Any, ledger: Path | None) -> Ite
         except AgentLoadError as error:
             raise UserError(str(error)) from None
         bedrock.check_source(source)
-        tracing = configure_exports(settings)
+        tracing = configure_exports(settings) if exports else None
         try:
             with Ledger(ledger or settings.ledger) as opened, Recorder(opened) as recorder:
                 yield AgentService(source, records=recorder, limits=limits, label=bedrock.label, check=bedrock.check)

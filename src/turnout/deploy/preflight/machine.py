@@ -1,4 +1,4 @@
-"""Whether this machine has what the settings need, apart from providers: catalog, classifier, ledger, sane limits."""
+"""Whether this machine has what the settings need, apart from providers: catalog, classifier, ledger, keys, limits."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from turnout.classify.learned.artefact import ArtefactError
 from turnout.classify.protocol import Classifier
 from turnout.config import ConfigError, Settings
 from turnout.config.extras import MissingExtraError
-from turnout.config.presets import preset_of
+from turnout.config.presets import PRESETS, preset_of
 from turnout.core.catalog import Catalog, UnknownModelError
 from turnout.deploy.preflight.finding import Finding
+from turnout.doors.gateway.access.key_file import KeyFile, default_keys
+from turnout.doors.gateway.access.keys import check_rules
+from turnout.doors.gateway.access.listening import Tls, check_certificate, listening
 from turnout.trace.errors import LedgerError
 from turnout.trace.store.ledger import Ledger
 from turnout.upstream.local.weights import WeightsError
@@ -75,6 +78,25 @@ def ledger_finding(path: Path) -> Finding:
     if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
         return Finding("ledger", "wrong", f"{path} cannot be made: {above} cannot be written")
     return Finding("ledger", "ok", f"{path}, will be made")
+
+
+def gateway_finding(settings: Settings, catalog: Catalog) -> Finding:
+    """Whether `turnout serve` may listen where it is told to: its keys, and its certificate. Nothing is opened."""
+    wanted = settings.gateway
+    where = f"{wanted.host}:{wanted.port}"
+    try:
+        ring = KeyFile(wanted.keys or default_keys()).read()
+        check_rules(ring.keys, [model.id for model in catalog.models], PRESETS)
+        if wanted.tls_cert is not None:
+            check_certificate(wanted.tls_cert, wanted.tls_key)
+        tls: Tls = "own" if wanted.tls_cert is not None else "proxy" if wanted.behind_tls_proxy else "none"
+        asks = listening(wanted.host, tls=tls, issued=len(ring), active=ring.active)
+    except ConfigError as error:
+        return Finding("gateway", "wrong", f"{where}: {error}")
+    if asks.open:
+        return Finding("gateway", "ok", f"{where}, without keys: programs of this machine alone")
+    found = f"{where}, keys that work: {ring.active} in {wanted.keys or default_keys()}"
+    return Finding("gateway", "note" if asks.warnings else "ok", "; ".join([found, *asks.warnings]))
 
 
 def limit_findings(settings: Settings) -> list[Finding]:

@@ -122,7 +122,7 @@ def _way(way: WayOut, environment: Mapping[str, str]) -> Finding:
         return Finding(what, "missing", "no AWS region: set region in the settings, or AWS_REGION")
     where = way.base_url or f"Amazon Bedrock{f' in {way.region}' if way.region else ''}"
     if way.auth == "none":
-        return Finding(what, "ok", f"{where}, without credentials")
+        return Finding(what, "ok", f"{where}, without credentials (key_env would name the variable of a key)")
     if way.auth == "sigv4":
         sources = aws_credential_sources(environment)
         if not sources:

@@ -8,6 +8,7 @@ from typing import Any
 
 from turnout.doors.gateway.problems import RequestError
 from turnout.messages.wire.errors import Problem
+from turnout.router.patience import soon
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -23,33 +24,87 @@ class ClientLeftError(Exception):
     """The client left before the end of its request."""
 
 
-async def read_body(receive: Receive, *, limit: int, seconds: float) -> bytes:
+class Held:
+    """How many bytes of bodies requests under way hold together; and within it, one request's share.
+
+    Args:
+        limit: The most of all requests.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+
+    def share(self) -> Share:
+        """What one request will hold: nothing yet."""
+        return Share(self)
+
+
+class Share:
+    """The bytes of one request's body; close it when the request has ended."""
+
+    __slots__ = ("_held", "_size")
+
+    def __init__(self, held: Held) -> None:
+        self._held = held
+        self._size = 0
+
+    def take(self, size: int) -> None:
+        """Hold so many bytes more.
+
+        Raises:
+            RequestError: All requests together would hold too much.
+        """
+        if self._held.used + size > self._held.limit:
+            message = "the gateway holds as many bytes of requests as it may: ask again"
+            raise RequestError(Problem(status=429, code="too_many_bytes", message=message, retry_after_s=1))
+        self._held.used += size
+        self._size += size
+
+    def close(self) -> None:
+        """Hold nothing any more."""
+        self._held.used -= self._size
+        self._size = 0
+
+
+async def read_body(receive: Receive, *, limit: int, seconds: float, share: Share | None = None) -> bytes:
     """The body of a request.
 
     Args:
         receive: ASGI's.
         limit: The most bytes.
         seconds: How long it may take to come.
+        share: Counts what is held of it; none: nothing does.
 
     Raises:
-        RequestError: It is too long or too slow.
+        RequestError: It is too long or too slow, or there is no room for it.
         ClientLeftError: The client left before its end.
     """
     chunks, size = list[bytes](), 0
     try:
+        message = await soon(receive(), seconds)
+        if not message.get("more_body", False) and message["type"] == "http.request":
+            # Nearly every body of nearly every client has come with its head.
+            body: bytes = message.get("body", b"")
+            if len(body) <= limit:
+                return body
         async with asyncio.timeout(seconds):
             while True:
-                message = await receive()
                 if message["type"] == "http.disconnect":
                     raise ClientLeftError
                 chunk = message.get("body", b"")
                 size += len(chunk)
                 if size <= limit:
+                    if share is not None:
+                        share.take(len(chunk))
                     chunks.append(chunk)
                 else:
                     chunks.clear()
+                    if share is not None:
+                        share.close()
                 if not message.get("more_body", False) or size > _DRAINED * limit:
                     break
+                message = await receive()
     except TimeoutError:
         raise RequestError(
             Problem(status=408, code="body_timeout", message=f"the body did not come within {seconds:g} s")
@@ -78,18 +133,31 @@ async def go_on(send: Send, data: bytes, *, more: bool = True) -> None:
     await send({"type": "http.response.body", "body": data, "more_body": more})
 
 
+_WATCHED_AFTER_S = 0.02
+"""An answer that comes within this time is not worth a watcher: its task would cost more than it saves."""
+
+
 class Presence:
     """Watches over a client while it is served: when it leaves, the task that serves it is cancelled.
+
+    The watch begins a moment after the request: see `_WATCHED_AFTER_S`.
 
     Attributes:
         left: Whether it has left.
     """
 
+    __slots__ = ("_loop", "_receive", "_serving", "_timer", "_watching", "left")
+
     def __init__(self, receive: Receive) -> None:
         self.left = False
         self._receive = receive
-        self._serving = asyncio.current_task()
-        self._watching = asyncio.get_running_loop().create_task(self._watch())
+        self._loop = asyncio.get_running_loop()
+        self._serving = asyncio.current_task(self._loop)
+        self._watching: asyncio.Task[None] | None = None
+        self._timer = self._loop.call_later(_WATCHED_AFTER_S, self._begin)
+
+    def _begin(self) -> None:
+        self._watching = self._loop.create_task(self._watch())
 
     async def _watch(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -100,4 +168,6 @@ class Presence:
 
     def close(self) -> None:
         """Stop watching."""
-        self._watching.cancel()
+        self._timer.cancel()
+        if self._watching is not None:
+            self._watching.cancel()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from turnout.core.cost import pico_to_usd
+from turnout.core.cost import usd_text
 from turnout.core.decision import Decision, DecisionInput
 
 
@@ -35,7 +35,7 @@ def explained(given: DecisionInput, decision: Decision) -> dict[str, Any]:
                 "ineligible": list(one.ineligible),
                 "clears_bar": one.clears_bar,
                 "p": one.p,
-                "expected_cost_usd": None if one.expected is None else str(pico_to_usd(one.expected.cost_pico)),
+                "expected_cost_usd": None if one.expected is None else usd_text(one.expected.cost_pico),
                 "edits": list(one.edits),
             }
             for one in decision.estimates

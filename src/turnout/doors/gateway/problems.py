@@ -11,6 +11,9 @@ from turnout.messages.wire.malformed import MalformedBodyError
 from turnout.router import RefusedError
 from turnout.upstream.errors import CallFailedError, Failure
 
+STOPPING = Problem(status=503, code="stopping", message="the gateway is being stopped: ask again", retry_after_s=1.0)
+"""What a request is told that does not end in time when the server stops."""
+
 _SLOW = ("StalledError", "ConnectTimeout", "TimeoutError")
 
 
@@ -19,11 +22,13 @@ class RequestError(Exception):
 
     Attributes:
         problem: What the client is told.
+        headers: What stands above it, beside what its protocol wants.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
         super().__init__(problem.code)
         self.problem = problem
+        self.headers = headers
 
 
 def problem_of(error: Exception) -> Problem:

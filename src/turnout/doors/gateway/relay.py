@@ -13,28 +13,39 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
-from turnout.core.cost import pico_to_usd
+from turnout.core.cost import usd_text
 from turnout.core.decision import Unavailable
 from turnout.core.usage import UsageError
+from turnout.doors.gateway.admission import Visit
 from turnout.doors.gateway.bill import Bill
+from turnout.doors.gateway.crossing import Crossing
 from turnout.doors.gateway.edits import edited
 from turnout.doors.gateway.exchange import Send, answer_whole, begin_stream, go_on
 from turnout.doors.gateway.headers import about
-from turnout.doors.gateway.problems import of_failure, problem_of
+from turnout.doors.gateway.problems import STOPPING, RequestError, of_failure, problem_of
 from turnout.doors.gateway.routing import GatewayRouting, Reading
-from turnout.doors.gateway.streams import Part, Stream, comment
-from turnout.messages.wire.asked import Asked, WireProtocol
+from turnout.doors.gateway.streams import FRAMED, Part, Stream, comment
+from turnout.doors.gateway.traces import traced
+from turnout.messages.wire.asked import Asked
 from turnout.messages.wire.errors import Problem, error_answer, error_event
 from turnout.messages.wire.malformed import MalformedStreamError
 from turnout.messages.wire.usage import reader_of
 from turnout.router import OpenCall, RefusedError, Routed
 from turnout.upstream.errors import Failure, TruncatedStreamError, error_name, failure_of
-from turnout.upstream.http.client import Answer, HttpClient
-from turnout.upstream.http.errors import AnswerError, EventError, RemoteProtocolError, name_of_answer
+from turnout.upstream.http.client import HttpClient
+from turnout.upstream.http.errors import (
+    AnswerError,
+    EventError,
+    RemoteProtocolError,
+    name_of_answer,
+    name_of_event,
+)
 from turnout.upstream.http.headers import returned
 from turnout.upstream.retry import next_step
+from turnout.upstream.ways import Answering
 
 logger = logging.getLogger(__name__)
 
@@ -44,11 +55,19 @@ _FINISH_REASONS = {
     "tool_calls": "tool_use",
     "function_call": "tool_use",
     "content_filter": "content_filtered",
+    "completed": "end_turn",
+    "max_output_tokens": "max_tokens",
 }
-"""Chat Completions' words in those of the ledger, which are Converse's and Anthropic's."""
+"""OpenAI's words in those of the ledger, which are Converse's and Anthropic's."""
 
 _LAST_WORDS_S = 1.0
 """Seconds that the end of a stream may take after the end of its answer."""
+
+_MOST_WINDOWS = 10
+"""No call takes more tokens than so many context windows of its model; a report of more is not believed."""
+
+_MOST_HELD_BYTES = 1024 * 1024
+"""So much of a stream is kept at most while nothing of its content has come."""
 
 _MOST_ERROR_BYTES = 1024 * 1024
 
@@ -67,6 +86,7 @@ class Relay:
         bill: What the request costs.
         send: ASGI's.
         began_s: When the request came, by the event loop's clock.
+        visit: The request as the limits of its key see it.
     """
 
     def __init__(
@@ -81,6 +101,7 @@ class Relay:
         bill: Bill,
         send: Send,
         began_s: float,
+        visit: Visit,
     ) -> None:
         self._routing = routing
         self._router = routing.router
@@ -93,14 +114,26 @@ class Relay:
         self._query = query
         self._bill = bill
         self._send = send
+        self._visit = visit
         self._ends_s = began_s + self._rules.deadline_s
         self._failures = 0
         self._waited_s = 0.0
         self._begun = False
-        self._held: tuple[Answer, bytes] | None = None
+        self._reader: Any = None
+        self._stall_s = self._rules.stall_s
+        self._held: tuple[Answering, bytes] | None = None
+        self._crossing: Crossing | None = None
 
     async def run(self) -> None:
-        """Answer the request."""
+        """Answer the request.
+
+        Raises:
+            RequestError: The budget of its key has no room for the first call.
+        """
+        problem = self._visit.reserve(self._routed)
+        if problem is not None:
+            self._router.withdraw(self._routed)
+            raise RequestError(problem)
         while True:
             try:
                 await self._attempt()
@@ -116,22 +149,32 @@ class Relay:
     async def _attempt(self) -> None:
         """One call; returns where its answer was relayed to its end."""
         routed, asked = self._routed, self._asked
-        endpoint = self._routing.ways[routed.model.id, asked.protocol]
-        sent = edited(asked, routed.model, routed.decision.edits)
+        endpoint, translates = self._routing.way(routed.model.id, asked.protocol)
+        protocol, headers, query, drops_usage = endpoint.protocol, self._headers, self._query, False
+        if not translates:
+            self._crossing = None
+            sent = edited(asked, routed.model, routed.decision.edits, called=endpoint.called(routed.model))
+            body, drops_usage = sent.body, sent.asks_usage
+        else:
+            source, called = self._routing.source_of(self._reading), endpoint.called(routed.model)
+            self._crossing = Crossing(asked, protocol, routed, source, called=called)
+            body, headers, query = self._crossing.body, self._crossing.request_headers(headers), b""
         call = self._router.begin_call(routed, streamed=asked.stream)
-        stream = Stream(asked.protocol, drops_usage=sent.asks_usage) if asked.stream else None
-        reader = reader_of(asked.protocol) if stream is None else stream.reader
+        stream = Stream(protocol, drops_usage=drops_usage, crossing=self._crossing) if asked.stream else None
+        reader = reader_of(protocol) if stream is None else stream.reader
         self._held = None
-        answer: Answer | None = None
+        self._stall_s = endpoint.stall_s or self._rules.stall_s
+        self._reader = reader
+        answer: Answering | None = None
         try:
             answer = await endpoint.call(
                 self._client,
                 routed.model,
                 "stream" if asked.stream else "answer",
-                self._headers,
-                sent.body,
+                traced(headers, call.span),
+                body,
                 self._until(),
-                query=self._query,
+                query=query,
             )
             if not 200 <= answer.status < 300:
                 raise await self._error_of(answer)
@@ -152,21 +195,28 @@ class Relay:
             if answer is not None:
                 answer.close()
 
-    async def _whole(self, answer: Answer, reader: Any, call: OpenCall) -> None:
+    async def _whole(self, answer: Answering, reader: Any, call: OpenCall) -> None:
         data = await answer.read(self._ends_s)
         try:
             reader.body(data)
         except MalformedStreamError as error:
             raise RemoteProtocolError(str(error)) from error
+        if reader.error is not None:
+            self._held = (answer, b"")
+            raise EventError(name_of_event(reader.error), data)
+        if not (reader.has_content or reader.complete):
+            raise RemoteProtocolError("the answer holds none: neither content nor an end")
+        if self._crossing is not None:
+            data = self._crossing.answer(data, reader)
         if reader.has_content:
             call.content()
         self._end(call, reader)
         self._begun = True
-        fields = [*returned(answer.headers), *about(self._routed), self._cost()]
+        fields = [*self._returned(answer), *about(self._routed), self._cost()]
         await answer_whole(self._send, answer.status, fields, data)
 
-    async def _streamed(self, answer: Answer, stream: Stream, call: OpenCall) -> None:
-        reader, held = stream.reader, list[bytes]()
+    async def _streamed(self, answer: Answering, stream: Stream, call: OpenCall) -> None:
+        reader, held, size = stream.reader, list[bytes](), 0
         while (part := await self._next(answer, stream)) is not None:
             if reader.has_content and not call.has_content:
                 call.content()
@@ -180,6 +230,9 @@ class Relay:
                 data += self._end_of(call, stream) + part.last
             if not self._begun:
                 held.append(data)
+                size += len(data)
+                if size > _MOST_HELD_BYTES:
+                    raise RemoteProtocolError(f"no content within {_MOST_HELD_BYTES} bytes of a stream")
                 if not (reader.has_content or reader.complete):
                     continue
                 data = b"".join(held)
@@ -188,18 +241,24 @@ class Relay:
                 await go_on(self._send, data)
         if not stream.ended:
             raise TruncatedStreamError("the stream ended before its answer did")
+        if rest := stream.rest():
+            held.append(self._end_of(call, stream) + rest)
         if not self._begun:
             await self._begin(answer)
             await go_on(self._send, b"".join(held))
+        elif rest:
+            await go_on(self._send, held[-1])
         self._end(call, reader)
         await go_on(self._send, b"", more=False)
 
-    async def _next(self, answer: Answer, stream: Stream) -> Part | None:
+    async def _next(self, answer: Answering, stream: Stream) -> Part | None:
         """The next piece of a stream; none at its end, and where it breaks off after the end of the answer."""
         until = self._until()
         if stream.reader.complete:
             until = min(until, asyncio.get_running_loop().time() + _LAST_WORDS_S)
         try:
+            if stream.broken is not None:
+                raise stream.broken
             chunk = await answer.next(until)
             return None if chunk is None else stream.feed(chunk)
         except (ConnectionError, TimeoutError) as error:
@@ -213,7 +272,7 @@ class Relay:
         if call.event is not None:
             return b""
         self._end(call, stream.reader)
-        if self._asked.protocol is WireProtocol.CONVERSE:
+        if self._asked.protocol in FRAMED:
             return b""
         routed = self._routed
         return comment(
@@ -221,13 +280,18 @@ class Relay:
                 "model": routed.model.id,
                 "reason": routed.decision.reason.value,
                 "request_id": routed.event_id,
-                "cost_usd": str(pico_to_usd(self._bill.pico)),
+                "cost_usd": usd_text(self._bill.pico),
             }
         )
 
-    async def _begin(self, answer: Answer) -> None:
+    async def _begin(self, answer: Answering) -> None:
         self._begun = True
-        await begin_stream(self._send, answer.status, [*returned(answer.headers), *about(self._routed)])
+        await begin_stream(self._send, answer.status, [*self._returned(answer), *about(self._routed)])
+
+    def _returned(self, answer: Answering) -> list[tuple[bytes, bytes]]:
+        """The headers of a provider's answer that go to the client."""
+        crossing = self._crossing
+        return returned(answer.headers) if crossing is None else crossing.answer_headers(answer.headers)
 
     def _end(self, call: OpenCall, reader: Any) -> None:
         if call.event is not None:
@@ -238,11 +302,16 @@ class Relay:
 
     def _note(self, call: OpenCall, reader: Any, stream: Stream | None) -> None:
         """Tell the record of a call what its answer reported, or without a report what has come of it."""
+        if reader.ids:
+            self._routing.held.note(reader.ids, self._routed)
         usage = None
         try:
             usage = reader.usage
         except UsageError as error:
             logger.error("error=<%s> | a usage report could not be read, the call's cost is estimated", error)
+        if usage is not None and usage.total_tokens > _MOST_WINDOWS * self._routed.model.context_window:
+            logger.error("tokens=<%s> | a usage report cannot be, the call's cost is estimated", usage.total_tokens)
+            usage = None
         if usage is not None:
             call.usage(usage)
         elif stream is not None and (characters := stream.characters()):
@@ -252,12 +321,12 @@ class Relay:
 
     def _until(self) -> float:
         """Until when the next bytes may take."""
-        stall = asyncio.get_running_loop().time() + self._rules.stall_s
+        stall = asyncio.get_running_loop().time() + self._stall_s
         if self._begun:
             return stall
         return min(self._ends_s, stall) if self._asked.stream else self._ends_s
 
-    async def _error_of(self, answer: Answer) -> AnswerError:
+    async def _error_of(self, answer: Answering) -> AnswerError:
         fields = answer.fields
         body = await answer.read(self._until(), _MOST_ERROR_BYTES)
         error = AnswerError(answer.status, name_of_answer(answer.status, fields), fields, body)
@@ -296,8 +365,7 @@ class Relay:
             await asyncio.sleep(step.wait_s)
             again = router.retry(self._routed)
             if again is not None:
-                self._routed = again
-                return True
+                return self._takes(again)
         if step.why in ("error", "deadline"):
             return False
         try:
@@ -310,7 +378,15 @@ class Relay:
             following.model.id,
             failure.name,
         )
-        self._routed, self._failures, self._waited_s = following, 0, 0.0
+        self._failures, self._waited_s = 0, 0.0
+        return self._takes(following)
+
+    def _takes(self, routed: Routed) -> bool:
+        """Go on with another call, if the budget of the request's key has room for it."""
+        if self._visit.reserve(routed) is not None:
+            self._router.withdraw(routed)
+            return False
+        self._routed = routed
         return True
 
     def _unsuited(self, failure: Failure) -> list[Unavailable]:
@@ -326,10 +402,13 @@ class Relay:
         self._begun = True
         fields = [*about(self._routed), self._cost()]
         failure = failure_of(error)
-        if isinstance(error, AnswerError) and failure.kind != "fatal" and self._held is not None:
+        theirs = isinstance(error, AnswerError) and failure.kind != "fatal" and error.status < 600
+        if self._crossing is not None and self._held is not None:
+            fields += self._crossing.error_headers(self._held[0].headers)
+        elif theirs and isinstance(error, AnswerError) and self._held is not None:
             await answer_whole(self._send, error.status, [*returned(self._held[0].headers), *fields], error.body)
             return
-        if isinstance(error, EventError) and self._held is not None:
+        elif isinstance(error, EventError) and self._held is not None:
             answer, held = self._held
             await begin_stream(self._send, answer.status, [*returned(answer.headers), *fields])
             await go_on(self._send, held + error.raw, more=False)
@@ -337,27 +416,42 @@ class Relay:
         said = error_answer(self._asked.protocol, self._problem(error, failure), request_id=self._routed.event_id)
         await answer_whole(self._send, said.status, [*said.headers, *fields], said.body)
 
+    async def stop(self) -> None:
+        """Say that the server stops, where nothing or a part of an answer was sent: its time to end is over."""
+        if self._begun:
+            if self._asked.stream:
+                with suppress(RuntimeError):  # it had ended
+                    await go_on(self._send, error_event(self._asked.protocol, STOPPING), more=False)
+            return
+        self._begun = True
+        said = error_answer(self._asked.protocol, STOPPING, request_id=self._routed.event_id)
+        await answer_whole(self._send, said.status, [*said.headers, *about(self._routed), self._cost()], said.body)
+
     async def _break_off(self, error: Exception) -> None:
         """End an answer that has begun with an error; nothing of it is repeated."""
         logger.warning("model=<%s>, error=<%s> | an answer broke off", self._routed.model.id, error_name(error))
-        if isinstance(error, EventError):
+        if isinstance(error, EventError) and self._crossing is None:
             event = error.raw
         else:
             problem = self._problem(error, failure_of(error), partial=True)
-            event = error_event(self._asked.protocol, problem, request_id=self._routed.event_id)
+            sequence = getattr(self._reader, "sequence", 0) + 1
+            event = error_event(self._asked.protocol, problem, request_id=self._routed.event_id, sequence=sequence)
         await go_on(self._send, event, more=False)
 
     def _problem(self, error: Exception, failure: Failure, *, partial: bool = False) -> Problem:
+        if self._crossing is not None and failure.kind != "fatal" and isinstance(error, AnswerError | EventError):
+            return self._crossing.problem(error, failure)
         if isinstance(error, AnswerError):
             return Problem(
                 status=502,
                 code="upstream_refused",
-                message=f"{self._routed.model.id}: the provider answered {error.status} to Turnout's own credentials",
+                message=f"{self._routed.model.id}: the provider answered {error.status} to Turnout's own credentials "
+                "(`turnout check --online` looks into it)",
             )
-        if failure.kind == "retryable":
+        if failure.kind == "retryable" or isinstance(error, EventError):
             return of_failure(failure, self._routed.model.id, partial=partial)
         logger.error("error=<%s> | a request could not be relayed", failure.name, exc_info=error)
         return problem_of(error)
 
     def _cost(self) -> tuple[bytes, bytes]:
-        return b"x-turnout-cost-usd", str(pico_to_usd(self._bill.pico)).encode()
+        return b"x-turnout-cost-usd", usd_text(self._bill.pico).encode()

@@ -1,4 +1,7 @@
-"""Streams of an upstream as they are relayed: whole events, unchanged, each read for usage and for the stream's end."""
+"""Streams of an upstream as they are relayed: whole events, unchanged, each read for usage and for the stream's end.
+
+Where the client speaks another protocol each event is translated on its way (`turnout.doors.gateway.crossing`).
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,15 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from turnout.doors.gateway.crossing import Crossing
 from turnout.messages.wire import eventstream, sse
 from turnout.messages.wire.asked import WireProtocol
 from turnout.messages.wire.malformed import MalformedStreamError
 from turnout.messages.wire.usage import reader_of
 from turnout.upstream.http.errors import EventError, RemoteProtocolError, name_of_event
+
+FRAMED = (WireProtocol.CONVERSE, WireProtocol.INVOKE)
+"""The protocols that stream in AWS' frames, which have no place for comments."""
 
 _KEPT_BYTES = 8 * 1024 * 1024
 _ANY = msgspec.json.Decoder(Any)
@@ -36,16 +43,21 @@ class Stream:
     Args:
         protocol: What the upstream speaks.
         drops_usage: Whether the chunk with the usage was asked for by Turnout alone, and is taken out.
+        crossing: Translates, where the client speaks another protocol.
 
     Attributes:
         reader: Knows usage, finish reason, and whether content has come.
+        broken: What was wrong with bytes that followed whole events; nothing can be read after it.
     """
 
-    def __init__(self, protocol: WireProtocol, *, drops_usage: bool = False) -> None:
+    def __init__(self, protocol: WireProtocol, *, drops_usage: bool = False, crossing: Crossing | None = None) -> None:
         self.reader: Any = reader_of(protocol)
-        self._parser: Any = eventstream.EventStreamParser() if protocol is WireProtocol.CONVERSE else sse.SseParser()
-        self._frames = protocol is WireProtocol.CONVERSE
+        self._frames = protocol in FRAMED
+        self._inner = protocol is WireProtocol.INVOKE
+        self._parser: Any = eventstream.EventStreamParser() if self._frames else sse.SseParser()
         self._drops_usage = drops_usage
+        self.broken: RemoteProtocolError | None = None
+        self._crossing = crossing
         self._payloads: list[bytes] = []
         self._kept = 0
 
@@ -54,26 +66,46 @@ class Stream:
 
         Raises:
             RemoteProtocolError: They are no events of the protocol.
+            TruncatedStreamError: The stream says that it ends, but its answer has not come to its own.
         """
-        reader = self.reader
+        reader, crossing = self.reader, self._crossing
         passed: list[bytes] = []
         last: list[bytes] = []
         try:
             for event in self._parser.feed(chunk):
                 was_complete = reader.complete
                 reader.feed(event)
-                if reader.error is not None:
-                    return Part(b"".join(passed), b"", EventError(name_of_event(reader.error), event.raw))
                 payload = event.payload if self._frames else event.data
+                if self._inner:
+                    payload = reader.inner
+                if reader.error is not None:
+                    raw = event.raw if crossing is None else payload
+                    return Part(b"".join(passed), b"", EventError(name_of_event(reader.error), raw))
                 if payload and self._kept < _KEPT_BYTES:
                     self._payloads.append(payload)
                     self._kept += len(payload)
+                if crossing is not None:
+                    passed.append(crossing.feed(event))
+                    if reader.complete:
+                        last.append(crossing.end(reader))
+                    continue
                 if self._drops_usage and _only_usage(payload):
                     continue
                 (last if reader.complete and (last or not was_complete) else passed).append(event.raw)
         except MalformedStreamError as error:
-            raise RemoteProtocolError(str(error)) from error
+            self.broken = RemoteProtocolError(str(error))
+            if not (passed or last):
+                raise self.broken from error
+            # What came whole before it, in the same bytes, is passed on first.
         return Part(passed[0] if len(passed) == 1 else b"".join(passed), b"".join(last), None)
+
+    def rest(self) -> bytes:
+        """What the client still lacks of an answer that is at its end although its stream did not say so.
+
+        Raises:
+            TruncatedStreamError: The answer is not at its end.
+        """
+        return b"" if self._crossing is None else self._crossing.end(self.reader)
 
     @property
     def ended(self) -> bool:
@@ -94,22 +126,27 @@ def _only_usage(payload: bytes) -> bool:
     """Whether a chunk of Chat Completions holds the usage and no choice."""
     if b'"choices"' not in payload or b'"usage"' not in payload:
         return False
-    value = _ANY.decode(payload)
+    value = _decoded(payload)
     return isinstance(value, dict) and value.get("choices") == [] and value.get("usage") is not None
 
 
-def _characters(payload: bytes) -> int:
+def _decoded(payload: bytes) -> Any:
+    """The JSON of an event that a reader took; none where what the reader did not look at cannot be read."""
     try:
-        value = _ANY.decode(payload)
-    except msgspec.DecodeError:
-        return 0
+        return _ANY.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _characters(payload: bytes) -> int:
+    value = _decoded(payload)
     if not isinstance(value, dict):
         return 0
     deltas = [
         value.get("delta"),
         *(choice.get("delta") for choice in value.get("choices") or () if isinstance(choice, dict)),
     ]
-    return sum(_texts(delta) for delta in deltas if isinstance(delta, dict))
+    return sum(len(one) if isinstance(one, str) else _texts(one) for one in deltas if isinstance(one, dict | str))
 
 
 _SAID = ("text", "thinking", "partial_json", "content", "reasoning", "reasoning_content", "arguments", "input")

@@ -22,14 +22,17 @@ class Turns:
 
     Args:
         router: Opens turns, and knows sessions and candidates.
+        before: What was known under earlier settings, which goes on; none: nothing.
     """
 
-    def __init__(self, router: Router) -> None:
+    def __init__(self, router: Router, before: Turns | None = None) -> None:
         self._router = router
-        self._open: OrderedDict[str, Turn] = OrderedDict()
-        self._writers: OrderedDict[str, str] = OrderedDict()
+        self._open: OrderedDict[str, Turn] = OrderedDict() if before is None else before._open
+        self._writers: OrderedDict[str, str] = OrderedDict() if before is None else before._writers
 
-    def of(self, conversation: Conversation, request: Request, *, goes_on: bool, query_id: str) -> Turn:
+    def of(
+        self, conversation: Conversation, request: Request, *, goes_on: bool, query_id: str, key_id: str = ""
+    ) -> Turn:
         """The turn of a request: the one that goes on, or a new one.
 
         Args:
@@ -37,11 +40,12 @@ class Turns:
             request: The same as the decision sees it.
             goes_on: Whether the newest message brings results of tools.
             query_id: The query's id for a new turn.
+            key_id: The id of the key that the request came with.
         """
         key = f"{request.session_id}:{turn_key(conversation, request.segments)}"
         if goes_on and (found := self._open.get(key)) is not None:
             return found
-        turn = self._router.begin_turn(request.session_id, query_id=query_id)
+        turn = self._router.begin_turn(request.session_id, query_id=query_id, key_id=key_id)
         self._open[key] = turn
         self._open.move_to_end(key)
         if len(self._open) > _MAX_TURNS:
@@ -61,10 +65,11 @@ class Turns:
 
     def stay(self, conversation: Conversation, turn: Turn, *, goes_on: bool) -> HardStay | None:
         """The model that must go on serving: that of the tool loop, or the one that the history is bound to."""
-        bound = has_bound_state(conversation)
-        current = self.writer(turn.session_id)
         loop = goes_on and turn.model is not None
-        if current is None or not (loop or bound):
+        if not loop and not has_bound_state(conversation):
+            return None
+        current = self.writer(turn.session_id)
+        if current is None:
             return None
         catalog = self._router.catalog
         if current not in catalog:

@@ -27,7 +27,7 @@ from turnout.evaluate.outcomes.table import Batch, OutcomesError
 from turnout.evaluate.scoreboard.baselines import CategoryRouter, KeywordRouter, LengthRouter, RandomRouter
 from turnout.evaluate.scoreboard.classifiers import ClassifierRouter
 from turnout.evaluate.scoreboard.predictions import SavedRouter
-from turnout.evaluate.scoreboard.router import Router, TrainedRouter
+from turnout.evaluate.scoreboard.router import Examples, Router, Scorer, TrainedRouter
 from turnout.evaluate.scoreboard.served import ServedRouter
 from turnout.evaluate.scoreboard.tfidf import TfidfRouter
 from turnout.evaluate.training.learning import Choice
@@ -65,7 +65,7 @@ class FunctionRouter:
 
 
 class _Renamed:
-    """A router under another name."""
+    """Whatever a router has, under another name."""
 
     def __init__(self, router: Any, name: str) -> None:
         self._router = router
@@ -73,6 +73,22 @@ class _Renamed:
 
     def __getattr__(self, attribute: str) -> Any:
         return getattr(self._router, attribute)
+
+
+class _RenamedRouter(_Renamed):
+    # Stated, since protocols are asked for by what a class says and not by `__getattr__`.
+    def scores(self, batch: Batch) -> Any:
+        return self._router.scores(batch)
+
+
+class _RenamedTrained(_Renamed):
+    def fit(self, examples: Examples) -> Scorer:
+        scorer: Scorer = self._router.fit(examples)
+        return scorer
+
+
+def _renamed(router: Any, name: str) -> Router | TrainedRouter:
+    return _RenamedTrained(router, name) if hasattr(router, "fit") else _RenamedRouter(router, name)
 
 
 def router_of(
@@ -106,7 +122,7 @@ def router_of(
         return ArtefactRouter(Path(spec), cheap=cheap, capable=capable, name=name)
     if spec in OWN:
         router = OWN[spec]()
-        return _Renamed(router, name) if name else router
+        return _renamed(router, name) if name else router
     if spec in classifiers:
         found = classifier(spec)
         if found is not None:
@@ -136,7 +152,7 @@ def _imported(spec: str, name: str) -> Router | TrainedRouter:
     if isinstance(found, type):
         found = found()
     if hasattr(found, "fit") or hasattr(found, "scores"):
-        return _Renamed(found, name)
+        return _renamed(found, name)
     if not callable(found):
         raise OutcomesError(f"{spec!r} is neither a function nor has it 'scores' or 'fit'")
     return FunctionRouter(found, name=name)

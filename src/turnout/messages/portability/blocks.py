@@ -170,6 +170,8 @@ class BlockCarrier:
 
     def _image(self, block: Block, path: str) -> Block:
         image = block["image"]
+        if self._rules.image_urls and self._target.capabilities.vision and _is_url(image):
+            return block
         image_format = image.get("format")
         if image_format == "jpg" and "jpg" not in self._rules.image_formats:
             image_format = "jpeg"
@@ -231,3 +233,9 @@ class BlockCarrier:
         except UnicodeDecodeError:
             return False
         return True
+
+
+def _is_url(image: Mapping[str, Any]) -> bool:
+    """Whether an image is named by a URL that a provider would fetch."""
+    location = (image.get("source") or {}).get("location") or {}
+    return location.get("type") == "url" and str(location.get("uri", "")).startswith("https://")

@@ -58,6 +58,7 @@ def carry(
     *,
     plan: CachePlan | None = None,
     server_state: Sequence[str] = (),
+    form: Protocol | None = None,
 ) -> Carried:
     """Carry a history from the model that wrote it to the one that answers next.
 
@@ -77,13 +78,17 @@ def carry(
             count blocks as `turnout.messages.prefix.PrefixHasher.segments` does.
         server_state: Names of what the source's provider keeps for this conversation and the target's cannot have,
             such as ``previous_response_id`` or ``container``.
+        form: How the target's endpoint is asked, where that is known better than its catalog entry tells: a server that
+            speaks OpenAI's protocol, or a model on Bedrock that is no Claude.
 
     Known limitations: all thinking is judged as the source's, although earlier turns may be another model's; whether
     the target runs with thinking switched on is not known here (with a fixed thinking budget Claude wants a turn in its
     tool loop to begin with thinking); sizes and numbers of media are not checked.
     """
     protocol = protocol_of(target)
-    rules = RULES.get(protocol)
+    rules = RULES.get(protocol if form is None else form)
+    if form is not None and (protocol.claude or not form.claude):
+        protocol = form
     moved = source is None or source.id != target.id
     if rules is None:
         return Carried(history=history)

@@ -50,6 +50,7 @@ class Rules:
         user_first: Whether the first message must be the user's.
         blank_text: Whether a text block may be empty or blank.
         locations: Whether media may be named by a place in S3 instead of given as bytes.
+        image_urls: Whether an image may be named by a URL, which the provider then fetches.
         image_formats: Formats of images; ``jpg`` is Strands' other name of ``jpeg``.
         document_formats: Formats of documents.
         plain_document_names: Whether a document's name may hold a few kinds of characters only.
@@ -67,6 +68,7 @@ class Rules:
     user_first: bool = True
     blank_text: bool = False
     locations: bool = False
+    image_urls: bool = False
     image_formats: frozenset[str] = frozenset({"png", "jpeg", "jpg", "gif", "webp"})
     document_formats: frozenset[str]
     plain_document_names: bool = False
@@ -95,6 +97,7 @@ RULES: dict[Protocol, Rules] = {
     ),
     Protocol.ANTHROPIC_CLAUDE: Rules(
         tool_id=re.compile(r"[a-zA-Z0-9_-]+"),
+        image_urls=True,
         document_formats=frozenset({"pdf", "csv", "html", "txt", "md"}),
         result_status="required",
     ),
@@ -104,6 +107,7 @@ RULES: dict[Protocol, Rules] = {
         merged=False,
         user_first=False,
         blank_text=True,
+        image_urls=True,
         document_formats=frozenset({"pdf"}),
         result_media=frozenset({"image"}),
         result_status="none",

@@ -26,6 +26,7 @@ from turnout.messages.wire.asked import (
     texts_of,
     unknown_members,
 )
+from turnout.messages.wire.claude_parameters import claude_parameters
 from turnout.messages.wire.fields import Fields, Notes
 from turnout.messages.wire.malformed import MalformedBodyError
 from turnout.messages.wire.splice import MAX_DEPTH, Body, decode_member
@@ -139,8 +140,9 @@ def asked_of(
         stream=stream,
         controls=controls,
         reader=anthropic_read.read,
-        parameters=set_parameters(
-            {"temperature": controls.temperature, "top_p": controls.top_p, "top_k": controls.top_k}
+        parameters=(
+            *set_parameters({"temperature": controls.temperature, "top_p": controls.top_p, "top_k": controls.top_k}),
+            *claude_parameters(controls.thinking, controls.effort, manages_context="context_management" in fast),
         ),
         json_output=controls.output is not None,
         has_tools=_has_items(body, "tools"),

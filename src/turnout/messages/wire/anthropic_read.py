@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from turnout.messages.wire import media
 from turnout.messages.wire.asked import Read, WireProtocol
 from turnout.messages.wire.fields import Fields, Notes, plain, wrong_type
 from turnout.messages.wire.malformed import MalformedBodyError
+from turnout.messages.wire.remembered import RememberedTools
 from turnout.messages.wire.splice import Body, decode_member
 
 _ANY = msgspec.json.Decoder(Any)
@@ -100,7 +102,17 @@ def cache_point(cache: Fields) -> dict[str, Any]:
     return {"cachePoint": {"type": "default"} if ttl is None else {"type": "default", "ttl": ttl}}
 
 
-def _tools(body: Body, notes: Notes) -> list[dict[str, Any]]:
+def _tools(body: Body, notes: Notes) -> Sequence[dict[str, Any]]:
+    raw = body.raws.get("tools")
+    if raw is None:
+        return _read_tools(body, notes)
+    return _REMEMBERED.read(bytes(raw), partial(_read_tools, body), notes)
+
+
+_REMEMBERED = RememberedTools()
+
+
+def _read_tools(body: Body, notes: Notes) -> list[dict[str, Any]]:
     tools = []
     for index, raw in enumerate(decode_member(body, "tools", _TOOLS) or []):
         schema = raw.pop("input_schema", None)

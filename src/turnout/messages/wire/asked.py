@@ -24,6 +24,7 @@ class WireProtocol(StrEnum):
     """How a client asks; each has a module of that name."""
 
     OPENAI_CHAT = "openai_chat"
+    OPENAI_RESPONSES = "openai_responses"
     ANTHROPIC = "anthropic"
     CONVERSE = "converse"
     INVOKE = "invoke"
@@ -105,7 +106,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         wants_usage: Whether the client asked for usage in a stream; always, but at OpenAI.
         controls: What is set beside the conversation.
         parameters: Names of sampling parameters that are set to something other than their default, in OpenAI's and
-            Anthropic's spelling, as catalog entries name those that a model rejects.
+            Anthropic's spelling, as catalog entries name those that a model rejects, and of those that only some models
+            know, as `turnout.core.parameters` names them.
         json_output: Whether the answer must be JSON, of a given schema or of any.
         has_tools: Whether tools are defined.
         session_id: The session that the client named in its metadata.
@@ -114,6 +116,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         unknown: Top-level members that are not known here, by name: they are relayed, and nowhere else sent.
         left_out: Top-level members that a translation leaves out because they do not change the answer.
         fixed: Paths of top-level members, or parts of them, that neither `Controls` nor the conversation hold.
+        held: Ids of what the provider keeps of earlier requests and this one goes on from: its account's alone.
         reader: Builds the conversation.
     """
 
@@ -133,6 +136,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     unknown: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     fixed: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
 
     @property
     def conversation(self) -> Conversation:

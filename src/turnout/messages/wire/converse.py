@@ -27,6 +27,7 @@ from turnout.messages.wire.asked import (
     texts_of,
     unknown_members,
 )
+from turnout.messages.wire.claude_parameters import claude_parameters
 from turnout.messages.wire.fields import Fields, Notes, plain, wrong_type
 from turnout.messages.wire.splice import MAX_DEPTH, Body, decode_member
 
@@ -81,8 +82,9 @@ def decode(data: bytes, *, model: str, stream: bool, max_depth: int = MAX_DEPTH)
         stream=stream,
         controls=controls,
         reader=read,
-        parameters=set_parameters(
-            {"temperature": controls.temperature, "top_p": controls.top_p, "top_k": controls.top_k}
+        parameters=(
+            *set_parameters({"temperature": controls.temperature, "top_p": controls.top_p, "top_k": controls.top_k}),
+            *_of_claude(body, controls),
         ),
         json_output=controls.output is not None,
         has_tools=len(tools.get("tools", b"")) > 2,
@@ -255,6 +257,16 @@ def _controls(body: Body, tools: Mapping[str, msgspec.Raw], notes: Notes) -> Con
         if name not in ("tools", "toolChoice"):
             notes.refuse(f"toolConfig.{name}")
     return controls
+
+
+def _of_claude(body: Body, controls: Controls) -> tuple[str, ...]:
+    """What is set that only some Claude models take; the effort also stands where Anthropic has it."""
+    extra = decode_member(body, "additionalModelRequestFields", _OBJECT) or {}
+    effort, config = controls.effort, extra.get("output_config")
+    if effort is None and isinstance(config, dict) and isinstance(config.get("effort"), str):
+        effort = config["effort"]
+    manages = extra.get("context_management") is not None
+    return claude_parameters(controls.thinking, effort, manages_context=manages)
 
 
 def _texts(fields: Fields, name: str) -> tuple[str, ...]:

@@ -102,18 +102,29 @@ def error_answer(protocol: WireProtocol, problem: Problem, *, request_id: str | 
         status, name = _bedrock(problem.status)
         headers.append((b"x-amzn-errortype", name.encode()))
         return ErrorAnswer(status, tuple(headers), msgspec.json.encode({"message": problem.message}))
-    body = _openai(problem) if protocol is WireProtocol.OPENAI_CHAT else _anthropic(problem, request_id)
+    body = _anthropic(problem, request_id) if protocol is WireProtocol.ANTHROPIC else _openai(problem)
     return ErrorAnswer(problem.status, tuple(headers), msgspec.json.encode(body))
 
 
-def error_event(protocol: WireProtocol, problem: Problem, *, request_id: str | None = None) -> bytes:
+def error_event(protocol: WireProtocol, problem: Problem, *, request_id: str | None = None, sequence: int = 0) -> bytes:
     """An error within a stream that has begun: the bytes of its last event.
 
-    The clients of all protocols raise on it; what came before it stays theirs. The arguments are those of
-    `error_answer`.
+    The clients of all protocols raise on it; what came before it stays theirs.
+
+    Args:
+        protocol: How the client asks.
+        problem: What went wrong.
+        request_id: As of `error_answer`.
+        sequence: The event's number, which events of the Responses API have.
     """
     if protocol is WireProtocol.OPENAI_CHAT:
         return sse.encode_event(msgspec.json.encode(_openai(problem)))
+    if protocol is WireProtocol.OPENAI_RESPONSES:
+        # Flat as documented, and with the object that the service sends too and its client raises on.
+        nested = _openai(problem)
+        flat = {name: nested["error"][name] for name in ("code", "message", "param")}
+        event = {"type": "error", "sequence_number": sequence, **flat, **nested}
+        return sse.encode_event(msgspec.json.encode(event), "error")
     if protocol is WireProtocol.ANTHROPIC:
         return sse.encode_event(msgspec.json.encode(_anthropic(problem, request_id)), "error")
     _, name = _bedrock(problem.status)

@@ -27,6 +27,7 @@ from turnout.messages.wire.asked import (
 )
 from turnout.messages.wire.fields import Fields, Notes
 from turnout.messages.wire.malformed import MalformedBodyError
+from turnout.messages.wire.openai_effort import effort_parameters
 from turnout.messages.wire.splice import MAX_DEPTH, Body, decode_member
 
 _TEXT = msgspec.json.Decoder(str | None)
@@ -140,7 +141,10 @@ def decode(data: bytes, *, max_depth: int = MAX_DEPTH) -> Asked:
         controls=controls,
         reader=openai_read.read,
         wants_usage=options.get("include_usage") is True,
-        parameters=set_parameters({"temperature": controls.temperature, "top_p": controls.top_p, **sampling}),
+        parameters=(
+            *set_parameters({"temperature": controls.temperature, "top_p": controls.top_p, **sampling}),
+            *effort_parameters(controls.effort),
+        ),
         json_output=json_output,
         has_tools=any(
             name in raws and len(raws[name]) > 2 and not body.is_null(name) for name in ("tools", "functions")
@@ -160,6 +164,7 @@ def encode(
     *,
     model: str,
     stream: bool = False,
+    limit_name: str = "max_completion_tokens",
 ) -> Encoded:
     """Write a conversation as a body; usage is asked for in streams.
 
@@ -168,6 +173,7 @@ def encode(
         controls: What is set beside them.
         model: The model's name.
         stream: Whether the answer is to be streamed.
+        limit_name: What the limit on output is called; servers beside OpenAI's know ``max_tokens``.
     """
     notes = Notes()
     body: dict[str, Any] = {
@@ -176,7 +182,7 @@ def encode(
     }
     if conversation.tools:
         body["tools"] = openai_write.tools(conversation.tools, notes)
-    _write_controls(body, controls, notes)
+    _write_controls(body, controls, notes, limit_name)
     if stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
     return Encoded.of(body, notes)
@@ -246,9 +252,9 @@ def _output(body: Body, notes: Notes) -> tuple[OutputFormat | None, bool]:
     return output, True
 
 
-def _write_controls(body: dict[str, Any], controls: Controls, notes: Notes) -> None:
+def _write_controls(body: dict[str, Any], controls: Controls, notes: Notes, limit_name: str) -> None:
     if controls.max_output_tokens is not None:
-        body["max_completion_tokens"] = controls.max_output_tokens
+        body[limit_name] = controls.max_output_tokens
     for name in ("temperature", "top_p", "user"):
         if (value := getattr(controls, name)) is not None:
             body[name] = value

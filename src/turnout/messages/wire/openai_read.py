@@ -11,7 +11,8 @@ stands as a ``native`` block, and is named by path.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ from turnout.messages.wire import media
 from turnout.messages.wire.asked import Read, WireProtocol
 from turnout.messages.wire.fields import Fields, Notes, fields_of, plain, wrong_type
 from turnout.messages.wire.malformed import MalformedBodyError
+from turnout.messages.wire.remembered import RememberedTools
 from turnout.messages.wire.splice import Body, decode_member
 
 NO_PARAMETERS = msgspec.Raw(b'{"type":"object","properties":{}}')
@@ -172,6 +174,14 @@ _READERS: dict[str, Callable[[Fields], dict[str, Any]]] = {
 }
 
 
+_ECHOED = ("annotations", "provider_specific_fields")
+"""What clients (the second one: LiteLLM) send back of an answer, empty where the answer had nothing of the kind."""
+
+
+def _says_nothing(value: Any) -> bool:
+    return not value or (isinstance(value, dict) and all(inner is None for inner in value.values()))
+
+
 def _assistant(message: Fields) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     if (reasoning := message.take("reasoning_content", str)) is not None:
@@ -185,6 +195,9 @@ def _assistant(message: Fields) -> list[dict[str, Any]]:
         if (value := message.left.pop(name, None)) is not None:
             message.notes.refuse(message.at(name))
             found.append(_native({name: value}))
+    for name in _ECHOED:
+        if _says_nothing(message.left.get(name)):
+            message.left.pop(name, None)
     if message.left.get("tool_calls") is not None:
         found += [_tool_call(call) for call in message.items("tool_calls")]
     return found
@@ -217,7 +230,17 @@ def _tool_result(message: Fields) -> dict[str, Any]:
     return {"toolResult": {"toolUseId": message.need("tool_call_id", str), "content": parts(message)}}
 
 
-def _tools(body: Body, notes: Notes) -> list[dict[str, Any]]:
+def _tools(body: Body, notes: Notes) -> Sequence[dict[str, Any]]:
+    raw = body.raws.get("tools")
+    if raw is None or "functions" in body:
+        return _read_tools(body, notes)
+    return _REMEMBERED.read(bytes(raw), partial(_read_tools, body), notes)
+
+
+_REMEMBERED = RememberedTools()
+
+
+def _read_tools(body: Body, notes: Notes) -> list[dict[str, Any]]:
     tools = []
     for index, raw in enumerate(decode_member(body, "tools", _TOOLS) or []):
         path = f"tools.{index}"

@@ -68,8 +68,14 @@ class SseParser:
             MalformedStreamError: An event is longer than the limit, or the type of one is not UTF-8.
         """
         kept = self._buffer
+        if not kept and (plain := _PLAIN.fullmatch(chunk)):
+            # Nearly every chunk of nearly every stream is one event.
+            self._offset += len(chunk)
+            self._searched = 0
+            name, content = plain.groups(b"")
+            return [SseEvent(chunk, content, name.decode())]
         if not kept and b"\r" not in chunk:
-            # Nearly every chunk of nearly every stream.
+            # Or several whole ones.
             *blocks, rest = chunk.split(b"\n\n")
             return self._keep(rest, [self._event(block + b"\n\n") for block in blocks])
         buffer: bytes | bytearray = chunk

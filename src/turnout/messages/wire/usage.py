@@ -32,6 +32,7 @@ class AnswerReader(Protocol, Generic[_Event]):
         served_model: The model that the provider says has answered; none where it does not say.
         error: The name of the error that the stream carried instead of going on; never its message.
         complete: Whether the answer has come to its end, usage included where the protocol promises it.
+        ids: What the provider keeps of it, by the ids by which a later request may go on from there.
     """
 
     finish_reason: str | None
@@ -39,6 +40,7 @@ class AnswerReader(Protocol, Generic[_Event]):
     served_model: str | None
     error: str | None
     complete: bool
+    ids: tuple[str, ...]
 
     @property
     def usage(self) -> Usage | None:
@@ -72,6 +74,7 @@ class _Reader:
         self.served_model: str | None = None
         self.error: str | None = None
         self.complete = False
+        self.ids: tuple[str, ...] = ()
         self._report: dict[str, Any] | None = None
 
 
@@ -187,10 +190,19 @@ def _with_all_writes(report: dict[str, Any]) -> Mapping[str, Any]:
 
 
 class InvokeReader(AnthropicReader):
-    """Reads answers of Claude behind InvokeModel: events of the Messages API in frames of ``chunk``."""
+    """Reads answers of Claude behind InvokeModel: events of the Messages API in frames of ``chunk``.
+
+    Attributes:
+        inner: The JSON of the newest event; empty where a frame held none.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = b""
 
     def feed(self, event: SseEvent | Frame) -> None:
         """Take the next frame."""
+        self.inner = b""
         if isinstance(event, SseEvent):
             super().feed(event)
         elif event.kind != "event":
@@ -199,6 +211,7 @@ class InvokeReader(AnthropicReader):
             held = decoded(_decoded(_CHUNK, event.payload, "a chunk of InvokeModel").bytes)
             if held is None:
                 raise MalformedStreamError("the bytes of a chunk are no base64")
+            self.inner = held
             self.data(held)
 
 
@@ -269,6 +282,117 @@ class OpenAIReader(_Reader):
                 )
 
 
+class _Identified(msgspec.Struct):
+    id: Any = None
+    type: Any = None
+
+
+class _Incomplete(msgspec.Struct):
+    reason: str | None = None
+
+
+class _Response(msgspec.Struct):
+    id: str | None = None
+    model: str | None = None
+    status: str | None = None
+    usage: dict[str, Any] | None = None
+    output: list[_Identified] | None = None
+    conversation: _Identified | None = None
+    incomplete_details: _Incomplete | None = None
+    error: _Error | None = None
+
+
+class _ResponseEvent(msgspec.Struct):
+    type: str
+    response: _Response | None = None
+    item: _Identified | None = None
+    delta: Any = None
+    code: Any = None
+    error: _Error | None = None
+    sequence_number: int | None = None
+
+
+_RESPONSE = msgspec.json.Decoder(_Response)
+_RESPONSE_EVENT = msgspec.json.Decoder(_ResponseEvent)
+_FOR_THE_CLIENT = (
+    "function_call",
+    "custom_tool_call",
+    "computer_call",
+    "local_shell_call",
+    "shell_call",
+    "apply_patch_call",
+)
+"""Calls that the client is to make; others the provider has made itself."""
+
+
+class ResponsesReader(_Reader):
+    """Reads answers of the Responses API.
+
+    An answer that calls tools of the client ends with ``function_call``; else with its status, ``completed``, or why it
+    is incomplete. Ids are those of the response, of its conversation and of its items.
+
+    Attributes:
+        sequence: The number of the newest event; -1 before the first.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sequence = -1
+
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens so far; see `AnswerReader`."""
+        return None if self._report is None else Usage.from_openai(self._report)
+
+    def feed(self, event: SseEvent) -> None:
+        """Take the next event."""
+        if not event.data or event.data == b"[DONE]":
+            return
+        value = _decoded(_RESPONSE_EVENT, event.data, "an event of the Responses API")
+        if value.sequence_number is not None:
+            self.sequence = value.sequence_number
+        kind = value.type
+        if kind == "error":
+            # Documented flat; sent with an object of errors.
+            self.error = _error_name(value.error or _Error(code=value.code))
+        elif value.response is not None:
+            self._take(value.response)
+            self.complete = self.complete or kind in ("response.completed", "response.incomplete")
+        elif not self.has_content:
+            self.has_content = _is_content(value)
+
+    def body(self, data: bytes) -> None:
+        """Take the whole answer; one that is made in the background has not come to its end."""
+        value = _decoded(_RESPONSE, data, "an answer of the Responses API")
+        self._take(value)
+        self.has_content = bool(value.output)
+        self.complete = self.finish_reason is not None
+
+    def _take(self, value: _Response) -> None:
+        if value.model:
+            self.served_model = value.model
+        if value.usage is not None:
+            self._report = value.usage
+        if value.status == "failed":
+            self.error = _error_name(_Error(code=value.error.code) if value.error is not None else None)
+        elif value.status == "incomplete":
+            self.finish_reason = (value.incomplete_details and value.incomplete_details.reason) or "incomplete"
+        elif value.status == "completed":
+            calls = any(item.type in _FOR_THE_CLIENT for item in value.output or ())
+            self.finish_reason = "function_call" if calls else "completed"
+        named = (value.id, value.conversation and value.conversation.id, *(item.id for item in value.output or ()))
+        self.ids = tuple(one for one in named if isinstance(one, str) and one)
+
+
+def _is_content(event: _ResponseEvent) -> bool:
+    """Whether an event brings a part of an answer, and does not only announce one."""
+    if event.type == "response.output_item.added":
+        return event.item is not None and event.item.type not in ("message", "reasoning")
+    if event.type.endswith((".delta", ".partial_image")):
+        return bool(event.delta != "")
+    return event.type == "response.output_item.done"
+
+
 class _ConverseUsage(msgspec.Struct):
     usage: dict[str, Any] | None = None
     trace: dict[str, Any] | None = None
@@ -337,13 +461,18 @@ class ConverseReader(_Reader):
             self.served_model = router["invokedModelId"]
 
 
-def reader_of(protocol: WireProtocol) -> AnthropicReader | InvokeReader | OpenAIReader | ConverseReader:
+AnyReader = AnthropicReader | InvokeReader | OpenAIReader | ResponsesReader | ConverseReader
+"""The reader of any protocol."""
+
+
+def reader_of(protocol: WireProtocol) -> AnyReader:
     """A reader of one answer in that protocol."""
     return _READERS[protocol]()
 
 
-_READERS: Mapping[WireProtocol, type[AnthropicReader | InvokeReader | OpenAIReader | ConverseReader]] = {
+_READERS: Mapping[WireProtocol, type[AnyReader]] = {
     WireProtocol.OPENAI_CHAT: OpenAIReader,
+    WireProtocol.OPENAI_RESPONSES: ResponsesReader,
     WireProtocol.ANTHROPIC: AnthropicReader,
     WireProtocol.CONVERSE: ConverseReader,
     WireProtocol.INVOKE: InvokeReader,
@@ -357,7 +486,13 @@ def _decoded(decoder: msgspec.json.Decoder[_Value], data: bytes, what: str) -> _
         raise MalformedStreamError(f"a piece of {len(data)} bytes is not {what}") from None
 
 
+_TELLING = ("context_length_exceeded", "invalid_prompt", "rate_limit_exceeded")
+"""OpenAI's codes that say more than the type beside them, such as ``invalid_request_error`` or ``tokens``."""
+
+
 def _error_name(error: _Error | None) -> str:
+    if error is not None and error.code in _TELLING:
+        return str(error.code)
     for name in (error.type, error.code) if error is not None else ():
         if isinstance(name, str) and name:
             return name

@@ -83,6 +83,11 @@ class BedrockDouble(LoopbackDouble):
         return self._engine.calls
 
     @property
+    def left(self) -> int:
+        """How many callers closed their connection before the end of their answer."""
+        return self._engine.left
+
+    @property
     def faults(self) -> FaultScript:
         """What is to go wrong on the next calls."""
         return self._engine.faults

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -11,9 +12,10 @@ from typing import Any
 
 from turnout.testing.bedrock.answer import Answer, Event, events, finish
 from turnout.testing.bedrock.cache import PromptCaches
+from turnout.testing.bedrock.claude_body import chunks, counted_body, message, message_events, to_converse
 from turnout.testing.bedrock.errors import BedrockError, invalid
 from turnout.testing.bedrock.faults import Fault, FaultScript
-from turnout.testing.bedrock.models import FoundModel, ModelTable
+from turnout.testing.bedrock.models import FoundModel, ModelTable, SimulatedModel
 from turnout.testing.bedrock.prompt import lay_out
 from turnout.testing.bedrock.responder import Responder
 from turnout.testing.bedrock.rules import check_conversation, check_parameters, check_prompt
@@ -29,14 +31,16 @@ class Call:
     """One request that the double was sent, kept in memory. Credentials are not kept.
 
     Attributes:
-        operation: ``Converse``, ``ConverseStream`` or ``CountTokens``.
+        operation: ``Converse``, ``ConverseStream``, ``InvokeModel``, ``InvokeModelWithResponseStream`` or
+            ``CountTokens``.
         model: The model's id as it was sent.
-        request: The body as it was sent.
+        request: The body as it was sent, as JSON.
         at_s: When it came, in seconds of the double's clock.
         usage: The usage that was reported, or none where none was.
         stop_reason: Why the answer ended, or none where there was none.
         error: The name of the error, ``dropped`` for a dropped connection, ``truncated`` or ``garbage`` for a damaged
             answer, or none.
+        body: The body's bytes.
     """
 
     operation: str
@@ -46,6 +50,7 @@ class Call:
     usage: Mapping[str, Any] | None = None
     stop_reason: str | None = None
     error: str | None = None
+    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ class Exchange:
         fault: What is to go wrong while the answer is sent.
         first_byte: To be called when the first byte goes out: what the call writes to the cache can be read from then.
         latency_ms: How long the double took to answer; says nothing about a real model.
+        model: The model that answers with the Messages API's words, as to InvokeModel; none for Converse's.
     """
 
     answer: Answer
@@ -65,13 +71,18 @@ class Exchange:
     fault: Fault | None
     first_byte: Callable[[], None]
     latency_ms: int
+    model: SimulatedModel | None = None
 
     def body(self) -> dict[str, Any]:
-        """The answer of Converse."""
+        """The answer of Converse or InvokeModel."""
+        if self.model is not None:
+            return message(self.model, self.answer, self.usage)
         return {"output": {"message": self.answer.message}, "stopReason": self.answer.stop_reason, **self._metadata()}
 
     def events(self) -> Iterator[Event]:
-        """The answer of ConverseStream."""
+        """The answer of ConverseStream or InvokeModelWithResponseStream."""
+        if self.model is not None:
+            return chunks(message_events(self.model, self.answer, self.usage, self.latency_ms))
         return events(self.answer, self._metadata())
 
     def _metadata(self) -> dict[str, Any]:
@@ -88,14 +99,28 @@ class Engine:
         self.caches = PromptCaches()
         self.faults = FaultScript()
         self.calls: deque[Call] = deque(maxlen=calls_kept)
+        self.left = 0
+        self._lock = threading.Lock()
+
+    def caller_left(self) -> None:
+        """Count a caller that closed its connection before the end of its answer."""
+        with self._lock:
+            self.left += 1
 
     def serve(
-        self, operation: str, model_id: str, request: Mapping[str, Any], wait: Callable[[float], object]
+        self,
+        operation: str,
+        model_id: str,
+        request: Mapping[str, Any],
+        wait: Callable[[float], object],
+        body: bytes = b"",
     ) -> Exchange | dict[str, Any]:
         """Answer a request; ``wait`` is given the seconds of a scripted delay before the first byte.
 
+        The bytes of the body are for the record only.
+
         Returns:
-            An exchange for Converse and ConverseStream, a body for CountTokens.
+            A body for CountTokens, else an exchange.
 
         Raises:
             BedrockError: The request is refused, or an error is scripted.
@@ -120,7 +145,7 @@ class Engine:
             raise
         finally:
             # deque.append is atomic.
-            self.calls.append(Call(operation, model_id, request, now, usage, stop_reason, error))
+            self.calls.append(Call(operation, model_id, request, now, usage, stop_reason, error, body))
 
     def _serve(
         self,
@@ -135,7 +160,12 @@ class Engine:
         fault = self.faults.take(operation, found)
         if fault is not None and fault.after_events is None:
             _suffer(fault, wait)
-        check_request(operation, model_id, request)
+        invoked = operation.startswith("InvokeModel")
+        if invoked:
+            request = to_converse(request)
+            check_request("Converse", model_id, request)
+        else:
+            check_request(operation, model_id, request)
         if operation == "CountTokens":
             return self._count(found, request)
         self.models.check_can_converse(found)
@@ -152,17 +182,20 @@ class Engine:
             fault=fault if fault is not None and (fault.after_events is not None or fault.damage) else None,
             first_byte=lambda: self.caches.commit(found, prompt, now),
             latency_ms=round((time.perf_counter() - started) * 1000),
+            model=found.model if invoked else None,
         )
-        _check(operation, exchange)
+        if not invoked:
+            _check(operation, exchange)
         return exchange
 
     def _count(self, found: FoundModel, request: Mapping[str, Any]) -> dict[str, Any]:
         if found.has_profile:
             # As the real service: only bare ids can be counted with.
             raise invalid("The provided model doesn't support counting tokens.")
-        if "converse" not in request["input"]:
-            raise invalid("This simulated Bedrock counts the tokens of Converse requests only.")
-        conversation = request["input"]["converse"]
+        given = request["input"]
+        conversation = (
+            given["converse"] if "converse" in given else to_converse(counted_body(given["invokeModel"]["body"]))
+        )
         check_conversation(found.model, conversation)
         body = {"inputTokens": lay_out(found.model, conversation).tokens}
         check_answer("CountTokens", body)

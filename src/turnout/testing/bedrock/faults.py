@@ -10,7 +10,8 @@ from turnout.testing import fault_script
 from turnout.testing.bedrock.models import FoundModel
 from turnout.testing.bedrock.shapes import OPERATIONS, error_statuses, stream_errors
 
-_CONVERSATIONS = ("Converse", "ConverseStream")
+_STREAMS = ("ConverseStream", "InvokeModelWithResponseStream")
+_CONVERSATIONS = ("Converse", "InvokeModel", *_STREAMS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,18 +22,20 @@ class Fault:
         error: The name of an error in the service model, or none for no error.
         message: The error's message.
         delay_s: Seconds to wait first.
+        slow: In mid-stream, wait so long again after each of the events that are left.
         drop: Close the connection instead of answering.
         damage: Spoil the answer's bytes: ``truncated``, it ends in the middle as if that were its end, or ``garbage``,
             bytes that mean nothing take the place of the rest.
-        after_events: Do this only after that many events of a ConverseStream call (at its end if it has fewer), or
-            none for before the first byte. Such a fault waits for a ConverseStream call and leaves others alone.
+        after_events: Do this only after that many events of a streamed call (at its end if it has fewer), or none for
+            before the first byte. Such a fault waits for a streamed call and leaves others alone.
         model: The model that it is meant for, with or without profile; none for all.
-        operation: The operation that it is meant for; none for Converse and ConverseStream.
+        operation: The operation that it is meant for; none for all but CountTokens.
     """
 
     error: str | None = None
     message: str = "scripted fault"
     delay_s: float = 0.0
+    slow: bool = False
     drop: bool = False
     damage: Literal["truncated", "garbage"] | None = None
     after_events: int | None = None
@@ -61,7 +64,7 @@ class Fault:
         """Whether a call of that operation on that model is to fail like this."""
         if self.model is not None and self.model not in (found.key, found.model.id):
             return False
-        if self.after_events is not None and operation != "ConverseStream":
+        if self.after_events is not None and operation not in _STREAMS:
             return False
         return operation == self.operation if self.operation is not None else operation in _CONVERSATIONS
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from turnout.testing import claude_rules
 from turnout.testing.bedrock.errors import invalid, refused_by_model
 from turnout.testing.bedrock.models import SimulatedModel
 from turnout.testing.bedrock.prompt import Prompt
@@ -51,6 +52,11 @@ def check_parameters(model: SimulatedModel, request: Mapping[str, Any]) -> None:
         )
     _check_sampling(model, request, inference)
     _check_thinking(model, request, max_tokens)
+    fields = dict(request.get("additionalModelRequestFields") or {})
+    if (effort := (request.get("outputConfig") or {}).get("effort")) is not None:
+        fields["output_config"] = {"effort": effort}
+    if why := claude_rules.refusal(model.id, fields, fields.get("anthropic_beta") or ()):
+        raise refused_by_model(why)
     text_format = (request.get("outputConfig") or {}).get("textFormat")
     if text_format is None:
         return

@@ -1,6 +1,7 @@
 """The double's HTTP, as Bedrock speaks it.
 
-Its paths (``POST /model/{modelId}/converse``, ``.../converse-stream``, ``.../count-tokens``), its errors
+Its paths (``POST /model/{modelId}/converse``, ``.../converse-stream``, ``.../invoke``,
+``.../invoke-with-response-stream``, ``.../count-tokens``), its errors
 (``x-amzn-errortype`` and a JSON body with ``message``) and its event streams, sent event by event as chunks.
 """
 
@@ -19,8 +20,14 @@ from turnout.testing.bedrock.errors import BedrockError, invalid
 from turnout.testing.bedrock.shapes import error_statuses, stream_errors
 from turnout.testing.loopback import BodyError, ConnectionDropError, LoopbackHandler, LoopbackServer
 
-_ROUTE = re.compile(r"/model/(?P<model>.+)/(?P<operation>converse|converse-stream|count-tokens)")
-_OPERATIONS = {"converse": "Converse", "converse-stream": "ConverseStream", "count-tokens": "CountTokens"}
+_OPERATIONS = {
+    "converse": "Converse",
+    "converse-stream": "ConverseStream",
+    "count-tokens": "CountTokens",
+    "invoke": "InvokeModel",
+    "invoke-with-response-stream": "InvokeModelWithResponseStream",
+}
+_ROUTE = re.compile(rf"/model/(?P<model>.+)/(?P<operation>{'|'.join(_OPERATIONS)})")
 _GARBAGE = bytes(range(200, 256)) * 4
 _BODY_ERRORS = {411: "ValidationException", 413: "RequestEntityTooLargeException"}
 
@@ -43,23 +50,40 @@ class Handler(LoopbackHandler):
     def do_POST(self) -> None:
         """Answer one request."""
         try:
-            request = self._body()
+            raw = self._raw_body()
+            request = _object_of(raw)
             operation, model_id = self._route()
             if not self.headers.get("authorization"):
                 raise BedrockError("AccessDeniedException", "Missing Authentication Token")
-            reply = self.server.engine.serve(operation, model_id, request, self.server.closing.wait)
+            reply = self.server.engine.serve(operation, model_id, request, self._wait, raw)
         except BedrockError as error:
             self._write_error(error)
         except ConnectionDropError:
             self.drop()
+        except ConnectionError:
+            self.server.engine.caller_left()
+            raise
         else:
             if isinstance(reply, dict):
                 self.write_json(200, reply)
-            elif operation == "Converse":
+            elif operation in ("Converse", "InvokeModel"):
                 reply.first_byte()
                 self._write_answer(reply)
             else:
-                self._write_stream(reply)
+                try:
+                    self._write_stream(reply)
+                except ConnectionError:
+                    self.server.engine.caller_left()
+                    raise
+
+    def _wait(self, seconds: float) -> None:
+        """Wait.
+
+        Raises:
+            ConnectionAbortedError: The caller left meanwhile.
+        """
+        if not self.wait(seconds):
+            raise ConnectionAbortedError("the caller left before the end of its answer")
 
     def _refuse_method(self) -> None:
         self.drain(self.headers.get("content-length", ""))
@@ -77,18 +101,11 @@ class Handler(LoopbackHandler):
             )
         return _OPERATIONS[match["operation"]], unquote(match["model"])
 
-    def _body(self) -> dict[str, Any]:
+    def _raw_body(self) -> bytes:
         try:
-            raw = self.read_body(self.headers.get("content-length", ""))
+            return self.read_body(self.headers.get("content-length", ""))
         except BodyError as error:
             raise BedrockError(_BODY_ERRORS[error.status], error.message, status=error.status) from None
-        try:
-            body = json.loads(raw or b"{}")
-        except (ValueError, RecursionError) as error:
-            raise invalid(f"The request body is not valid JSON: {error}") from None
-        if not isinstance(body, dict):
-            raise invalid(f"The request body is a JSON {type(body).__name__}, not an object.")
-        return body
 
     def _write_error(self, error: BedrockError, headers: dict[str, str] | None = None) -> None:
         status = error.status or error_statuses()[error.code]
@@ -96,7 +113,7 @@ class Handler(LoopbackHandler):
 
     def _write_answer(self, exchange: Exchange) -> None:
         if exchange.fault is None:
-            self.write_json(200, exchange.body())
+            self.write_json(200, exchange.body(), _counts(exchange))
             return
         whole = json.dumps(exchange.body()).encode()
         body = _GARBAGE if exchange.fault.damage == "garbage" else whole[: len(whole) // 2]
@@ -108,6 +125,8 @@ class Handler(LoopbackHandler):
         chunked = self.request_version != "HTTP/1.0"
         self.close_connection |= not chunked
         framing = {"Transfer-Encoding": "chunked"} if chunked else {}
+        if exchange.model is not None:
+            framing["X-Amzn-Bedrock-Content-Type"] = "application/json"
         self.write_head(200, {"Content-Type": eventstream.CONTENT_TYPE} | framing)
 
         def send(frame: bytes) -> None:
@@ -129,7 +148,7 @@ class Handler(LoopbackHandler):
         if fault is None:
             return True
         if fault.after_events is not None:
-            self.server.closing.wait(fault.delay_s)
+            self._wait(fault.delay_s)
         if fault.damage is not None:
             following = b"".join(frames[breaks_at : breaks_at + 1])
             send(_GARBAGE if fault.damage == "garbage" or not following else following[: len(following) // 2])
@@ -143,6 +162,8 @@ class Handler(LoopbackHandler):
             return True
         for frame in frames[breaks_at:]:
             send(frame)
+            if fault.slow and fault.after_events is not None:
+                self._wait(fault.delay_s)
         return True
 
     def write_head(self, status: int, headers: Mapping[str, str]) -> None:
@@ -156,3 +177,24 @@ class Handler(LoopbackHandler):
             self.drain(self.headers.get("content-length", ""))
         error = "UnknownOperationException" if code == 501 else "ValidationException"
         self._write_error(BedrockError(error, message or "The request could not be read.", status=code))
+
+
+def _object_of(raw: bytes) -> dict[str, Any]:
+    try:
+        body = json.loads(raw or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise invalid(f"The request body is not valid JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise invalid(f"The request body is a JSON {type(body).__name__}, not an object.")
+    return body
+
+
+def _counts(exchange: Exchange) -> dict[str, str]:
+    """The headers that InvokeModel reports usage in, beside the body."""
+    if exchange.model is None:
+        return {}
+    return {
+        "X-Amzn-Bedrock-Input-Token-Count": str(exchange.usage["inputTokens"]),
+        "X-Amzn-Bedrock-Output-Token-Count": str(exchange.usage["outputTokens"]),
+        "X-Amzn-Bedrock-Invocation-Latency": str(exchange.latency_ms),
+    }

@@ -17,7 +17,7 @@ from botocore.validate import ParamValidator
 
 from turnout.testing.bedrock.errors import invalid
 
-OPERATIONS = ("Converse", "ConverseStream", "CountTokens")
+OPERATIONS = ("Converse", "ConverseStream", "CountTokens", "InvokeModel", "InvokeModelWithResponseStream")
 """What the double serves."""
 
 _VALIDATOR = ParamValidator()

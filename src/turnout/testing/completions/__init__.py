@@ -1,8 +1,8 @@
-"""Doubles of OpenAI's Chat Completions and Anthropic's Messages on loopback: simulated models, scripted faults.
+"""Doubles of OpenAI (Chat Completions, Responses) and Anthropic (Messages): simulated models, scripted faults.
 
-They import nothing of Turnout. `OpenAIDouble` and `AnthropicDouble` answer the providers' own SDKs, plain and streamed,
-with tools and images, and keep each call as it came in, byte by byte. Known limitations: there is no prompt cache; the
-cached tokens of a usage report are what a test says they are (`Tokens`).
+They listen on loopback and import nothing of Turnout. `OpenAIDouble` and `AnthropicDouble` answer the providers' own
+SDKs, plain and streamed, with tools and images, and keep each call as it came in, byte by byte. Known limitations:
+there is no prompt cache; the cached tokens of a usage report are what a test says they are (`Tokens`).
 """
 
 from turnout.testing.completions.anthropic_messages import AnthropicDouble

@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from turnout.testing import claude_rules
 from turnout.testing.completions.base import Call, CompletionDouble, CompletionHandler
 from turnout.testing.completions.saying import Said, Tokens
 
@@ -28,14 +29,16 @@ class AnthropicHandler(CompletionHandler):
     server_version = "turnout-simulated-anthropic"
 
     def refused(self, call: Call) -> tuple[int, str] | None:
-        """A wrong path, no key, or no version."""
+        """A wrong path, no key, no version, or a parameter that the model does not take."""
         if call.path.partition("?")[0] not in ("/v1/messages", "/v1/messages/count_tokens"):
             return 404, "There is nothing at this path; there is /v1/messages."
         if not call.headers.get("x-api-key") and not call.headers.get("authorization"):
             return 401, "x-api-key header is required"
         if not call.headers.get("anthropic-version"):
             return 400, "anthropic-version: header is required"
-        return None
+        betas = [name.strip() for name in call.headers.get("anthropic-beta", "").split(",")]
+        why = claude_rules.refusal(call.model, call.request, betas)
+        return None if why is None else (400, why)
 
     def other(self, call: Call) -> dict[str, Any] | None:
         """The number of tokens."""
@@ -82,7 +85,7 @@ class AnthropicHandler(CompletionHandler):
         events.append({"type": "message_stop"})
         return [_event(event) for event in events]
 
-    def error_event(self, status: int, message: str) -> bytes:
+    def error_event(self, call: Call, status: int, message: str) -> bytes:
         """An event ``error``."""
         return _event(self.error(status, message))
 

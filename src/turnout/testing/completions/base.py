@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import select
-import socket
 import threading
-import time
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -18,7 +15,6 @@ from turnout.testing.completions.saying import Counter, Responder, Said, Tokens,
 from turnout.testing.loopback import BodyError, LoopbackDouble, LoopbackHandler, LoopbackServer
 
 _GARBAGE = bytes(range(200, 256)) * 4
-_POLL_S = 0.005
 
 
 @dataclass(kw_only=True)
@@ -26,6 +22,7 @@ class Call:
     """One call as it came in, and how it was answered.
 
     Attributes:
+        method: The HTTP method.
         path: Path and query.
         headers: The headers, names in small letters.
         body: The body's bytes.
@@ -46,6 +43,7 @@ class Call:
     events: int = 0
     left: bool = False
     ended: threading.Event = field(default_factory=threading.Event)
+    method: str = "POST"
 
     @property
     def model(self) -> str:
@@ -124,7 +122,7 @@ class CompletionHandler(LoopbackHandler):
         """The events of a streamed answer."""
 
     @abstractmethod
-    def error_event(self, status: int, message: str) -> bytes:
+    def error_event(self, call: Call, status: int, message: str) -> bytes:
         """An error within a stream."""
 
     def other(self, call: Call) -> dict[str, Any] | None:
@@ -222,15 +220,16 @@ class CompletionHandler(LoopbackHandler):
             self.drop()
             return False
         if fault.status is not None:
-            return self._send(call, self.error_event(fault.status, fault.message), counts=False)
+            return self._send(call, self.error_event(call, fault.status, fault.message), counts=False)
         if fault.damage is not None:
             following = rest[0] if rest else b""
             bytes_ = _GARBAGE if fault.damage == "garbage" else following[: len(following) // 2]
             return not bytes_ or self._send(call, bytes_, counts=False)
-        return all(self._send(call, event) for event in rest)
+        again_s = fault.delay_s if fault.slow else 0.0
+        return all(self._send(call, event) and self._wait(call, again_s) for event in rest)
 
     def _send(self, call: Call, event: bytes, *, counts: bool = True) -> bool:
-        if self._is_gone():
+        if self.is_gone():
             call.left = True
             self.close_connection = True
             return False
@@ -241,17 +240,7 @@ class CompletionHandler(LoopbackHandler):
 
     def _wait(self, call: Call, seconds: float) -> bool:
         """Wait; false if the caller left meanwhile."""
-        ends = time.monotonic() + seconds
-        while (left := ends - time.monotonic()) > 0 and not self.server.closing.wait(min(left, _POLL_S)):
-            if self._is_gone():
-                call.left = True
-                self.close_connection = True
-                return False
-        return True
-
-    def _is_gone(self) -> bool:
-        try:
-            readable, _, _ = select.select([self.connection], [], [], 0)
-            return bool(readable) and not self.connection.recv(1, socket.MSG_PEEK)
-        except (OSError, ValueError):
+        if self.wait(seconds):
             return True
+        call.left = True
+        return False

@@ -17,6 +17,7 @@ class Fault:
         message: The error's message.
         retry_after_s: The answer's ``Retry-After``.
         delay_s: Seconds to wait first.
+        slow: In mid-stream, wait so long again after each of the events that are left.
         drop: Close the connection instead of going on.
         damage: ``truncated``: the answer ends in its middle as if that were its end; ``garbage``: bytes that mean
             nothing take the place of the rest.
@@ -28,6 +29,7 @@ class Fault:
     message: str = "scripted fault"
     retry_after_s: float | None = None
     delay_s: float = 0.0
+    slow: bool = False
     drop: bool = False
     damage: Literal["truncated", "garbage"] | None = None
     after_events: int | None = None

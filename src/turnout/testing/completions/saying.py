@@ -55,9 +55,11 @@ Counter = Callable[[Mapping[str, Any], Said], Tokens]
 def respond(request: Mapping[str, Any]) -> Said:
     """Call every tool that is offered once, in one answer; then, and without tools, say a sentence."""
     tools = request.get("tools") or []
-    newest = json.dumps((request.get("messages") or [{}])[-1])
-    if tools and '"tool"' not in newest and "tool_result" not in newest:
-        names = [str((tool.get("function") or tool).get("name")) for tool in tools]
+    asked = request.get("messages") or request.get("input") or [{}]
+    newest = json.dumps(asked if isinstance(asked, str) else asked[-1])
+    if tools and not any(mark in newest for mark in ('"tool"', "tool_result", "call_output")):
+        named = [(tool.get("function") or tool).get("name") for tool in tools]
+        names = [str(name) for name in named if name is not None]
         return Said(tools=tuple(ToolCall(name, {"place": f"Berlin {index}"}) for index, name in enumerate(names)))
     seen = "I see an image. " if "image" in newest else ""
     return Said(text=f"{seen}The simulated model heard you and answers in a few words.")

@@ -41,6 +41,11 @@ class Histogram:
         self.counts[bisect_left(self.bounds, seconds)] += 1
         self.sum_s += seconds
 
+    def merge(self, other: Histogram) -> None:
+        """Count what another one of the same bounds has counted too."""
+        self.counts = [one + more for one, more in zip(self.counts, other.counts, strict=True)]
+        self.sum_s += other.sum_s
+
     def buckets(self) -> list[tuple[str, float]]:
         """For each upper end, as Prometheus writes it, how many times were not above it."""
         rows, below = [], 0

@@ -4,8 +4,8 @@
 in a signal handler that interrupts either, is left to be counted by whoever is next. So nothing is counted twice or
 lost, and the numbers that are read are those of all events recorded before.
 
-Known limitations: the counts are those of one process since its start, as Prometheus expects; with several workers
-behind one socket each scrape reads one of them. A child made by ``fork`` begins with its parent's counts.
+Known limitations: the counts are those of one process since its start, as Prometheus expects; those of several are
+added up by `turnout.trace.prometheus.sharing`. A child made by ``fork`` begins with its parent's counts.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import turnout
 from turnout.config.extras import require
 from turnout.trace.events import Event
 from turnout.trace.prometheus.families import breaker_family, build_family, dropped_family, families
+from turnout.trace.prometheus.sharing import Counted, added
 from turnout.trace.prometheus.totals import Totals
 
 logger = logging.getLogger(__name__)
@@ -79,6 +80,7 @@ class MetricsRecorder:
         self._totals = Totals(models)
         self._breakers = breakers
         self._dropped = dict(dropped or {})
+        self._lost_before: Mapping[str, int] = {}
         self._collectors = tuple(collectors)
         self._waiting: deque[Event] = deque()
         # Not reentrant on purpose: a signal handler that interrupts the holder must leave its event.
@@ -97,23 +99,39 @@ class MetricsRecorder:
             finally:
                 self._counting.release()
 
+    def counted(self) -> Counted:
+        """All that was counted, for other processes of the same server."""
+        with self._counting:
+            self._count()
+        states = () if self._breakers is None else self._breakers()
+        return Counted(self._totals, tuple((key.model, key.region, state) for key, state in states), self._lost())
+
+    def go_on_from(self, before: Counted) -> None:
+        """Count on from what a process before had counted, whose place this one takes."""
+        with self._counting:
+            self._totals.merge(before.totals)
+        self._lost_before = before.dropped
+
+    def _lost(self) -> dict[str, int]:
+        return {place: count() + self._lost_before.get(place, 0) for place, count in self._dropped.items()}
+
     def render(self) -> bytes:
         """All metrics in Prometheus' text format 0.0.4 (``text/plain; version=0.0.4; charset=utf-8``)."""
         return self.exposition().body
 
-    def exposition(self, accept: str = "") -> Exposition:
+    def exposition(self, accept: str = "", parts: Iterable[Counted] | None = None) -> Exposition:
         """All metrics in the format that a request's ``accept`` header asks for: OpenMetrics, else text.
 
-        It takes some milliseconds of computing (`benchmarks/bench_metrics.py`) and does no I/O.
+        With ``parts`` they are those of several processes (`turnout.trace.prometheus.sharing`). It takes some
+        milliseconds of computing (`benchmarks/bench_metrics.py`) and does no I/O.
         """
         writer, content_type = self._exposition.choose_encoder(accept)
+        counted = self.counted() if parts is None else added(self._totals.models, parts)
         with self._counting:
-            self._count()
-            found = list(families(self._core, self._totals))
+            found = list(families(self._core, counted.totals))
         if self._breakers is not None:
-            states = [(key.model, key.region, state) for key, state in self._breakers()]
-            found.append(breaker_family(self._core, self._totals, states))
-        found.append(dropped_family(self._core, {place: count() for place, count in self._dropped.items()}))
+            found.append(breaker_family(self._core, counted.totals, counted.breakers))
+        found.append(dropped_family(self._core, counted.dropped))
         found.append(build_family(self._core, turnout.__version__))
         for collector in self._collectors:
             found.extend(collector.collect())

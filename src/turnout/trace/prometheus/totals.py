@@ -76,6 +76,13 @@ class CallSums:
         self.high_pico += max(low_pico, event.cost_high_pico)
         self.latency.add(event.latency_ms)
 
+    def merge(self, other: CallSums) -> None:
+        """Count what other sums have counted too."""
+        for name in ("calls", "again", "reasoning_tokens", "low_pico", "high_pico"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.tokens = [one + more for one, more in zip(self.tokens, other.tokens, strict=True)]
+        self.latency.merge(other.latency)
+
 
 TOKEN_KINDS = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "output")
 """The kinds of tokens, which do not overlap: the names of `turnout.core.usage.Usage` without their ends."""
@@ -118,6 +125,21 @@ class Totals:
             self._call(event)
         else:
             self._decision(event)
+
+    def merge(self, other: Totals) -> None:
+        """Count what another process has counted too."""
+        for key, sums in other.calls.items():
+            self.calls.setdefault(key, CallSums()).merge(sums)
+        for model, histogram in other.first_content.items():
+            self.first_content.setdefault(model, Histogram(histogram.bounds)).merge(histogram)
+        for chosen, count in other.decisions.items():
+            self.decisions[chosen] = self.decisions.get(chosen, 0) + count
+        for failed, count in other.failovers.items():
+            self.failovers[failed] = self.failovers.get(failed, 0) + count
+        for kind, count in other.classifier_failures.items():
+            self.classifier_failures[kind] += count
+        self.classifying.merge(other.classifying)
+        self.deciding.merge(other.deciding)
 
     def _call(self, event: CallEvent) -> None:
         model = event.model if event.model in self.models else OTHER

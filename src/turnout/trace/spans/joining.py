@@ -10,12 +10,15 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import ModuleType
 
 from turnout.trace.spans.context import Spans, activate, activated, may_join, surrounding_span
 
 logger = logging.getLogger(__name__)
 
 _lock = threading.RLock()
+_asked: ModuleType | None = None
+"""OpenTelemetry's API, once it has said that it has no provider."""
 
 
 def active_spans() -> Spans | None:
@@ -23,13 +26,19 @@ def active_spans() -> Spans | None:
 
     An application that has set up OpenTelemetry by itself is joined at the first request: spans go to its processors.
     """
-    if activated() is not None or not may_join():
-        return activated()
+    if (spans := activated()) is not None or not may_join():
+        return spans
     sdk = sys.modules.get("opentelemetry.sdk.trace")
     if sdk is None:
         return None
-    provider = sys.modules["opentelemetry.trace"].get_tracer_provider()
+    global _asked
+    api = sys.modules["opentelemetry.trace"]
+    if _asked is api and getattr(api, "_TRACER_PROVIDER", api) is None:
+        # Still nobody has set one: asking again would read the environment, for every event.
+        return None
+    provider = api.get_tracer_provider()
     if not isinstance(provider, sdk.TracerProvider):
+        _asked = api
         return None
     with _lock:
         if activated() is None and may_join():

@@ -149,18 +149,19 @@ class Database:
         return connection
 
     def _connect_read_only(self) -> sqlite3.Connection:
-        connection = self._open("mode=ro")
         try:
-            version = stored_version(connection)
+            return self._opened_read_only("mode=ro")
         except sqlite3.OperationalError:
-            connection.close()
             # Write-ahead mode needs to make files in the directory even to read. Where that cannot be, the file can
             # be read as it is, provided that nobody is writing it.
             if Path(f"{self.path}-wal").exists():
                 raise
-            connection = self._open("mode=ro&immutable=1")
-            version = stored_version(connection)
+            return self._opened_read_only("mode=ro&immutable=1")
+
+    def _opened_read_only(self, mode: str) -> sqlite3.Connection:
+        connection = self._open(mode)
         try:
+            version = stored_version(connection)
             self._check_version(version)
             if version != SCHEMA_VERSION:
                 raise OutdatedLedgerError(

@@ -15,7 +15,7 @@ from turnout.core.decision import Decision, DecisionInput
 from turnout.core.policy import Policy
 from turnout.core.usage import Usage
 from turnout.trace.events import CallEvent, DecisionEvent, Event
-from turnout.trace.store.pack import packed, unpacked
+from turnout.trace.store.pack import packed_pair, unpacked, unpacked_pair
 
 Row = tuple[Any, ...]
 """One row of a table, in the order of the columns named beside it."""
@@ -84,10 +84,13 @@ DECISION_COLUMNS = (
 )
 """The columns of table ``decisions``. Those between ``simulated`` and ``policy_hash`` repeat what queries need.
 
-``given`` and ``decision`` are JSON, packed (`turnout.trace.store.pack`); as text in rows that an older version wrote.
+``given`` holds the JSON of input and decision, packed as one (`turnout.trace.store.pack`), and ``decision`` no bytes.
+In rows that older versions wrote each column holds its own JSON, packed or as text.
 """
 
 _HASHED = ("policy", "catalog")
+_BESIDE = b""
+"""Stands in the place of a decision that is packed with its input."""
 
 
 def _stored_input() -> type[msgspec.Struct]:
@@ -167,8 +170,8 @@ def decision_row(event: DecisionEvent, policy_hash: str, catalog_hash: str) -> R
         None if verdict is None or verdict.failure is None else verdict.failure.kind,
         policy_hash,
         catalog_hash,
-        packed(canonical(stored)),
-        packed(canonical(decision)),
+        packed_pair(canonical(stored), canonical(decision)),
+        _BESIDE,
         event.parent_span_id,
     )
 
@@ -180,12 +183,16 @@ def decision_of(row: Row, policy: Policy, catalog: Catalog) -> DecisionEvent:
         msgspec.DecodeError: The row's JSON was not written by `decision_row`.
     """
     values = dict(zip(DECISION_COLUMNS, row, strict=True))
-    stored = msgspec.structs.asdict(_given_decoder.decode(unpacked(values["given"])))
+    if values["decision"] == _BESIDE:
+        given_json, decision_json = unpacked_pair(values["given"])
+    else:
+        given_json, decision_json = unpacked(values["given"]), unpacked(values["decision"])
+    stored = msgspec.structs.asdict(_given_decoder.decode(given_json))
     plain = {name: values[name] for name in _PLAIN}
     plain["simulated"] = bool(plain["simulated"])
     return DecisionEvent(
         given=DecisionInput(**{**stored, "policy": policy, "catalog": catalog}),
-        decision=_decision_decoder.decode(unpacked(values["decision"])),
+        decision=_decision_decoder.decode(decision_json),
         parent_span_id=values["parent_span_id"],
         **plain,
     )

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -42,12 +44,18 @@ logger = logging.getLogger(__name__)
 
 _Kind = TypeVar("_Kind", Policy, Catalog)
 
-_INSERT_CALL = "INSERT INTO calls ({}) VALUES ({}) ON CONFLICT (event_id) DO NOTHING".format(
-    ", ".join(CALL_COLUMNS), ", ".join("?" * len(CALL_COLUMNS))
-)
-_INSERT_DECISION = "INSERT INTO decisions ({}) VALUES ({}) ON CONFLICT (event_id) DO NOTHING".format(
-    ", ".join(DECISION_COLUMNS), ", ".join("?" * len(DECISION_COLUMNS))
-)
+_ROWS = 16
+"""How many rows one statement inserts. Each statement lets another thread run, which costs more than a row does."""
+
+
+def _insert(table: str, columns: Sequence[str], rows: int) -> str:
+    row = f"({', '.join('?' * len(columns))})"
+    values = ", ".join([row] * rows)
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values} ON CONFLICT (event_id) DO NOTHING"
+
+
+_INSERT_CALLS = tuple(_insert("calls", CALL_COLUMNS, rows) for rows in (_ROWS, 1))
+_INSERT_DECISIONS = tuple(_insert("decisions", DECISION_COLUMNS, rows) for rows in (_ROWS, 1))
 _INSERT_SNAPSHOT = "INSERT INTO snapshots (hash, kind, json) VALUES (?, ?, ?) ON CONFLICT (hash) DO NOTHING"
 _INSERT_RUN = """
     INSERT INTO runs (name, created_ms, simulated) VALUES (?, ?, ?)
@@ -146,8 +154,8 @@ class Ledger(Closing):
                 return 0
             with self._database.write() as connection:
                 before = connection.total_changes
-                connection.executemany(_INSERT_CALL, calls)
-                connection.executemany(_INSERT_DECISION, decisions)
+                _write_rows(connection, _INSERT_CALLS, calls)
+                _write_rows(connection, _INSERT_DECISIONS, decisions)
                 written = connection.total_changes - before
                 connection.executemany(
                     _INSERT_SNAPSHOT,
@@ -298,6 +306,15 @@ class Ledger(Closing):
         if not isinstance(value, kind):
             raise LedgerError(f"{known} in the ledger {self.path} is no {kind.__name__.lower()}: it is damaged")
         return value
+
+
+def _write_rows(connection: sqlite3.Connection, inserts: tuple[str, ...], rows: list[Row]) -> None:
+    """Insert rows, many by one statement, and those that are left one by one."""
+    many, one = inserts
+    whole = len(rows) - len(rows) % _ROWS
+    grouped = [list(chain.from_iterable(rows[at : at + _ROWS])) for at in range(0, whole, _ROWS)]
+    connection.executemany(many, grouped)
+    connection.executemany(one, rows[whole:])
 
 
 def _where(run: str | None, turn: str | None, query: str | None) -> tuple[str, list[str]]:

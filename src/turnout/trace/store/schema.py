@@ -132,7 +132,11 @@ _KEYS = (
     "CREATE INDEX calls_by_key ON calls (started_ms) WHERE key_id != ''",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _PACKED, _PARENT_SPANS, _KEYS)
+_TOGETHER: tuple[str, ...] = ()
+"""From here on ``decisions.given`` may hold the decision's JSON too, packed with the input's, and then
+``decisions.decision`` has no bytes, which older versions cannot read. No table changes."""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _PACKED, _PARENT_SPANS, _KEYS, _TOGETHER)
 """The steps from an empty file to the newest schema, each a tuple of SQL statements."""
 
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -296,7 +296,7 @@ class _Trial:
         if request.allowed_models is not None:
             yield self._try("allowed", "the caller had been allowed every model", asked(allowed_models=None))
         reasons = [reason for estimate in self._decision.estimates for reason in estimate.ineligible]
-        if any(reason.startswith(("parameter_rejected:", "output_limit:")) for reason in reasons):
+        if any(reason.startswith(("parameter_rejected:", "parameter_unknown:", "output_limit:")) for reason in reasons):
             words = "the policy had allowed to adapt the request (adapt)"
             yield self._try("adapt", words, _with_policy(given, adapt=True))
 

@@ -14,7 +14,7 @@ from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
 from turnout.upstream.http.connection import Connection
-from turnout.upstream.http.errors import ConnectError, ConnectTimeout, RemoteProtocolError
+from turnout.upstream.http.errors import ConnectError, ConnectTimeout, PoolTimeout, RemoteProtocolError
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -47,6 +47,23 @@ class Origin(NamedTuple):
         """The value of the ``Host`` header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == (443 if self.secure else 80) else f"{host}:{self.port}"
+
+
+class ConnectionRules(NamedTuple):
+    """What holds for connections to one provider.
+
+    Attributes:
+        tls: What they trust; none: as for all.
+        connect_s: Seconds that connecting may take; none: as for all.
+        max_connections: How many requests are under way at once; others wait. None: as many as come.
+    """
+
+    tls: ssl.SSLContext | None = None
+    connect_s: float | None = None
+    max_connections: int | None = None
+
+
+_NO_RULES = ConnectionRules()
 
 
 class Answer:
@@ -110,6 +127,7 @@ class Answer:
         if self._connection is not None:
             self._connection.abort()
             self._connection = None
+            self._client.free(self._origin)
 
 
 class HttpClient:
@@ -120,6 +138,7 @@ class HttpClient:
         idle_s: Seconds that an unused connection is kept: less than any server that is known closes it after.
         max_idle: How many unused connections are kept for each provider.
         tls: What TLS connections trust; default: what the system trusts.
+        rules: What holds for single providers instead.
     """
 
     def __init__(
@@ -129,11 +148,14 @@ class HttpClient:
         idle_s: float = 4.0,
         max_idle: int = 256,
         tls: ssl.SSLContext | None = None,
+        rules: Mapping[Origin, ConnectionRules] | None = None,
     ) -> None:
         self._connect_s = connect_s
         self._idle_s = idle_s
         self._max_idle = max_idle
         self._tls = tls
+        self._rules = rules or {}
+        self._places: dict[Origin, asyncio.Semaphore] = {}
         self._idle: dict[Origin, list[tuple[float, Connection]]] = {}
         self._open: set[Connection] = set()
         self._sweep: asyncio.TimerHandle | None = None
@@ -159,7 +181,7 @@ class HttpClient:
             until: The time of the event loop's clock to wait for at most.
 
         Raises:
-            ConnectError: The provider could not be reached.
+            ConnectError: The provider could not be reached, or gets as many requests as it may.
             StalledError: No answer began in time.
             ConnectionError: The connection broke; see `turnout.upstream.http.errors`.
         """
@@ -170,17 +192,24 @@ class HttpClient:
             b"".join([b"%b: %b\r\n" % field for field in headers]),
             len(body),
         )
-        connection = self._kept(origin) or await self._connect(origin, until)
+        rules = self._rules.get(origin)
+        if rules is not None and rules.max_connections is not None:
+            await self._take_place(origin, rules.max_connections, until)
+        connection: Connection | None = None
         try:
+            connection = self._kept(origin) or await self._connect(origin, until)
             connection.begin(head, body)
             await connection.head(until)
         except BaseException:
-            connection.abort()
+            if connection is not None:
+                connection.abort()
+            self.free(origin)
             raise
         return Answer(self, origin, connection)
 
     def release(self, origin: Origin, connection: Connection) -> None:
         """Take a connection back whose answer has come whole."""
+        self.free(origin)
         connection.busy = False
         kept = self._idle.setdefault(origin, [])
         if not connection.keeps or connection.closed or len(kept) >= self._max_idle:
@@ -190,6 +219,22 @@ class HttpClient:
         kept.append((loop.time(), connection))
         if self._sweep is None:
             self._sweep = loop.call_later(self._idle_s, self._close_idle)
+
+    def free(self, origin: Origin) -> None:
+        """One request less that is under way."""
+        if (places := self._places.get(origin)) is not None:
+            places.release()
+
+    async def _take_place(self, origin: Origin, most: int, until: float) -> None:
+        """Wait until one of the requests that a provider gets at once has ended."""
+        places = self._places.get(origin)
+        if places is None:
+            places = self._places[origin] = asyncio.Semaphore(most)
+        try:
+            async with asyncio.timeout_at(until):
+                await places.acquire()
+        except TimeoutError:
+            raise PoolTimeout(f"{most} requests at once to {origin.authority}, and none ended in time") from None
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -216,11 +261,14 @@ class HttpClient:
 
     async def _connect(self, origin: Origin, until: float) -> Connection:
         loop = asyncio.get_running_loop()
+        rules = self._rules.get(origin) or _NO_RULES
         tls = None
-        if origin.secure:
+        if origin.secure and rules.tls is not None:
+            tls = rules.tls
+        elif origin.secure:
             tls = self._tls = self._tls or ssl.create_default_context()
         try:
-            async with asyncio.timeout_at(min(until, loop.time() + self._connect_s)):
+            async with asyncio.timeout_at(min(until, loop.time() + (rules.connect_s or self._connect_s))):
                 _, connection = await loop.create_connection(
                     partial(Connection, loop, self._open.discard),
                     origin.host,

@@ -16,6 +16,10 @@ class ConnectTimeout(ConnectError):
     """No connection within the time for it."""
 
 
+class PoolTimeout(ConnectError):
+    """As many requests as the provider may get at once did not end in time. Nothing was sent."""
+
+
 class ReadError(ConnectionError):
     """The connection broke before the answer's end."""
 
@@ -56,11 +60,13 @@ class EventError(Exception):
     Attributes:
         raw: The bytes of the event that said so.
         response: As of `AnswerError`.
+        code: The error's name.
     """
 
     def __init__(self, name: str, raw: bytes) -> None:
         super().__init__(f"the stream carried an error ({name})")
         self.raw = raw
+        self.code = name
         self.response: dict[str, Any] = {"Error": {"Code": name}}
 
 
@@ -81,6 +87,7 @@ _NAMES = {
 _TYPES = {
     "api_error": "InternalServerError",
     "authentication_error": "AuthenticationError",
+    "invalid_prompt": "BadRequestError",
     "insufficient_quota": "RateLimitError",
     "invalid_request_error": "BadRequestError",
     "not_found_error": "NotFoundError",
@@ -92,7 +99,7 @@ _TYPES = {
     "server_error": "InternalServerError",
     "timeout_error": "APITimeoutError",
 }
-"""The types of errors within streams of the Messages API and Chat Completions."""
+"""The types of errors within streams of the Messages API, Chat Completions and Responses."""
 
 
 def name_of_answer(status: int, headers: Mapping[str, str]) -> str:

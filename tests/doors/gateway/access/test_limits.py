@@ -315,3 +315,14 @@ def test_no_order_of_requests_exceeds_a_budget_and_a_restart_changes_nothing(
     for _ in range(most):
         outcome = limits.admit(ci, now_ms + 40 * DAY)
         assert isinstance(outcome, Ticket)
+
+
+def test_what_the_ledger_tells_of_other_processes_counts_where_it_is_more() -> None:
+    limits = Limits(now_ms=NOW)
+    limits.adopt({"k": Spent(5, 9)}, NOW)
+    limits.adopt({"k": Spent(3, 12)}, NOW)
+    assert limits.spent("k", NOW) == Spent(5, 12)
+    tomorrow_ms = NOW + 24 * 3_600_000
+    assert limits.spent("k", tomorrow_ms) == Spent(0, 12)
+    limits.adopt({"k": Spent(99, 99)}, NOW)  # read just before midnight
+    assert limits.spent("k", tomorrow_ms) == Spent(0, 99)

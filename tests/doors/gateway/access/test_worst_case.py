@@ -96,3 +96,12 @@ async def test_it_is_what_a_call_is_booked_with_of_which_nothing_is_known(
         call.end("cancelled")
         assert call.event is not None
         assert call.event.cost_high_pico == worst > 0
+
+
+async def test_each_of_several_answers_may_take_the_whole_limit() -> None:
+    router = Router(Policy(candidates=(Candidate("p/m", 1),)), Catalog.of([MODEL]), records=ListRecorder())
+    conversation = conversation_of("hello")
+    request = request_of(conversation, PrefixHasher(b"key"), session_id="s", max_output_tokens=100)
+    routed = await router.route(conversation, request, router.begin_turn("s"))
+    more = worst_pico(routed, answers=3) - worst_pico(routed)
+    assert more == 200 * 15 * 10**6

@@ -97,12 +97,14 @@ def _tokens(headers: Sequence[tuple[bytes, bytes]]) -> list[str]:
     """The keys that a client shows, each once; what is no key of ours only where nothing else is shown."""
     found = []
     for name, value in headers:
-        text = value.decode("latin-1").strip()
         if name == b"x-api-key":
-            found.append(text)
+            found.append(value.decode("latin-1").strip())
         elif name == b"authorization":
+            text = value.decode("latin-1").strip()
             scheme, _, rest = text.partition(" ")
             found.append(rest.strip() if scheme.lower() == "bearer" else text)
+    if len(found) == 1:
+        return found if found[0] else []
     shown = dict.fromkeys(one for one in found if one)
     # A client that is set up for its provider too shows that key in the other header.
     return list(dict.fromkeys(one for one in shown if one.startswith("tk-"))) or list(shown)[:1]

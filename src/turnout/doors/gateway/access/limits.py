@@ -104,6 +104,24 @@ class Limits:
         use.move(now_ms)
         return Spent(use.day.spent_pico, use.month.spent_pico)
 
+    def adopt(self, spent: Mapping[str, Spent], now_ms: int) -> None:
+        """Count what keys have spent by the ledger where that is more, since other processes serve them too.
+
+        Args:
+            spent: What each key has spent in the current day and month.
+            now_ms: The time when that was read.
+        """
+        for key_id, found in spent.items():
+            use = self._use.get(key_id)
+            if use is None:
+                self._use[key_id] = _Use(now_ms, found)
+                continue
+            use.move(now_ms)
+            for account, pico in ((use.day, found.day_pico), (use.month, found.month_pico)):
+                # What was read just before midnight says nothing of the day that has begun.
+                if account.period.start_ms <= now_ms:
+                    account.spent_pico = max(account.spent_pico, pico)
+
     def forget(self, known: Collection[str]) -> None:
         """Drop what is kept for keys that are no longer there and have no request under way."""
         for key_id in [one for one, use in self._use.items() if one not in known and not use.running]:

@@ -1,4 +1,4 @@
-"""Where the gateway may listen, and what it then asks of its clients: one pure function.
+"""Where the gateway may listen, and what it then asks of its clients.
 
 On an address that only this machine reaches, it works without keys, for everybody on the machine. Everywhere else it
 needs them.
@@ -7,7 +7,10 @@ needs them.
 from __future__ import annotations
 
 import ipaddress
+import ssl
 from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -18,6 +21,10 @@ from turnout.doors.gateway.access.denial import Denial
 
 Tls = Literal["none", "own", "proxy"]
 """Who ends TLS: nobody, the gateway, or a proxy in front of it."""
+
+
+NO_PASSWORD = "-"
+"""Tried where a private key asks for one: without it OpenSSL would ask at the terminal."""
 
 
 class Listening(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +79,24 @@ def listening(host: str, *, tls: Tls, issued: int, active: int) -> Listening:
     )
 
 
+def check_certificate(cert: Path, key: Path | None) -> None:
+    """Whether the files of a certificate, and of its key without a password, can be used for TLS.
+
+    Raises:
+        ConfigError: They cannot.
+    """
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password=NO_PASSWORD)
+    except OSError as error:  # ssl's own errors are among them
+        raise unusable_certificate(cert, key, error) from None
+
+
+def unusable_certificate(cert: Path, key: Path | None, error: OSError) -> ConfigError:
+    """What to say of files that cannot be used for TLS."""
+    files = ", ".join(str(file) for file in (cert, key) if file is not None)
+    return ConfigError(f"{files}: cannot be used for TLS: {error.strerror or error}")
+
+
 def is_loopback(host: str) -> bool:
     """Whether an address, or the name ``localhost``, reaches this machine only."""
     text = host[1:-1] if host.startswith("[") and host.endswith("]") else host
@@ -103,9 +128,9 @@ def check_local(headers: Iterable[tuple[bytes, bytes]]) -> Denial | None:
     for name, value in headers:
         text = value.decode("latin-1")
         if name == b"host":
-            away = not is_loopback(_host_of(f"//{text}"))
+            away = not _is_here(f"//{text}")
         elif name == b"origin":
-            away = not is_loopback(_host_of(text))
+            away = not _is_here(text)
         elif name == b"sec-fetch-site":
             away = text == "cross-site"
         else:
@@ -115,8 +140,9 @@ def check_local(headers: Iterable[tuple[bytes, bytes]]) -> Denial | None:
     return None
 
 
-def _host_of(url: str) -> str:
+@lru_cache(maxsize=256)
+def _is_here(url: str) -> bool:
     try:
-        return urlsplit(url).hostname or ""
+        return is_loopback(urlsplit(url).hostname or "")
     except ValueError:
-        return ""
+        return False

@@ -11,12 +11,13 @@ from turnout.core.bounds import cacheable, unreported
 from turnout.router.turns import Routed
 
 
-def worst_pico(routed: Routed, *, max_output_tokens: int | None = None) -> int:
+def worst_pico(routed: Routed, *, max_output_tokens: int | None = None, answers: int = 1) -> int:
     """The most that a call to the chosen model can cost, in pico-USD.
 
     Args:
         routed: The decision.
         max_output_tokens: The limit on output that is sent, as `Router.begin_call` is given it.
+        answers: How many answers are asked for at once; each may take the whole limit.
     """
     model, request = routed.model, routed.given.request
     prompt = request.prompt_for(routed.given.statistics.of(model.id).tokenizer_ratio or model.tokenizer_ratio)
@@ -25,6 +26,6 @@ def worst_pico(routed: Routed, *, max_output_tokens: int | None = None) -> int:
         model.price,
         prompt_tokens=prompt.tokens,
         cacheable_tokens=cacheable(prompt, routed.decision.cache_plan, model.cache),
-        most_output_tokens=limit,
+        most_output_tokens=limit * answers,
         surely_billed=False,
     ).high_pico

@@ -1,33 +1,19 @@
-"""The processes that ``bench_gateway`` starts: a mock provider, a bare relay, and the gateway itself.
+"""Processes of ours in the gateway's benchmark: a mock provider, and a relay that only relays.
 
-Run as ``python -m benchmarks.gateway_parts upstream``, ``bare URL`` or ``gateway URL``; each prints its port.
+Run as ``python -m benchmarks.gateway.processes upstream`` or ``bare URL``; each prints its port. Turnout itself is
+started by its own command, ``turnout serve``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
-EVENTS = 51
-ANSWER = (
-    b'{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"gpt-5","choices":[{"index":0,"message":'
-    b'{"role":"assistant","content":"%b"},"finish_reason":"stop"}],"usage":{"prompt_tokens":120,'
-    b'"completion_tokens":20,"total_tokens":140}}' % (b"word " * 60)
-)
-CHUNK = (
-    b'data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"gpt-5","choices":'
-    b'[{"index":0,"delta":{"content":"word "},"finish_reason":null}],"usage":null}\n\n'
-)
-LAST = (
-    b'data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"gpt-5","choices":'
-    b'[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":null}\n\n'
-    b'data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"gpt-5","choices":[],'
-    b'"usage":{"prompt_tokens":120,"completion_tokens":51,"total_tokens":171}}\n\ndata: [DONE]\n\n'
-)
+from benchmarks.gateway.bodies import ANSWER, CHUNK, EVENTS, LAST
+
+PAUSE_S = 0.002
+"""Between two events of a stream, so that they come one by one."""
 
 
 class Provider(asyncio.Protocol):
@@ -41,17 +27,26 @@ class Provider(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        for task in self._tasks:
+            task.cancel()
+
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
             head = self._buffer[:end].lower()
-            at = head.find(b"content-length:")
-            length = int(head[at + 15 :].split(b"\r\n", 1)[0])
-            if len(self._buffer) < end + 4 + length:
-                return
-            body = self._buffer[end + 4 : end + 4 + length]
-            self._buffer = self._buffer[end + 4 + length :]
-            if b'"stream":true' in body:
+            if b"transfer-encoding: chunked" in head:
+                if not self._buffer.endswith(b"\r\n0\r\n\r\n"):
+                    return
+                body, self._buffer = self._buffer[end + 4 :], b""
+            else:
+                at = head.find(b"content-length:")
+                length = int(head[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
+                if len(self._buffer) < end + 4 + length:
+                    return
+                body = self._buffer[end + 4 : end + 4 + length]
+                self._buffer = self._buffer[end + 4 + length :]
+            if b'"stream":true' in body or b'"stream": true' in body:
                 task = asyncio.get_running_loop().create_task(self._stream())
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
@@ -64,13 +59,14 @@ class Provider(asyncio.Protocol):
             b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
         )
         for _ in range(EVENTS):
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(PAUSE_S)
             self._transport.write(b"%x\r\n%b\r\n" % (len(CHUNK), CHUNK))
         self._transport.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(LAST), LAST))
 
 
-async def _provide() -> None:
-    server = await asyncio.get_running_loop().create_server(Provider, "127.0.0.1", 0)
+async def provide() -> None:
+    """Be the provider."""
+    server = await asyncio.get_running_loop().create_server(Provider, "127.0.0.1", 0, backlog=2048)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
@@ -79,12 +75,14 @@ class Bare:
     """Relays every request, and does nothing else: the same server and the same client as the gateway's."""
 
     def __init__(self, url: str) -> None:
+        from turnout.config.settings import GatewaySettings
         from turnout.upstream.http.client import HttpClient, Origin
 
-        self.stopping = False
+        self.stopping, self.limits = False, GatewaySettings()
         self._client, self._origin = HttpClient(), Origin.of(url)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one request, or the server's beginning and end."""
         if scope["type"] == "lifespan":
             while (await receive())["type"] == "lifespan.startup":
                 await send({"type": "lifespan.startup.complete"})
@@ -117,37 +115,19 @@ def main(role: str, url: str = "") -> None:
     import uvloop
 
     if role == "upstream":
-        uvloop.run(_provide())
+        uvloop.run(provide())
         return
-    from turnout.classify.configured import configured_classifier
-    from turnout.config import load_catalog, load_settings
-    from turnout.doors.gateway.server import server_of
-    from turnout.doors.gateway.serving import gateway_of
-    from turnout.doors.listening import listen
-    from turnout.trace.store.ledger import Ledger
-    from turnout.trace.store.recorder import Recorder
+    import gc
 
+    from turnout.doors.gateway.server import server_of
+    from turnout.doors.listening import listen
+
+    app: Any = Bare(url)
     listening = listen("127.0.0.1", 0, backlog=2048)
-    if role == "bare":
-        app: Any = Bare(url)
-        print(listening.getsockname()[1], flush=True)
-        server_of(app, drain_s=1).run(sockets=[listening])
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "turnout.toml")
-        file.write_text(
-            '[policy]\ncheap = "openai/gpt-5-mini"\ncapable = "openai/gpt-5"\n'
-            f'[upstreams.openai]\nbase_url = "{url}/v1"\n'
-        )
-        settings, catalog = load_settings(file), load_catalog()
-        with Ledger(Path(folder, "ledger.sqlite3")) as ledger, Recorder(ledger) as recorder:
-            gateway = gateway_of(
-                settings, catalog, classifier=configured_classifier(settings, catalog), records=recorder, simulated=True
-            )
-            gc.collect()
-            gc.freeze()  # as `turnout.doors.gateway.server.serve` does
-            print(listening.getsockname()[1], flush=True)
-            server_of(gateway, drain_s=1).run(sockets=[listening])
+    gc.collect()
+    gc.freeze()  # as `turnout.doors.gateway.server.serve` does
+    print(listening.getsockname()[1], flush=True)
+    server_of(app, drain_s=1).run(sockets=[listening])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,76 @@
+"""The head of an answer leaves with its body, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+import pytest
+
+from turnout.doors.gateway.writing import HeadWithBody
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
+
+
+class Counting:
+    """A transport of asyncio whose writes are counted."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self.writes: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        self.writes.append(data)
+        self._transport.write(data)
+
+
+async def sent(steps: list[bytes | str]) -> tuple[list[bytes], bytes]:
+    """What was written, and what the other end got of it; a text names a method, ``pause`` waits a round."""
+    ours, theirs = socket.socketpair()
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.connect_accepted_socket(asyncio.Protocol, ours)
+    reader, writer = await asyncio.open_connection(sock=theirs)
+    counting = Counting(transport)
+    joined = HeadWithBody(counting, loop)
+    for step in steps:
+        if isinstance(step, bytes):
+            joined.write(step)
+        elif step == "pause":
+            await asyncio.sleep(0)
+        else:
+            getattr(joined, step)()
+    if not joined.is_closing():
+        joined.close()
+    got = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return counting.writes, got
+
+
+@pytest.mark.parametrize(
+    ("steps", "writes"),
+    [
+        pytest.param([HEAD, b"ok"], [HEAD + b"ok"], id="with its body"),
+        pytest.param([HEAD, "pause", b"ok"], [HEAD, b"ok"], id="alone where nothing follows at once"),
+        pytest.param([HEAD, "close"], [HEAD], id="before the connection closes"),
+        pytest.param([HEAD, b"o", b"k"], [HEAD + b"o", b"k"], id="with the first piece alone"),
+        pytest.param([HEAD, HEAD], [HEAD + HEAD], id="with another head"),
+        pytest.param([b"ok"], [b"ok"], id="what is no head does not wait"),
+        pytest.param([HEAD, "abort"], [], id="not on a connection that is aborted"),
+    ],
+)
+async def test_when_a_head_leaves(steps: list[bytes | str], writes: list[bytes]) -> None:
+    assert await sent(steps) == (writes, b"".join(writes))
+
+
+async def test_what_else_a_transport_can_do_it_can_too() -> None:
+    ours, theirs = socket.socketpair()
+    transport, _ = await asyncio.get_running_loop().connect_accepted_socket(asyncio.Protocol, ours)
+    joined = HeadWithBody(transport, asyncio.get_running_loop())
+    assert joined.get_extra_info("socket") is transport.get_extra_info("socket")
+    joined.close()
+    theirs.close()
