@@ -112,6 +112,8 @@ class PolicyTable(_Table):
         preset: How sure a verdict has to be before a cheaper model serves.
         simple_bar: A query goes to the cheap model where P(simple) is at least this. Wins over the preset.
         quality_bar: The same for classifiers that were calibrated on graded answers: P(answer suffices).
+        calibration: A file that ``turnout calibrate`` wrote: its bar holds, for the candidates and the classifier that
+            it was found with, and nothing else may set that bar.
         simple_share: The share of simple queries that you expect.
         markers: Who places cache points: only the ``user``; ``fill`` adds one where a request has none; ``manage``
             moves them as it pays, and needs the horizon ``session``.
@@ -128,6 +130,7 @@ class PolicyTable(_Table):
     preset: PresetName = DEFAULT_PRESET
     simple_bar: Probability | None = None
     quality_bar: Probability | None = None
+    calibration: Path | None = None
     simple_share: Annotated[Number, Field(gt=0, lt=1)] = 0.65
     markers: Literal["user", "fill", "manage"] = "user"
     fill_ttl: Literal["5m", "1h"] = "5m"
@@ -332,6 +335,7 @@ class SettingsTable(BaseSettings):
 PATHS = (
     ("ledger",),
     ("overrides",),
+    ("policy", "calibration"),
     ("classifier", "examples"),
     ("classifier", "rules"),
     ("classifier", "artefact"),

@@ -156,9 +156,10 @@ class Watcher(Generic[T]):
 
 
 def files_of(settings: Settings) -> tuple[Path, ...]:
-    """The files that settings were made of: their own, that of overrides, and the classifier's."""
+    """The files that settings were made of: their own, that of overrides, the calibration, and the classifier's."""
     options = settings.classifier
-    return tuple(path for path in (settings.file, settings.overrides, options.examples, options.rules) if path)
+    paths = (settings.file, settings.overrides, settings.calibration_file, options.examples, options.rules)
+    return tuple(path for path in paths if path)
 
 
 def settings_watcher(path: Path | None = None) -> Watcher[Settings]:

@@ -136,7 +136,11 @@ _TOGETHER: tuple[str, ...] = ()
 """From here on ``decisions.given`` may hold the decision's JSON too, packed with the input's, and then
 ``decisions.decision`` has no bytes, which older versions cannot read. No table changes."""
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _PACKED, _PARENT_SPANS, _KEYS, _TOGETHER)
+_UNLIKENESS: tuple[str, ...] = ()
+"""From here on a verdict may say how unlike a request is those of the calibration, and a decision's reason may be
+``unlike_calibration``, which older versions cannot read. No table changes."""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _PACKED, _PARENT_SPANS, _KEYS, _TOGETHER, _UNLIKENESS)
 """The steps from an empty file to the newest schema, each a tuple of SQL statements."""
 
 SCHEMA_VERSION = len(MIGRATIONS)
