@@ -25,6 +25,7 @@ def test_a_table_for_people_and_a_folder(turnout: Run, tmp_path: Path) -> None:
         "MODEL_CARD.md",
         "model.json",
         "numbers.safetensors",
+        "trained_on.safetensors",
     ]
 
 

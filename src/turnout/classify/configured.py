@@ -96,9 +96,7 @@ def configured_classifier(
     return None if wanted == "none" else built(wanted)
 
 
-def _calibrated(
-    settings: Settings, calibration: CalibrationFile, built: Callable[[str], Classifier]
-) -> Classifier:
+def _calibrated(settings: Settings, calibration: CalibrationFile, built: Callable[[str], Classifier]) -> Classifier:
     kind = settings.classifier.kind
     now = {"kind": "none"} if kind == "none" else identity_of(settings)
     changed = difference(calibration.classifier, now)

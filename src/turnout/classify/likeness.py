@@ -8,8 +8,8 @@ Random World, 2005; against more references than each of them had, a request is 
 Two spaces, whichever the classifier has anyway:
 
 - ``minilm``: MiniLM's vector of the query, as `turnout.classify.embedding` has it.
-- ``ngrams``: what the learned classifier looks at without MiniLM: hashed n-grams of the query, folded into some columns,
-  and numbers of structure and tools, standardised over the references. Half of the squared length is each one's.
+- ``ngrams``: what the learned classifier looks at without MiniLM: hashed n-grams of the query, folded into some
+  columns, and numbers of structure and tools, standardised over the references; both count alike.
 
 Known limitations: it looks at the query, the tools and the number of turns; a request may be near in this space and
 need another answer. With few references only what is far away is seen.
@@ -19,11 +19,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
-from turnout.classify.learned.features import LAYERS, looked_at
+from turnout.classify.learned.features import Embed, looked_at
+from turnout.classify.learned.model import minilm_vectors
 from turnout.classify.learned.rows import Row, row_of
-from turnout.classify.query import bounded
 from turnout.config.calibration import References
 from turnout.config.extras import require
 from turnout.messages.conversation import Conversation
@@ -34,7 +34,6 @@ NEAREST = 5
 FOLDED = 256
 """Columns of the folded n-grams, a power of two."""
 
-_MOST_CHARS = 8_000
 _CLIP = 4.0
 
 
@@ -43,11 +42,13 @@ class Likeness:
 
     Args:
         references: As the calibration has them.
+        embed: Gives vectors instead of MiniLM.
     """
 
-    def __init__(self, references: References) -> None:
+    def __init__(self, references: References, *, embed: Embed | None = None) -> None:
         np = require("numpy", extra="embedding")
         self._references = references
+        self._embed = embed
         vectors = np.frombuffer(references.vectors, "<f2").astype(np.float32)
         self._vectors = vectors.reshape(-1, references.width)
         self._squares = (self._vectors**2).sum(axis=1)
@@ -75,18 +76,21 @@ class Likeness:
         """The distances of some requests, 1 being the cut."""
         np = require("numpy", extra="embedding")
         plain = (np.array(self._references.mean), np.array(self._references.scale))
-        vectors = _vectors(np, rows, self._references.space, plain)
+        vectors = _vectors(np, rows, self._references.space, plain, self._embed)
         apart = _apart(np, vectors, self._vectors, self._squares)
         return _nearest(np, apart) / self._references.cut
 
 
-def references_of(rows: Sequence[Row], *, space: str, share: float) -> References | None:
+def references_of(
+    rows: Sequence[Row], *, space: Literal["minilm", "ngrams"], share: float, embed: Embed | None = None
+) -> References | None:
     """What tells requests that are unlike these; none where there are too few to tell that share.
 
     Args:
         rows: The references; no two of one group.
         space: ``minilm`` or ``ngrams``.
         share: The share of like requests that may be beyond the cut, above 0 and below 1.
+        embed: Gives vectors instead of MiniLM.
 
     Raises:
         MissingExtraError: The extra ``embedding`` is not installed.
@@ -100,13 +104,13 @@ def references_of(rows: Sequence[Row], *, space: str, share: float) -> Reference
     if space != "minilm":
         numbers = looked_at(rows, None).plain
         plain = (numbers.mean(axis=0), numbers.std(axis=0) + 0.1)
-    vectors = _vectors(np, rows, space, plain).astype("<f2")
+    vectors = _vectors(np, rows, space, plain, embed).astype("<f2")
     wide = vectors.astype(np.float32)
     apart = _apart(np, wide, wide, (wide**2).sum(axis=1))
     np.fill_diagonal(apart, np.inf)
     distances = np.sort(_nearest(np, apart, most=len(rows) - 1))
     return References(
-        space="minilm" if space == "minilm" else "ngrams",
+        space=space,
         share=share,
         cut=max(float(distances[rank - 1]), 1e-6),
         width=vectors.shape[1],
@@ -116,12 +120,10 @@ def references_of(rows: Sequence[Row], *, space: str, share: float) -> Reference
     )
 
 
-def _vectors(np: Any, rows: Sequence[Row], space: str, plain: tuple[Any, Any]) -> Any:
+def _vectors(np: Any, rows: Sequence[Row], space: str, plain: tuple[Any, Any], embed: Embed | None) -> Any:
     if space == "minilm":
-        from turnout.classify.minilm import shared_minilm
-
-        texts = [bounded(row.text, _MOST_CHARS) for row in rows]
-        return shared_minilm().embed(texts, layers=LAYERS)
+        # The classifier asks for the vector of the same text: it is computed once.
+        return (embed or minilm_vectors())([row.text for row in rows])
     raw = looked_at(rows, None)
     mean, scale = plain
     numbers = np.clip((raw.plain - mean) / scale, -_CLIP, _CLIP) / np.sqrt(raw.plain.shape[1])

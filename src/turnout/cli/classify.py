@@ -62,23 +62,17 @@ def run(
 ) -> None:
     """Print the verdicts of all classifiers side by side, with time and cost."""
     settings, catalog = load(config)
-<<<<<<< HEAD
-    if held_out and only and "learned" in only:
+    labelled = held_out or attacks
+    if labelled and only and "learned" in only:
         raise UserError("the held-out pairs have labels, the learned classifier knows outcomes: use turnout evaluate")
-    queries = [] if held_out else _queries(query, settings.max_prompt_chars)
+    queries = [] if labelled else _queries(query, settings.max_prompt_chars)
     try:
         classifiers = _classifiers(
-            settings, catalog, only or _kinds(settings, held_out=held_out), settings.resolve(llm)
+            settings, catalog, only or _kinds(settings, held_out=labelled), settings.resolve(llm)
         )
-        if held_out:
-=======
-    queries = [] if held_out or attacks else _queries(query, settings.max_prompt_chars)
-    try:
-        classifiers = _classifiers(settings, catalog, only or list(KINDS), settings.resolve(llm))
         if attacks:
             _attack(classifiers, pairs, json=json)
         elif held_out:
->>>>>>> main
             _assess(classifiers, settings, catalog, json=json)
         else:
             _verdicts(classifiers, queries, catalog, json=json)

@@ -19,6 +19,9 @@ from turnout.core.policy import NOTHING_CLEARS, Policy
 FORMAT = 1
 """Raised whenever the file changes its meaning."""
 
+DIGITS = 6
+"""Digits of what verdicts said, in the file and of what is held against it: ties must stay ties."""
+
 AGAIN = "run turnout calibrate again, or take policy.calibration out"
 """What helps where a file does not fit."""
 
@@ -118,6 +121,7 @@ class CalibrationFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         probabilities: For each cheaper candidate what the verdicts on a sample of the calibration's requests said, in
             one order for all; for verdicts on labels one entry named ``simple``.
         references: What tells unlike requests; none: nobody looks.
+        unlikenesses: How unlike a sample of the calibration's requests is, 1 being the cut; empty: nobody looked.
     """
 
     format: int
@@ -141,6 +145,7 @@ class CalibrationFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     kept: Range | None
     probabilities: Mapping[str, tuple[float, ...]]
     references: References | None
+    unlikenesses: tuple[float, ...] = ()
 
     @property
     def guaranteed(self) -> bool:

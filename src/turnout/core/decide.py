@@ -2,8 +2,9 @@
 
 The order: (1) who is eligible; (2) a pin is served or refused; (3) a hard stay; (4) a spent budget; (5) where one
 candidate is left or every verdict would choose alike, the cheapest, without a verdict; (6) without a verdict, or with
-one on a request that is unlike those of the calibration, the most capable; (7) the cheapest that clears the bar. Ties go to the current model, then to the more capable. From (4) on, a
-candidate counts only where the spend bound allows it; it always allows the most capable.
+one on a request that is unlike those of the calibration, the most capable; (7) the cheapest that clears the bar. Ties
+go to the current model, then to the more capable. From (4) on, a candidate counts only where the spend bound allows it;
+it always allows the most capable.
 """
 
 from __future__ import annotations

@@ -25,7 +25,10 @@ def world(seed: int, prompts: int) -> tuple[Any, Any, Any]:
 
 
 @pytest.mark.once
-@pytest.mark.parametrize(("test", "units", "keep"), [("betting", 400, 0.95), ("betting_in_order", 400, 0.95), ("hoeffding_bentkus", 1_000, 0.8)])
+@pytest.mark.parametrize(
+    ("test", "units", "keep"),
+    [("betting", 400, 0.95), ("betting_in_order", 400, 0.95), ("hoeffding_bentkus", 1_000, 0.8)],
+)
 def test_the_statement_is_wrong_no_more_often_than_it_says(test: Test, units: int, keep: float) -> None:
     """1,000 draws without replacement; the rest is the population on which what is served is held against the bar."""
     scores, cheap, capable = world(1, 20_000)

@@ -6,6 +6,7 @@ writes the same bytes: nothing of a clock, a path or a machine is in it.
 - ``model.json``: format, candidates, layout, head, calibrations, the SHA-256 of the numbers, and what the card says.
 - ``numbers.safetensors``: means, scales, frequencies, directions, weights and trees.
 - ``MODEL_CARD.md``: for people: on what it was trained, what it can do, how it is made again.
+- ``trained_on.safetensors``: hashes of what it was trained on; see `turnout.classify.learned.trained_on`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from turnout.classify.learned.features import FeatureMap, Layout
+from turnout.classify.learned.features import Embed, FeatureMap, Layout
 from turnout.classify.learned.model import Calibration, Head, LearnedModel, Price
 from turnout.classify.learned.trees import Trees
 from turnout.config.extras import require
@@ -116,8 +117,12 @@ def read_manifest(folder: Path) -> Manifest:
         raise ArtefactError(f"{path} is damaged: {error}") from error
 
 
-def load(folder: Path) -> tuple[LearnedModel, Manifest]:
+def load(folder: Path, *, embed: Embed | None = None) -> tuple[LearnedModel, Manifest]:
     """Read a model.
+
+    Args:
+        folder: The folder.
+        embed: Gives vectors instead of MiniLM.
 
     Raises:
         ArtefactError: There is none, its files do not belong together, or a number is missing or not finite.
@@ -149,6 +154,7 @@ def load(folder: Path) -> tuple[LearnedModel, Manifest]:
             calibrations=manifest.calibrations,
             price=manifest.price,
             trees=Trees(**trees) if trees else None,
+            embed=embed,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ArtefactError(f"{path} does not fit {MODEL}: {error}") from error

@@ -1,7 +1,7 @@
 """Hypotheses tested one after the other, in an order that was fixed beforehand, until the first that does not pass.
 
-**What holds.** With probability at least 1 - delta, none of those that passed is one whose mean loss is above 0. For the
-first such one in the order passes with a probability of at most delta, and without it none behind it is reached. So
+**What holds.** With probability at least 1 - delta, none of those that passed is one whose mean loss is above 0. For
+the first such one in the order passes with a probability of at most delta, and without it none behind it is reached. So
 nothing is lost to testing many (B. L. Wiens, A fixed sequence Bonferroni procedure, 2003; A. N. Angelopoulos et al.,
 Learn then Test, arXiv 2110.01052 v5, section 3).
 

@@ -78,11 +78,15 @@ class Guarantee(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def statement(self) -> str:
         """The statement in words."""
-        return (
-            f"With probability at least {1.0 - self.delta:g} over the drawing of the calibration set, the mean score "
-            f"on requests exchangeable with it is at least {self.keep:g} of the capable model's, as measured by this "
-            "scorer."
-        )
+        return statement(self.keep, self.delta)
+
+
+def statement(keep: float, delta: float) -> str:
+    """What a bar or threshold that passed guarantees, in words."""
+    return (
+        f"With probability at least {1.0 - delta:g} over the drawing of the calibration set, the mean score on "
+        f"requests exchangeable with it is at least {keep:g} of the capable model's, as measured by this scorer."
+    )
 
 
 def sequence_from(training_scores: Any, *, steps: int = STEPS) -> list[float]:
@@ -198,7 +202,7 @@ def units_for(mean_loss: float, spread: float, *, keep: float = 0.98, delta: flo
 
 
 def _fewest(growth: Callable[[float], float], keep: float, delta: float) -> int:
-    """The least number of groups with which the mean wealth of all bets reaches 1 / delta, growing by so much a group."""
+    """With how few groups the mean wealth of all bets reaches 1 / delta, each growing by so much a group."""
 
     def enough(count: int) -> bool:
         gains = [growth(float(share)) for share in bets(count, most=keep, room=room_of(keep), delta=delta)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -11,8 +12,10 @@ from typing import Any, Literal, NamedTuple
 from turnout.classify.learned.artefact import save
 from turnout.classify.learned.features import Embed
 from turnout.classify.learned.model import LearnedModel
+from turnout.classify.learned.trained_on import FACT, TRAINED_ON, packed
 from turnout.config.extras import MissingExtraError, require
 from turnout.evaluate.outcomes.files import Source
+from turnout.evaluate.outcomes.keys import content_keys
 from turnout.evaluate.outcomes.pair import EXTRA
 from turnout.evaluate.outcomes.table import OutcomesError
 from turnout.evaluate.training.answers import Prompts, read_answers
@@ -136,7 +139,9 @@ def train(
         "pairs": pairs,
     }
     model.candidates = tuple(shown)
-    save(model, folder, trained=facts, card=card(facts, pairs))
+    keys = packed(content_keys(source._replace(models=frozenset({candidates[0]}))))
+    save(model, folder, trained={**facts, FACT: hashlib.sha256(keys).hexdigest()}, card=card(facts, pairs))
+    (folder / TRAINED_ON).write_bytes(keys)
     return Trained(facts, pairs)
 
 
