@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from turnout.classify.calibrated import CalibratedClassifier
@@ -10,6 +12,7 @@ from turnout.classify.cascade import Cascade, Stage
 from turnout.classify.embedding import EmbeddingClassifier
 from turnout.classify.identity import difference, identity_of
 from turnout.classify.keyword import KeywordClassifier, load_rules
+from turnout.classify.learned.artefact import read_manifest
 from turnout.classify.learned.classifier import LearnedClassifier
 from turnout.classify.likeness import Likeness
 from turnout.classify.llm import LLMClassifier, settings_for
@@ -18,7 +21,7 @@ from turnout.classify.model import ClassifierModel
 from turnout.classify.protocol import Classifier
 from turnout.config.calibration import AGAIN, CalibrationFile
 from turnout.config.errors import ConfigError
-from turnout.core.catalog import Catalog
+from turnout.core.catalog import Catalog, UnknownModelError
 from turnout.messages.conversation import conversation_of
 
 if TYPE_CHECKING:
@@ -71,7 +74,7 @@ def configured_classifier(
                     raise ConfigError(
                         "classifier 'learned' needs [classifier] artefact: a folder that turnout train wrote"
                     )
-                return LearnedClassifier(options.artefact)
+                return LearnedClassifier(options.artefact, names=_names(settings, options.artefact))
             case "llm":
                 entry = catalog[options.model]
                 model = (model_for or (lambda model_id: model_behind(model_id, catalog, settings.region)))(entry.id)
@@ -94,6 +97,17 @@ def configured_classifier(
     if kind is None and settings.calibration is not None:
         return _calibrated(settings, settings.calibration, built)
     return None if wanted == "none" else built(wanted)
+
+
+def _names(settings: Settings, artefact: Path) -> dict[str, str]:
+    """The catalog's ids of an artefact's candidates: as the calibration has them, else those that the catalog knows."""
+    if settings.calibration is not None and settings.calibration.verdict_names:
+        return dict(zip(settings.calibration.verdict_names, settings.calibration.candidates, strict=True))
+    found = {}
+    for name in read_manifest(artefact).candidates:
+        with suppress(UnknownModelError, ConfigError):
+            found[name] = settings.resolve(name)
+    return found
 
 
 def _calibrated(settings: Settings, calibration: CalibrationFile, built: Callable[[str], Classifier]) -> Classifier:

@@ -178,6 +178,8 @@ def run(
     wanted = _wanted(quality, capable_share, budget_usd, requests, cost_ratio)
     if not outcomes or not pair:
         raise UserError("--outcomes and --pair are needed (or --check)")
+    if to is not None and not to.parent.is_dir():
+        raise UserError(f"cannot write {to}: there is no folder {to.parent}")
     models = _names(pair, "--pair")
     settings, catalog = load(config, calibrated=False)
     names = _catalog_names(settings, _names(as_, "--as"), required=True) if as_ else None

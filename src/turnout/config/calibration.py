@@ -109,6 +109,7 @@ class CalibrationFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         served: Whom quality was counted for: the ``cheapest`` that clears the bar, or the worst of ``any`` that do.
         candidates: The models, the least capable first: ids of the catalog, or as the table names them.
         table_names: As the table names them.
+        verdict_names: As the classifier's verdicts on outcomes name them; empty: as the catalog.
         models: Of those that the catalog knew a hash of what makes them what they are, and of their prices.
         classifier: What the classifier is: its kind, and hashes of all that its verdicts depend on.
         scorer: Who graded, in the user's words.
@@ -134,6 +135,7 @@ class CalibrationFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     served: Literal["cheapest", "any"]
     candidates: tuple[str, ...]
     table_names: tuple[str, ...]
+    verdict_names: tuple[str, ...]
     models: Mapping[str, tuple[str, str]]
     classifier: Mapping[str, str]
     scorer: str

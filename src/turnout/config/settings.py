@@ -345,7 +345,8 @@ class _Loader:
                 budget = Budget(limit_pico=usd_to_pico(table.budget.usd), when_spent=table.budget.when_spent)
             except ValueError as error:
                 raise self._error(str(error), "policy", "budget", "usd") from None
-        bars: dict[str, float] = {**PRESETS[table.preset]}
+        preset = PRESETS[table.preset]
+        bars = {"simple_bar": preset["simple_bar"], "quality_bar": preset["quality_bar"]}
         bars |= {name: value for name in bars if (value := getattr(table, name)) is not None}
         try:
             return Policy(

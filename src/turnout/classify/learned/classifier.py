@@ -14,6 +14,7 @@ import asyncio
 import os
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +34,22 @@ class LearnedClassifier:
     Args:
         artefact: The folder that ``turnout train`` wrote.
         name: The name in verdicts.
+        names: What verdicts call candidates that the artefact calls otherwise: their ids in the catalog.
 
     Raises:
         ArtefactError: The folder holds no artefact, or one of another format.
     """
 
-    def __init__(self, artefact: str | os.PathLike[str], *, name: str = "learned") -> None:
+    def __init__(
+        self,
+        artefact: str | os.PathLike[str],
+        *,
+        name: str = "learned",
+        names: Mapping[str, str] | None = None,
+    ) -> None:
         self._folder = Path(artefact)
         self._name = name
+        self._names = dict(names or {})
         self.manifest: Manifest = read_manifest(self._folder)
         self._model: LearnedModel | None = None
         self._lock = threading.Lock()
@@ -73,10 +82,11 @@ class LearnedClassifier:
             predicted = model.predict([row])
         else:
             predicted = await asyncio.to_thread(model.predict, [row])
-        suffices = dict(zip(model.candidates, predicted.suffices[0].tolist(), strict=True))
+        said: list[float] = predicted.suffices[0].tolist()
+        suffices = {self._names.get(name, name): p for name, p in zip(model.candidates, said, strict=True)}
         return Verdict(
             classifier=self.name,
-            label="simple" if suffices[model.candidates[0]] >= 0.5 else "complex",
+            label="simple" if said[0] >= 0.5 else "complex",
             basis="outcome",
             p_suffices=suffices,
             latency_ms=(time.perf_counter() - started) * 1000,

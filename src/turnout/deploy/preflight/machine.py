@@ -42,6 +42,8 @@ def policy_finding(settings: Settings, catalog: Catalog) -> Finding:
     policy = settings.policy(catalog)
     names = ", ".join(catalog[candidate.model].name for candidate in policy.candidates)
     bars = f"simple_bar {policy.simple_bar:g}, quality_bar {policy.quality_bar:g}"
+    if settings.calibration is not None:
+        return Finding("policy", "ok", f"calibrated by {settings.calibration_file} ({bars}) over {names}")
     return Finding("policy", "ok", f"{preset_of(policy) or 'bars of its own'} ({bars}) over {names}")
 
 

@@ -25,6 +25,7 @@ from typing import Any, Literal, NamedTuple
 
 import turnout
 from turnout.classify.learned.features import Embed
+from turnout.classify.learned.rows import Row
 from turnout.classify.likeness import Likeness, references_of
 from turnout.config.calibration import DIGITS, FORMAT, CalibrationFile, Data, Kind, References, Target
 from turnout.config.extras import require
@@ -182,14 +183,12 @@ def calibrate(
                 part = range(start, min(start + _AT_ONCE, len(batch)))
                 said[places[part.start : part.stop]] = plan.judge.suffices(batch.take(part))
                 progress(len(part))
-    aside = set_aside(answers) if plan.unlike_share > 0.0 or not plan.judge.probability else None
-    if aside is None:
+    if plan.unlike_share > 0.0 or not plan.judge.probability:
+        aside = set_aside(answers, needed=not plan.judge.probability)
+    else:
         aside = np.zeros(len(answers.group_keys), bool)
     if not plan.judge.probability and not aside.any():
-        raise OutcomesError(
-            f"{plan.source.named()}: {len(answers.group_keys):,} different prompts are too few to lay out bars on some "
-            "of them and to test on the others"
-        )
+        raise OutcomesError(f"{plan.source.named()}: one prompt is too few: bars are laid out on some, tested on others")
     references = _references(np, plan, answers, prompts, aside, embed) if plan.unlike_share > 0.0 else None
     verdicts, unlikeness = said.copy(), np.zeros(len(answers))
     if references is not None:
@@ -278,7 +277,7 @@ def _references(
     _, first = np.unique(answers.groups, return_index=True)
     wanted = np.zeros(len(answers), bool)
     wanted[first[aside]] = True
-    found = {}
+    found: dict[int, Row] = {}
     for batch, places in prompts.batches():
         rows = np.flatnonzero(wanted[places])
         if len(rows):
@@ -341,6 +340,7 @@ def _found(
             served=plan.served,
             candidates=tuple(names),
             table_names=tuple(plan.candidates),
+            verdict_names=tuple(plan.judge.names or ()),
             models=models,
             classifier=plan.judge.identity,
             scorer=scorer,
@@ -427,11 +427,11 @@ def _taken(targets: Sequence[Target], figures: Sequence[Figures]) -> tuple[int, 
     over = [targets[place] for place in costs if height(place) < height(taken)]
     if not over:
         return taken, ""
-    share = figures[taken].shares[-1].value
+    share = figures[taken].shares[-1]
     beyond = " and ".join(f"{one.kind} of {one.value:g}" for one in over)
-    return (
-        taken,
-        f"quality of {targets[taken].value:g} sends {share:.1%} to the most capable model: more than {beyond} allows",
+    return taken, (
+        f"quality of {targets[taken].value:g} sends {share.value:.1%} ({share.low:.1%} to {share.high:.1%}) to the most "
+        f"capable model, which is more than {beyond} allows for sure"
     )
 
 

@@ -89,7 +89,7 @@ def evidence(sample: Sequence[float], stream: Iterable[float]) -> Evidence:
 
 def together(found: Sequence[Evidence]) -> float:
     """The probability that any of these streams would ever have said so much against it, at the most."""
-    return min(1.0, len(found) * min((one.p for one in found), default=1.0))
+    return min(1.0, len(found) * min(one.p for one in found)) if found else 1.0
 
 
 def _psi(sample: list[float], stream: list[float]) -> float:

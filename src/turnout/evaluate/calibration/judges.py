@@ -90,7 +90,7 @@ class ArtefactJudge:
             )
         self.name = folder.name
         self.embeds = self._manifest.layout.mode == "embedding"
-        self.identity = {"kind": "learned", "artefact": artefact_hash(folder)}
+        self.identity: Mapping[str, str] = {"kind": "learned", "artefact": artefact_hash(folder)}
         self.names: Sequence[str] | None = [self._model.candidates[place] for place in self._places]
 
     @property
@@ -180,7 +180,7 @@ class RouterJudge:
 
     def __init__(self, router: Router, spec: str) -> None:
         self.name = router.name
-        self.identity = {"kind": "router", "router": spec}
+        self.identity: Mapping[str, str] = {"kind": "router", "router": spec}
         self.names: Sequence[str] | None = None
         self._router = router
         # What a score means may be known only once one was given: a file says it, a classifier's verdict does.

@@ -127,11 +127,14 @@ def monitor(
             )
         )
     p = together(found)
-    again, notes = list(changed), []
+    again, notes = list(changed), list[str]()
     if p <= level:
         worst = min(streams, key=lambda stream: stream.p)
-        what = "requests are further from the calibration's" if worst.of == UNLIKENESS else f"verdicts ({worst.of})"
-        again.append(f"{what} than chance explains: p = {p:.2g}, mean {worst.mean_then:.3f}, now {worst.mean_now:.3f}")
+        what = "requests" if worst.of == UNLIKENESS else "verdicts"
+        again.append(
+            f"{what} are unlike the calibration's, beyond chance: {worst.of} was {worst.mean_then:.3f} on average and is "
+            f"{worst.mean_now:.3f}, p = {p:.2g}"
+        )
     if prices:
         told = f"prices have changed: {', '.join(prices)}; expected costs were found with the old ones"
         costs = calibration.targets[calibration.target].kind in ("budget_usd", "cost_ratio")

@@ -78,13 +78,20 @@ def rows_of(batch: Batch) -> list[Row]:
     return [row_of(conversation) for conversation in conversations(batch)]
 
 
-def set_aside(answers: Answers) -> Any:
-    """For each group whether it is set aside: those with the least hashes, so that the same groups always are."""
+def set_aside(answers: Answers, *, needed: bool) -> Any:
+    """For each group whether it is set aside: those with the least hashes, so that the same groups always are.
+
+    Args:
+        answers: The answers.
+        needed: Whether some must be, however few groups there are.
+    """
     np = require("numpy", extra=EXTRA)
     count = len(answers.group_keys)
     aside = int(min(MOST_ASIDE, max(FEWEST_ASIDE, count // 10)))
     chosen = np.zeros(count, bool)
-    if count >= (LEAST_TESTED + 1) * aside:
+    if count < (LEAST_TESTED + 1) * aside:
+        aside = max(1, count // 10) if needed and count > 1 else 0
+    if aside:
         # Hashes of groups, stirred: a table may have been put together by them.
         stirred = answers.group_keys * np.uint64(0x9E3779B97F4A7C15)
         chosen[np.argsort(stirred ^ (stirred >> np.uint64(31)), kind="stable")[:aside]] = True
