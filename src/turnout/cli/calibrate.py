@@ -180,6 +180,8 @@ def run(
         raise UserError("--outcomes and --pair are needed (or --check)")
     if to is not None and not to.parent.is_dir():
         raise UserError(f"cannot write {to}: there is no folder {to.parent}")
+    if to is not None and to.is_dir():
+        raise UserError(f"cannot write {to}: it is a folder")
     models = _names(pair, "--pair")
     settings, catalog = load(config, calibrated=False)
     names = _catalog_names(settings, _names(as_, "--as"), required=True) if as_ else None

@@ -373,7 +373,8 @@ def _kept(
     np: Any, plan: Plan, bars: Bars, weights: Any, units: Units, on: Answers, keep: float, delta: float
 ) -> Outcome:
     steps = list(bars_in_order(bars, weights, units, keep=keep, delta=delta, served=plan.served, test=plan.test))
-    passed = [bar for bar, step in steps if step.passed]
+    # A bar that nobody clears passes where there is enough to say so, and is "always capable" by another name.
+    passed = [bar for bar, step in steps if step.passed and bool((bars.said >= bar).any())]
     failed = [step for _, step in steps if not step.passed]
     mean = float((weights * on.scores[:, -1]).mean())
     return Outcome(
