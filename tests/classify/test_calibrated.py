@@ -15,7 +15,8 @@ from turnout.messages.conversation import Conversation, conversation_of
 
 def likeness() -> Likeness:
     draw = random.Random(1)
-    rows = [Row(" ".join(draw.choices("where is my order and when will it come".split(), k=8))) for _ in range(60)]
+    words = ["where", "is", "my", "order", "and", "when", "will", "it", "come"]
+    rows = [Row(" ".join(draw.choices(words, k=8))) for _ in range(60)]
     references = references_of(rows, space="ngrams", share=0.05)
     assert references is not None
     return Likeness(references)

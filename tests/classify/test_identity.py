@@ -61,5 +61,5 @@ def test_what_cannot_be_identified(tmp_path: Path) -> None:
         identity_of(settings(tmp_path), "learned")
     with pytest.raises(ConfigError, match="cannot be read: no such file"):
         identity_of(settings(tmp_path, '[classifier]\nrules = "gone.toml"\n'))
-    with pytest.raises(ArtefactError, match="holds no model.json that can be read"):
+    with pytest.raises(ArtefactError, match=r"holds no model\.json that can be read"):
         artefact_hash(tmp_path)

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from tests.cli.conftest import Run
-from tests.evaluate.calibration.worlds import KINDS, WORDS, graded
+from tests.evaluate.calibration.worlds import KINDS, graded, prompt_of
 from turnout.classify.configured import configured_classifier
 from turnout.config import ConfigError, load_catalog, load_settings
 from turnout.config.calibration import read_calibration, write_calibration
@@ -62,8 +62,7 @@ def routed(count: int, *, seed: int, kinds: tuple[str, ...] = tuple(KINDS)) -> l
             classifier = configured_classifier(settings, catalog)
             router = Router(settings.policy(catalog), catalog, classifier=classifier, records=recorder)
             for number in range(count):
-                kind = draw.choice(kinds)
-                text = f"{kind} {' '.join(draw.choices(WORDS, k=6))} {seed}-{number}"
+                kind, text = prompt_of(draw, kinds)
                 segments = (Segment(kind="message", tokens=40, prefix_hash=f"{seed}-{number}"),)
                 request = Request(session_id=f"{seed}-{number}", segments=segments)
                 done = await router.route(conversation_of(text), request, router.begin_turn(request.session_id))
@@ -126,7 +125,9 @@ def test_another_artefact_or_classifier_ends_it(turnout: Run, tmp_path: Path) ->
     model = tmp_path / "router" / "model.json"
     model.write_bytes(model.read_bytes() + b"\n")
     settings, catalog = load_settings(), load_catalog()
-    with pytest.raises(ConfigError, match=r"bar\.json: was found for another state of the classifier learned: artefact"):
+    with pytest.raises(
+        ConfigError, match=r"bar\.json: was found for another state of the classifier learned: artefact"
+    ):
         configured_classifier(settings, catalog)
     code, out, _ = turnout("calibrate", "--check")
     assert code == 1
@@ -149,7 +150,7 @@ def test_a_guarantee_wants_prompts_that_were_not_trained_on(turnout: Run) -> Non
 
 
 def test_json_has_every_test_and_no_samples(turnout: Run) -> None:
-    code, out, _ = turnout(*BASE, *QUALITY, "--capable-share", "0.9", "--router", "keyword", "--json")
+    code, out, _ = turnout(*BASE, *QUALITY, "--capable-share", "0.9", "--router", "router", "--json")
     found = json.loads(out)
     assert code == 0
     first, second = found["targets"]

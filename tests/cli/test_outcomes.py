@@ -30,7 +30,7 @@ class TestInspect:
         assert "train 2" in flat
         assert "2 rows have a propensity below 1" in flat
         assert "LEAKAGE: 0 texts are in both split 'test' and 'train', 1 with case" in flat
-        assert "calibration needs at least 198 different prompts" in flat
+        assert "calibration needs at least 158 different prompts" in flat
         assert "NOT ENOUGH" in flat
 
     def test_for_machines(self, turnout: Run) -> None:

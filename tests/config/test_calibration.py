@@ -16,7 +16,6 @@ from turnout.config.calibration import (
     changed_prices,
     model_facts,
     problem,
-    read_calibration,
     write_calibration,
 )
 from turnout.config.watching import files_of

@@ -23,7 +23,9 @@ def taken(
     """The bar that is taken for these prompts, each a group of its own."""
     units = Units(np.arange(len(said)), len(said))
     on = np.ones(len(said)) if weights is None else weights
-    steps = bars_in_order(bars_on(said, scores, grid() if laid is None else laid), on, units, keep=keep, delta=DELTA, served=served)
+    steps = bars_in_order(
+        bars_on(said, scores, grid() if laid is None else laid), on, units, keep=keep, delta=DELTA, served=served
+    )
     return next((bar for bar, step in reversed(list(steps)) if step.passed), None)
 
 

@@ -37,7 +37,7 @@ class TestQuality:
         file = found.file
         # What is failed at in 1 of 100, and mostly in 10 of 100, and never in 70 of 100.
         assert file.bar is not None
-        assert 0.3 < file.bar < 0.99
+        assert 0.25 < file.bar < 0.99
         assert file.targets[0].statement == (
             "With probability at least 0.95 over the drawing of the calibration set, the mean score on requests "
             "exchangeable with it is at least 0.95 of the capable model's, as measured by this scorer."
@@ -212,7 +212,7 @@ class TestSampled:
         # Weights that may be ten times as large leave less evidence.
         weaker = made(source, least_propensity=0.05)
         assert weaker.quality[0].steps[0][1].p > even.quality[0].steps[0][1].p
-        with pytest.raises(OutcomesError, match="sampled with a probability below the least propensity, 0.9"):
+        with pytest.raises(OutcomesError, match=r"sampled with a probability below the least propensity, 0\.9"):
             made(source, least_propensity=0.9)
 
 
@@ -228,9 +228,7 @@ class TestSampled:
         ((QUALITY,), {"least_propensity": 0.0}, "the least propensity must be above 0"),
     ],
 )
-def test_what_cannot_be_asked_for(
-    many: Source, wanted: tuple[Wanted, ...], more: dict[str, Any], message: str
-) -> None:
+def test_what_cannot_be_asked_for(many: Source, wanted: tuple[Wanted, ...], more: dict[str, Any], message: str) -> None:
     with pytest.raises(OutcomesError, match=message):
         made(many, *wanted, **more)
 

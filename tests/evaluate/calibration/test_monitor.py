@@ -66,7 +66,11 @@ def event(verdict: Verdict | None, *, bar: float = 0.8, turn: str = "", **more: 
 
 def says(p: float, unlikeness: float | None = None) -> Verdict:
     return Verdict(
-        classifier="learned", label="simple", basis="outcome", p_suffices={CHEAP: p, CAPABLE: 1.0}, unlikeness=unlikeness
+        classifier="learned",
+        label="simple",
+        basis="outcome",
+        p_suffices={CHEAP: p, CAPABLE: 1.0},
+        unlikeness=unlikeness,
     )
 
 

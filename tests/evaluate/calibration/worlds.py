@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def graded(path: Path, count: int, *, seed: int = 3, **common: Any) -> Source:
 
 def fails(batch: Batch) -> list[float]:
     """How likely the cheap model fails, all but known."""
-    return [KINDS.get(prompt.split()[0], 0.5) + len(prompt) % 7 / 1_000 for prompt in batch.prompt]
+    return [KINDS.get(prompt.split()[0], 0.5) + zlib.crc32(prompt.encode()) % 1_000 / 20_000 for prompt in batch.prompt]
 
 
 fails.meaning = "fails"  # type: ignore[attr-defined]  # what the scoreboard asks a function for

@@ -14,7 +14,7 @@ def test_groups_and_texts_each_once(tmp_path: Path) -> None:
         *answers("two", 1, 1, group="g"),
         {"conversation": talk, "model": "cheap", "score": 1.0},
     ]
-    read = []
+    read: list[int] = []
     found = content_keys(file_of(tmp_path / "t.jsonl", *rows), progress=read.append)
     wanted = {text_key("one", None), text_key("two", None), group_key("g"), text_key("hello", talk)}
     assert set(found.tolist()) == wanted

@@ -188,7 +188,9 @@ def calibrate(
     else:
         aside = np.zeros(len(answers.group_keys), bool)
     if not plan.judge.probability and not aside.any():
-        raise OutcomesError(f"{plan.source.named()}: one prompt is too few: bars are laid out on some, tested on others")
+        raise OutcomesError(
+            f"{plan.source.named()}: one prompt is too few: bars are laid out on some, tested on others"
+        )
     references = _references(np, plan, answers, prompts, aside, embed) if plan.unlike_share > 0.0 else None
     verdicts, unlikeness = said.copy(), np.zeros(len(answers))
     if references is not None:
@@ -431,8 +433,8 @@ def _taken(targets: Sequence[Target], figures: Sequence[Figures]) -> tuple[int, 
     share = figures[taken].shares[-1]
     beyond = " and ".join(f"{one.kind} of {one.value:g}" for one in over)
     return taken, (
-        f"quality of {targets[taken].value:g} sends {share.value:.1%} ({share.low:.1%} to {share.high:.1%}) to the most "
-        f"capable model, which is more than {beyond} allows for sure"
+        f"quality of {targets[taken].value:g} sends {share.value:.1%} ({share.low:.1%} to {share.high:.1%}) to the "
+        f"most capable model, which is more than {beyond} allows for sure"
     )
 
 

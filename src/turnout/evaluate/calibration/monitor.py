@@ -132,8 +132,8 @@ def monitor(
         worst = min(streams, key=lambda stream: stream.p)
         what = "requests" if worst.of == UNLIKENESS else "verdicts"
         again.append(
-            f"{what} are unlike the calibration's, beyond chance: {worst.of} was {worst.mean_then:.3f} on average and is "
-            f"{worst.mean_now:.3f}, p = {p:.2g}"
+            f"{what} are unlike the calibration's, beyond chance: {worst.of} was {worst.mean_then:.3f} on average "
+            f"and is {worst.mean_now:.3f}, p = {p:.2g}"
         )
     if prices:
         told = f"prices have changed: {', '.join(prices)}; expected costs were found with the old ones"

@@ -23,7 +23,7 @@ def content_keys(source: Source, *, progress: Callable[[int], None] = lambda row
         source: The table; it is read once.
         progress: Is told how many rows were read.
     """
-    np = require("numpy", extra=EXTRA)
+    numpy = require("numpy", extra=EXTRA)
     found = array("Q")
     for batch in source.batches():
         found.extend(group_keys(batch))
@@ -33,5 +33,5 @@ def content_keys(source: Source, *, progress: Callable[[int], None] = lambda row
             if group
         )
         progress(len(batch))
-    keys: NDArray[np.uint64] = np.unique(np.frombuffer(found, np.uint64))
+    keys: NDArray[np.uint64] = numpy.unique(numpy.frombuffer(found, numpy.uint64))
     return keys
