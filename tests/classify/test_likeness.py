@@ -13,24 +13,7 @@ from turnout.classify.likeness import Likeness, references_of
 from turnout.config.calibration import References
 from turnout.messages.conversation import conversation_of
 
-WORDS = [
-    "where",
-    "is",
-    "my",
-    "order",
-    "parcel",
-    "invoice",
-    "address",
-    "delivery",
-    "when",
-    "will",
-    "it",
-    "come",
-    "please",
-    "tell",
-    "me",
-    "today",
-]
+WORDS = ["where", "is", "my", "order", "parcel", "invoice", "address", "when", "will", "it", "come", "please", "today"]
 SHARE = 0.05
 
 

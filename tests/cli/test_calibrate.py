@@ -86,6 +86,9 @@ def test_from_graded_answers_to_routing_and_to_the_day_it_no_longer_holds(turnou
     assert "It ends when traffic drifts" in flat
     assert "written: bar.json" in out
 
+    assert "calibrated by bar.json" in turnout("doctor")[1]
+    assert "calibrated by bar.json" in " ".join(turnout("check")[1].split())
+
     policy = load_settings().policy(load_catalog())
     assert policy.quality_bar == read_calibration(tmp_path / "bar.json").bar
     decided = routed(300, seed=5)

@@ -30,6 +30,13 @@ def test_a_verdict_of_outcomes(folder: Path) -> None:
     assert (easy.label, hard.label) == ("simple", "complex")
 
 
+def test_verdicts_may_call_candidates_otherwise(folder: Path) -> None:
+    renamed = LearnedClassifier(folder, names={"small": "bedrock/small", "unknown": "x"})
+    plain, other = (asyncio.run(one.classify(conversation_of("word"))) for one in (LearnedClassifier(folder), renamed))
+    assert list(other.p_suffices) == ["bedrock/small", "middle", "large"]
+    assert list(other.p_suffices.values()) == list(plain.p_suffices.values())
+
+
 def test_no_query_is_a_failure(folder: Path) -> None:
     verdict = asyncio.run(LearnedClassifier(folder).classify(Conversation(messages=[])))
     assert verdict.failure is not None
