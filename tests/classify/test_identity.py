@@ -21,6 +21,7 @@ def settings(tmp_path: Path, text: str = "") -> Settings:
     [
         ("keyword", {"kind", "simple_share", "rules"}),
         ("embedding", {"kind", "simple_share", "examples"}),
+        ("learned", {"kind", "simple_share", "artefact"}),
         ("llm", {"kind", "simple_share", "model", "prompt"}),
         ("cascade", {"kind", "simple_share", "examples", "model", "prompt", "doubt"}),
     ],
@@ -57,8 +58,6 @@ def test_an_artefact_is_its_model_and_its_numbers(tmp_path: Path) -> None:
 def test_what_cannot_be_identified(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no classifier is configured"):
         identity_of(settings(tmp_path), "none")
-    with pytest.raises(ConfigError, match="'learned' needs"):
-        identity_of(settings(tmp_path), "learned")
     with pytest.raises(ConfigError, match="cannot be read: no such file"):
         identity_of(settings(tmp_path, '[classifier]\nrules = "gone.toml"\n'))
     with pytest.raises(ArtefactError, match=r"holds no model\.json that can be read"):

@@ -203,7 +203,6 @@ def test_routers_that_settings_cannot_name_and_models_that_the_catalog_lacks(tur
         ((*BASE, *QUALITY, "--outcomes", "cla.csv"), "there is no file cla.csv"),
         ((*BASE, *QUALITY, "--router", "keywrod"), "unknown router 'keywrod'; the nearest known one is 'keyword'"),
         ((*BASE, *QUALITY, "--router", "tfidf"), "'tfidf' learns from outcomes: train it first"),
-        ((*BASE, *QUALITY, "--router", "learned"), "'learned' has to be trained first"),
         ((*BASE, *QUALITY, "--as", "us.haiku-5.5"), "--as must be two or more names"),
         ((*BASE, *QUALITY, "--as", "us.haiku-5.5,nothing"), "--as: unknown model 'nothing'"),
         ((*BASE, *QUALITY, "--to", "no/such.json"), "cannot write no/such.json: there is no folder no"),

@@ -70,11 +70,7 @@ def configured_classifier(
             case "embedding":
                 return EmbeddingClassifier(options.examples, simple_share=share)
             case "learned":
-                if options.artefact is None:
-                    raise ConfigError(
-                        "classifier 'learned' needs [classifier] artefact: a folder that turnout train wrote"
-                    )
-                return LearnedClassifier(options.artefact, names=_names(settings, options.artefact))
+                return LearnedClassifier(options.artefact, simple_share=share, names=_names(settings, options.artefact))
             case "llm":
                 entry = catalog[options.model]
                 model = (model_for or (lambda model_id: model_behind(model_id, catalog, settings.region)))(entry.id)
@@ -99,11 +95,13 @@ def configured_classifier(
     return None if wanted == "none" else built(wanted)
 
 
-def _names(settings: Settings, artefact: Path) -> dict[str, str]:
+def _names(settings: Settings, artefact: Path | None) -> dict[str, str]:
     """The catalog's ids of an artefact's candidates: as the calibration has them, else those that the catalog knows."""
     if settings.calibration is not None and settings.calibration.verdict_names:
         return dict(zip(settings.calibration.verdict_names, settings.calibration.candidates, strict=True))
-    found = {}
+    found: dict[str, str] = {}
+    if artefact is None:  # the packaged default knows labels alone
+        return found
     for name in read_manifest(artefact).candidates:
         with suppress(UnknownModelError, ConfigError):
             found[name] = settings.resolve(name)

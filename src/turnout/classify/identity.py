@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from turnout.classify.examples import PACKAGED
-from turnout.classify.learned.artefact import MODEL, ArtefactError
+from turnout.classify.learned.artefact import MODEL, ArtefactError, read_manifest
+from turnout.classify.learned.packaged import packaged_artefact
 from turnout.classify.prompt import load_prompt
 from turnout.config.errors import ConfigError
 
@@ -36,9 +37,10 @@ def identity_of(settings: Settings, kind: str | None = None) -> dict[str, str]:
         raise ConfigError("no classifier is configured")
     found = {"kind": kind}
     if kind == "learned":
-        if options.artefact is None:
-            raise ConfigError("classifier 'learned' needs [classifier] artefact: a folder that turnout train wrote")
-        return found | {"artefact": artefact_hash(options.artefact)}
+        folder = options.artefact or packaged_artefact()
+        found["artefact"] = artefact_hash(folder)
+        if read_manifest(folder).basis == "outcome":
+            return found
     # The prior share moves every P(simple).
     found["simple_share"] = f"{settings.rules.simple_share:g}"
     if kind == "keyword":

@@ -389,18 +389,17 @@ def _judge(
         raise UserError("the settings have no classifier: name one by --router")
     if (Path(spec) / MODEL).is_file():
         return ArtefactJudge(Path(spec), models, embed=embed)
-    if spec == "learned":
-        folder = settings.classifier.artefact
-        if folder is None:
-            raise UserError("'learned' has to be trained first: turnout train ... --to FOLDER, then --router FOLDER")
-        return ArtefactJudge(folder, models, embed=embed)
+    if spec == "learned" and settings.classifier.artefact is not None:
+        return ArtefactJudge(settings.classifier.artefact, models, embed=embed)
     if spec in KINDS:
         classifier = configured_classifier(settings, catalog, kind=spec)
         assert classifier is not None
-        options, embeds = settings.classifier, spec in ("embedding", "cascade")
+        options, embeds = settings.classifier, spec in ("embedding", "cascade", "learned")
         examples: Sequence[Any] = ()
         if embeds:
-            examples = load_queries() if options.examples is None else load_examples(options.examples)
+            # The packaged learned classifier learned from the packaged queries.
+            own = options.examples if spec != "learned" else None
+            examples = load_queries() if own is None else load_examples(own)
         return ClassifierJudge(
             classifier,
             identity=identity_of(settings, spec),

@@ -62,14 +62,15 @@ def run(
 ) -> None:
     """Print the verdicts of all classifiers side by side, with time and cost."""
     settings, catalog = load(config)
-    labelled = held_out or attacks
-    if labelled and only and "learned" in only:
-        raise UserError("the held-out pairs have labels, the learned classifier knows outcomes: use turnout evaluate")
-    queries = [] if labelled else _queries(query, settings.max_prompt_chars)
+    labels_only = held_out or attacks
+    outcomes_learned = settings.classifier.artefact is not None
+    if labels_only and outcomes_learned and only and "learned" in only:
+        raise UserError("the packaged pairs have labels, [classifier] artefact knows outcomes: use turnout evaluate")
+    queries = [] if labels_only else _queries(query, settings.max_prompt_chars)
+    # What learned from outcomes has no labels to be held against; the packaged default learned from labels.
+    kinds = only or [kind for kind in KINDS if not (kind == "learned" and labels_only and outcomes_learned)]
     try:
-        classifiers = _classifiers(
-            settings, catalog, only or _kinds(settings, held_out=labelled), settings.resolve(llm)
-        )
+        classifiers = _classifiers(settings, catalog, kinds, settings.resolve(llm))
         if attacks:
             _attack(classifiers, pairs, json=json)
         elif held_out:
@@ -78,12 +79,6 @@ def run(
             _verdicts(classifiers, queries, catalog, json=json)
     except (LabelledSetError, KeywordRulesError) as error:
         raise UserError(str(error)) from None
-
-
-def _kinds(settings: Settings, *, held_out: bool) -> list[str]:
-    """Those that the settings can build. The learned classifier has no labels to be held against: it is evaluated."""
-    learned = settings.classifier.artefact is not None and not held_out
-    return [kind for kind in KINDS if kind != "learned" or learned]
 
 
 def _queries(given: Sequence[str] | None, most_chars: int) -> list[str]:

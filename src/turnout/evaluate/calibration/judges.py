@@ -77,6 +77,8 @@ class ArtefactJudge:
 
     def __init__(self, folder: Path, candidates: Sequence[str], *, embed: Embed | None = None) -> None:
         self._model, self._manifest = load(folder, embed=embed)
+        if self._manifest.basis != "outcome":
+            raise OutcomesError(f"{folder} learned from labels of queries, not from graded answers")
         self._folder = folder
         known = list(self._manifest.trained.get("table_names", self._model.candidates))
         places = {one: index for names in (self._model.candidates, known) for index, one in enumerate(names)}
