@@ -3,8 +3,10 @@ from typing import Any
 
 import pytest
 
+from tests.classify.learned.models import model_of
 from tests.classify.says import Says
 from turnout.classify.configured import KINDS, configured_classifier, model_behind
+from turnout.classify.learned.artefact import ArtefactError, save
 from turnout.classify.llm_local import LocalClassifierModel
 from turnout.classify.llm_strands import StrandsClassifierModel
 from turnout.config import ConfigError, Settings, load_catalog, load_settings
@@ -21,7 +23,9 @@ def settings(tmp_path: Path, text: str = "") -> Settings:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_every_kind_is_built_and_gives_a_verdict(kind: str, tmp_path: Path) -> None:
-    built = configured_classifier(settings(tmp_path), CATALOG, kind=kind, model_for=Says)
+    save(model_of(), tmp_path / "router", trained={}, card="")
+    given = settings(tmp_path, '[classifier]\nartefact = "router"\n')
+    built = configured_classifier(given, CATALOG, kind=kind, model_for=Says)
     assert built is not None
     verdict = await built.classify(conversation_of("When does my parcel come?"))
     assert verdict.failure is None
@@ -46,8 +50,16 @@ def test_none_is_none(tmp_path: Path) -> None:
 
 
 def test_an_unknown_kind_names_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="keyword, embedding, llm, cascade and none"):
+    with pytest.raises(ConfigError, match="keyword, embedding, learned, llm, cascade and none"):
         configured_classifier(settings(tmp_path), CATALOG, kind="oracle")
+
+
+def test_the_learned_classifier_needs_an_artefact(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"'learned' needs \[classifier\] artefact"):
+        configured_classifier(settings(tmp_path), CATALOG, kind="learned")
+    given = settings(tmp_path, '[classifier]\nkind = "learned"\nartefact = "nowhere"\n')
+    with pytest.raises(ArtefactError, match=r"nowhere holds no model\.json"):
+        configured_classifier(given, CATALOG)
 
 
 async def test_the_llm_asks_the_cheap_candidate_unless_another_is_named(tmp_path: Path) -> None:

@@ -55,6 +55,18 @@ def test_batches_do_not_change_vectors(minilm: MiniLM) -> None:
     assert np.abs(minilm.embed(many) - np.tile(minilm.embed(TEXTS), (8, 1))).max() < 1e-5
 
 
+def test_a_text_that_came_alone_is_remembered_and_nobody_can_spoil_it(minilm: MiniLM) -> None:
+    first = minilm.embed(["Is it remembered?"], layers=5)
+    kept = first.copy()
+    first[:] = 0.0
+    assert (minilm.embed(["Is it remembered?"], layers=5) == kept).all()
+    # Another layer is another vector, and many texts push the oldest out.
+    assert not np.allclose(minilm.embed(["Is it remembered?"], layers=6), kept)
+    for number in range(10):
+        minilm.embed([str(number)])
+    assert np.allclose(minilm.embed(["Is it remembered?"], layers=5), kept)
+
+
 def test_what_is_alike_is_near(minilm: MiniLM) -> None:
     a, b, c = minilm.embed(["How do I return shoes?", "Sending footwear back", "The printer is out of ink"])
     assert a @ b > a @ c + 0.2

@@ -21,6 +21,34 @@ def outcomes(tmp_path: Path) -> None:
     file_of(tmp_path / "t.csv", *rows)
 
 
+class TestSplit:
+    def test_no_group_is_in_two_parts(self, turnout: Run, tmp_path: Path) -> None:
+        file_of(tmp_path / "many.csv", *(row for number in range(100) for row in answers(f"p{number}", 0, 1)))
+        code, out, err = turnout("outcomes", "split", "many.csv", "--to", "a.csv=0.5", "--to", "b.jsonl=0.5")
+        assert (code, err) == (0, "")
+        counts = [int(line.split()[0]) for line in out.splitlines()]
+        assert sum(counts) == 200
+        assert "rows written to b.jsonl" in out
+        a, b = (tmp_path / "a.csv").read_text(), (tmp_path / "b.jsonl").read_text()
+        assert not [number for number in range(100) if f"p{number}," in a and f'"p{number}"' in b]
+
+    @pytest.mark.parametrize(
+        ("to", "message"),
+        [
+            (("a.csv",), "--to must be FILE=SHARE such as train.csv=0.6, got 'a.csv'"),
+            (("a.csv=x", "b.csv=0.5"), "--to must be FILE=SHARE"),
+            (("a.csv=0.5", "b.csv=0.6"), "together 1"),
+            (("t.csv=0.5", "b.csv=0.5"), "t.csv is named twice"),
+            (("no/a.csv=0.5", "b.csv=0.5"), "cannot write no/.a.csv.part"),
+        ],
+    )
+    def test_mistakes_are_told_in_one_line(self, turnout: Run, to: tuple[str, ...], message: str) -> None:
+        code, _, err = turnout("outcomes", "split", "t.csv", *(word for one in to for word in ("--to", one)))
+        assert code == 2
+        assert message in err
+        assert err.count("\n") == 1
+
+
 class TestInspect:
     def test_for_people(self, turnout: Run) -> None:
         code, out, err = turnout("outcomes", "inspect", "t.csv", "--pair", "cheap,capable")
@@ -30,7 +58,7 @@ class TestInspect:
         assert "train 2" in flat
         assert "2 rows have a propensity below 1" in flat
         assert "LEAKAGE: 0 texts are in both split 'test' and 'train', 1 with case" in flat
-        assert "calibration needs at least 198 different prompts" in flat
+        assert "calibration needs at least 158 different prompts" in flat
         assert "NOT ENOUGH" in flat
 
     def test_for_machines(self, turnout: Run) -> None:

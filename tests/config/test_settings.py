@@ -283,7 +283,7 @@ def test_the_ledger_lies_in_the_users_data_directory() -> None:
         ),
         (
             "[classifier]\nkind = 'keywords'",
-            "classifier.kind: must be 'llm', 'keyword', 'embedding', 'cascade' or 'none'",
+            "classifier.kind: must be 'llm', 'keyword', 'embedding', 'learned', 'cascade' or 'none'",
         ),
         ("[classifier]\ntimeout_seconds = 0", "classifier.timeout_seconds: must be above 0"),
         ("[calls]\nstall_seconds = 0", "calls.stall_seconds: must be above 0"),

@@ -13,7 +13,7 @@ from turnout.core.spend_bound import SpendBound
 def test_every_key_of_the_policy_can_be_set_and_has_the_cores_default() -> None:
     core = {field.name: field for field in msgspec.structs.fields(Policy)}
     ours = PolicyTable.model_fields
-    assert set(ours) == set(core) | {"cheap", "capable", "preset", "bound"}
+    assert set(ours) == set(core) | {"cheap", "capable", "preset", "calibration", "bound"}
     for name in set(core) - {"candidates"} - set(PRESETS[DEFAULT_PRESET]):
         assert ours[name].default == core[name].default, name
 

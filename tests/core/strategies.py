@@ -162,10 +162,11 @@ def verdicts(draw: st.DrawFn) -> Verdict:
         return Verdict(classifier="c", failure=Failure(draw(st.sampled_from(FAILURES))))
     p_simple = draw(probabilities)
     label: Literal["simple", "complex"] = "simple" if p_simple >= 0.5 else "complex"
+    unlikeness = draw(st.sampled_from([None, None, None, 0.0, 1.0, 1.5]))
     if kind == "label":
-        return Verdict(classifier="c", label=label, p_simple=p_simple)
+        return Verdict(classifier="c", label=label, p_simple=p_simple, unlikeness=unlikeness)
     p_suffices = draw(st.dictionaries(model_ids, probabilities))
-    return Verdict(classifier="c", label=label, basis="outcome", p_suffices=p_suffices)
+    return Verdict(classifier="c", label=label, basis="outcome", p_suffices=p_suffices, unlikeness=unlikeness)
 
 
 @st.composite

@@ -280,6 +280,13 @@ class TestNoVerdict:
         assert outline(decision) == ("capable", reason, "middle")
         assert (decision.bar, [one.p for one in decision.estimates]) == (None, [None, None, None])
 
+    def test_a_request_unlike_the_calibration_goes_to_the_most_capable(self) -> None:
+        beyond = msgspec.structs.replace(SIMPLE, unlikeness=1.2)
+        decision = decided(*TRIO, verdict=beyond)
+        assert outline(decision) == ("capable", Reason.UNLIKE_CALIBRATION, "middle")
+        assert (decision.bar, [one.clears_bar for one in decision.estimates]) == (None, [None, None, None])
+        assert decided(*TRIO, verdict=msgspec.structs.replace(SIMPLE, unlikeness=1.0)).model == "cheap"
+
     def test_a_failed_verdict_with_a_probability_is_still_a_failure(self) -> None:
         verdict = Verdict(classifier="c", p_simple=1.0, failure=Failure("unparsed"))
         assert decided(*PAIR, verdict=verdict).model == "capable"
@@ -661,6 +668,7 @@ def test_every_reason_is_reached_by_a_test_of_its_step() -> None:
             decided(*PAIR, verdict=Verdict(classifier="c", failure=Failure(k)))
             for k in ("timeout", "error", "unparsed")
         ),
+        decided(*PAIR, verdict=msgspec.structs.replace(SIMPLE, unlikeness=2.0)),
         decided(*PAIR, bound=BoundView(reference="capable", leave_pico=None)),
         decided(*PAIR, failed=failed("cheap")),
         decided(small),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Literal
 
 import msgspec
 import pytest
@@ -21,7 +22,7 @@ from tests.core.strategies import (
 from turnout.core.cache import CacheEntry, CacheState
 from turnout.core.decide import decide, needs_verdict
 from turnout.core.decision import Decision, DecisionInput, Estimate, FailedAttempt
-from turnout.core.policy import Reason
+from turnout.core.policy import NOTHING_CLEARS, Reason
 from turnout.core.request import HardStay
 from turnout.core.verdict import Failure, FailureKind, Verdict
 
@@ -55,7 +56,7 @@ def clears(estimate: Estimate, made_from: DecisionInput, decision: Decision) -> 
     verdict = made_from.verdict
     if estimate.model == eligible(decision)[0].model:
         return True
-    if verdict is None or verdict.failure is not None:
+    if verdict is None or verdict.failure is not None or verdict.unlike:
         return False
     if verdict.basis == "label":
         return verdict.p_simple is not None and verdict.p_simple >= made_from.policy.simple_bar
@@ -156,6 +157,42 @@ def test_without_a_verdict_the_most_capable_eligible_candidate_serves(
     assert decision.model == eligible(decision)[0].model
     assert decision.bar is None
     assert decision.reason in ({Reason.FAILOVER} if made_from.failed else {reason, Reason.VERDICT_NOT_NEEDED})
+
+
+@given(decision_inputs())
+def test_a_request_unlike_the_calibration_goes_to_the_most_capable_eligible_candidate(made_from: DecisionInput) -> None:
+    verdict = Verdict(classifier="c", label="simple", p_simple=1.0, unlikeness=1.01)
+    decision = decide(msgspec.structs.replace(unforced(made_from), verdict=verdict))
+    if decision.model is None:
+        assert not eligible(decision)
+        return
+    assert decision.model == eligible(decision)[0].model
+    assert decision.reason in (
+        {Reason.FAILOVER} if made_from.failed else {Reason.UNLIKE_CALIBRATION, Reason.VERDICT_NOT_NEEDED}
+    )
+
+
+@given(decision_inputs(), st.sampled_from(["user", "fill"]), st.booleans())
+def test_whatever_caches_budgets_and_horizons_say_nobody_below_the_bar_is_chosen(
+    made_from: DecisionInput, markers: Literal["user", "fill"], ahead: bool
+) -> None:
+    """What a guarantee of quality needs: prices choose among those that clear the bar, and among no others."""
+    policy = msgspec.structs.replace(
+        made_from.policy, markers=markers, horizon="session" if ahead else "call", budget=None
+    )
+    request = msgspec.structs.replace(made_from.request, pin=None, hard_stay=None)
+    made_from = msgspec.structs.replace(made_from, policy=policy, request=request, failed=(), unavailable=())
+    decision = decide(made_from)
+    if decision.model is None:
+        assert not eligible(decision)
+        return
+    event(decision.reason)
+    chosen = decision.estimate(decision.model)
+    assert clears(chosen, made_from, decision)
+    # And where no bar can be reached, no price tempts it away from the most capable that can serve.
+    closed = msgspec.structs.replace(policy, simple_bar=NOTHING_CLEARS, quality_bar=NOTHING_CLEARS)
+    always = decide(msgspec.structs.replace(made_from, policy=closed))
+    assert always.model == eligible(always)[0].model
 
 
 @given(decision_inputs(), st.integers(0, 3))

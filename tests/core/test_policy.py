@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from tests.core.strategies import policies
-from turnout.core.policy import Budget, Candidate, Policy, Reason
+from turnout.core.policy import NOTHING_CLEARS, Budget, Candidate, Policy, Reason
 
 PAIR = (Candidate("cheap", 0), Candidate("capable", 1))
 
@@ -35,6 +35,7 @@ def test_rules_that_cannot_be_followed_are_refused(parts: dict[str, Any], messag
 def test_the_bars_may_be_at_either_end() -> None:
     policy = Policy(candidates=PAIR, simple_bar=0.0, quality_bar=1.0)
     assert (policy.simple_bar, policy.quality_bar) == (0.0, 1.0)
+    assert Policy(candidates=PAIR, quality_bar=NOTHING_CLEARS).quality_bar > 1.0
 
 
 def test_the_hash_is_of_the_content() -> None:
@@ -66,6 +67,7 @@ def test_reasons_are_a_closed_list() -> None:
         "classifier_timeout",
         "classifier_error",
         "classifier_unparsed",
+        "unlike_calibration",
         "spend_bound",
         "failover",
         "no_eligible_candidate",

@@ -44,6 +44,8 @@ def test_a_verdict_may_be_a_label_with_its_probability_or_a_failure(parts: dict[
         ({"label": "simple", "p_simple": float("nan")}, "p_simple must be between 0 and 1, got nan"),
         ({"failure": Failure("error"), "p_simple": 2.0}, "p_simple must be between 0 and 1"),
         ({"label": "simple", "basis": "outcome", "p_suffices": {"m": 7.0}}, "m must be between 0 and 1, got 7.0"),
+        ({"label": "simple", "p_simple": 0.8, "unlikeness": -0.1}, "unlikeness must be 0 or more, got -0.1"),
+        ({"label": "simple", "p_simple": 0.8, "unlikeness": float("inf")}, "unlikeness must be 0 or more, got inf"),
         ({"label": "simple", "p_simple": 0.8, "p_suffices": {"m": 1.0}}, "p_suffices needs basis 'outcome'"),
     ],
 )

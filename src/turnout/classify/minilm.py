@@ -10,6 +10,7 @@ Known limitations: English; text beyond 256 tokens is cut off; needs the extra `
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ LAYERS = 6
 _HEADS = 12
 _EPSILON = 1e-12
 _BATCH_TOKENS = 256
+_REMEMBERED = 8
 
 
 class MiniLM:
@@ -62,10 +64,14 @@ class MiniLM:
             + tensors["embeddings.token_type_embeddings.weight"][0]
         )
         self._norm = _norm_of(tensors, "embeddings.LayerNorm")
+        self._latest: OrderedDict[tuple[str, int], Vectors] = OrderedDict()
         self._layers = [_Layer(tensors, f"encoder.layer.{index}.", self._np) for index in range(LAYERS)]
 
     def embed(self, texts: Sequence[str], *, layers: int = LAYERS) -> Vectors:
         """One vector a text, in their order: shape (texts, 384). No texts give shape (0, 384).
+
+        The vectors of the latest texts that came alone are remembered: a classifier and what looks at the same request
+        beside it ask for the same one.
 
         Args:
             texts: What to embed.
@@ -77,6 +83,17 @@ class MiniLM:
         """
         if not 1 <= layers <= LAYERS:
             raise ValueError(f"layers must be between 1 and {LAYERS}, got {layers}")
+        if len(texts) != 1:
+            return self._embedded(texts, layers)
+        key = (texts[0], layers)
+        found = self._latest.get(key)
+        if found is None:
+            found = self._latest[key] = self._embedded(texts, layers)
+            if len(self._latest) > _REMEMBERED:
+                self._latest.popitem(last=False)
+        return found.copy()
+
+    def _embedded(self, texts: Sequence[str], layers: int) -> Vectors:
         np = self._np
         # Not encode_batch: its own threads gain nothing on short texts and make later forks of the process complain.
         ids = [self._tokenizer.encode(text).ids for text in texts]

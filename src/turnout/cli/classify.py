@@ -62,9 +62,15 @@ def run(
 ) -> None:
     """Print the verdicts of all classifiers side by side, with time and cost."""
     settings, catalog = load(config)
-    queries = [] if held_out or attacks else _queries(query, settings.max_prompt_chars)
+    labels_only = held_out or attacks
+    outcomes_learned = settings.classifier.artefact is not None
+    if labels_only and outcomes_learned and only and "learned" in only:
+        raise UserError("the packaged pairs have labels, [classifier] artefact knows outcomes: use turnout evaluate")
+    queries = [] if labels_only else _queries(query, settings.max_prompt_chars)
+    # What learned from outcomes has no labels to be held against; the packaged default learned from labels.
+    kinds = only or [kind for kind in KINDS if not (kind == "learned" and labels_only and outcomes_learned)]
     try:
-        classifiers = _classifiers(settings, catalog, only or list(KINDS), settings.resolve(llm))
+        classifiers = _classifiers(settings, catalog, kinds, settings.resolve(llm))
         if attacks:
             _attack(classifiers, pairs, json=json)
         elif held_out:

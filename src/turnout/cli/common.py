@@ -40,15 +40,19 @@ def print_json(value: Any) -> None:
     typer.echo(msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=2).decode())
 
 
-def load(config: Path | None) -> tuple[Settings, Catalog]:
+def load(config: Path | None, *, calibrated: bool = True) -> tuple[Settings, Catalog]:
     """Settings, and the catalog with the user's overrides.
+
+    Args:
+        config: The file of settings.
+        calibrated: As of `turnout.config.settings.load_settings`.
 
     Raises:
         ConfigError: Either cannot be loaded.
     """
     from turnout.config import load_settings
 
-    settings = load_settings(config)
+    settings = load_settings(config, calibrated=calibrated)
     return settings, load_catalog(settings.overrides)
 
 

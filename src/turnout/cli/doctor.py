@@ -130,7 +130,8 @@ def _configuration(config: Path | None) -> list[Finding]:
     models = ", ".join(catalog[candidate.model].name for candidate in policy.candidates)
     findings = [Finding("settings", "ok", f"{settings.file or 'no file'}; candidates: {models}")]
     bars = f"simple_bar {policy.simple_bar:g}, quality_bar {policy.quality_bar:g}"
-    findings.append(Finding("policy", "ok", f"{preset_of(policy) or 'bars of its own'}: {bars}"))
+    whose = f"calibrated by {settings.calibration_file}" if settings.calibration is not None else preset_of(policy)
+    findings.append(Finding("policy", "ok", f"{whose or 'bars of its own'}: {bars}"))
     findings += [Finding(one.what, one.state, one.detail) for one in lock_findings(settings, catalog)]
     findings.append(Finding("catalog", "ok", f"{len(catalog.models)} models, hash {catalog.content_hash[:12]}"))
     try:

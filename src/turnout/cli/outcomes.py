@@ -1,4 +1,4 @@
-"""`turnout outcomes`: tables of graded answers, inspected and converted."""
+"""`turnout outcomes`: tables of graded answers, inspected, converted and parted."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 NAME = "outcomes"
 
-app = typer.Typer(help="Inspect and convert tables of graded answers.", invoke_without_command=True)
+app = typer.Typer(help="Inspect, convert and part tables of graded answers.", invoke_without_command=True)
 
 _MOST_MODELS = 30
 
@@ -116,6 +116,39 @@ def convert(
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror}") from None
     typer.echo(f"{written:,} rows written to {out}")
+
+
+@app.command()
+def split(
+    files: Annotated[list[Path], typer.Argument(help="Graded answers: .parquet, .csv or .jsonl.")],
+    to: Annotated[list[str], typer.Option("--to", help="FILE=SHARE, such as train.csv=0.6; two or more, together 1.")],
+    seed: Annotated[int, typer.Option(help="Another one gives other parts.")] = 0,
+) -> None:
+    """Part a table at random, so that no group of prompts is in two parts: to train, to calibrate and to test on."""
+    from turnout.evaluate.outcomes.files import source_of
+    from turnout.evaluate.outcomes.parting import parted
+    from turnout.evaluate.outcomes.table import OutcomesError
+
+    try:
+        parts = [_share(one) for one in to]
+        with _counting("parting") as progress:
+            written = parted(source_of(files), parts, seed=seed, progress=progress)
+    except OutcomesError as error:
+        raise UserError(str(error)) from None
+    except OSError as error:
+        raise UserError(f"cannot write {error.filename}: {error.strerror}") from None
+    for (path, _), rows in zip(parts, written, strict=True):
+        typer.echo(f"{rows:,} rows written to {path}")
+
+
+def _share(text: str) -> tuple[Path, float]:
+    name, equals, share = text.rpartition("=")
+    try:
+        if not name or not equals:
+            raise ValueError
+        return Path(name), float(share)
+    except ValueError:
+        raise UserError(f"--to must be FILE=SHARE such as train.csv=0.6, got {text!r}") from None
 
 
 def _from_ledger(

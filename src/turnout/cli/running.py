@@ -19,6 +19,7 @@ def user_errors() -> tuple[type[Exception], ...]:
 
     Imported when something went wrong and not before: the rooms that they come from take 0.1 s, and help needs none.
     """
+    from turnout.classify.learned.artefact import ArtefactError
     from turnout.config.errors import ConfigError
     from turnout.config.extras import MissingExtraError
     from turnout.core.catalog import UnknownModelError
@@ -28,6 +29,7 @@ def user_errors() -> tuple[type[Exception], ...]:
 
     return (
         UserError,
+        ArtefactError,
         ConfigError,
         LedgerError,
         LangfuseSettingsError,

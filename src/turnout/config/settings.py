@@ -17,6 +17,7 @@ import msgspec
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
+from turnout.config.calibration import AGAIN, CalibrationFile, problem, read_calibration
 from turnout.config.errors import ConfigError
 from turnout.config.facts import load_facts
 from turnout.config.model_names import ModelNames, model_names
@@ -67,6 +68,7 @@ class ClassifierSettings(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     examples: Path | None = None
     rules: Path | None = None
+    artefact: Path | None = None
     doubt: tuple[float, float]
 
 
@@ -185,6 +187,8 @@ class Settings:
         record_text: Whether prompts and answers may be recorded. Off unless somebody turns it on.
         texts: A file where they are kept if they may be, one call a line, for `turnout collect`; none: there is none.
         gateway: Where ``turnout serve`` listens, and how much it takes on.
+        calibration: Where the bar comes from and what is said of it; none: it is the user's own.
+        calibration_file: The file that the calibration was read from.
         upstreams: The providers' APIs that it relays to, by name; those that are not named have defaults.
         routes: The policies that have a name of their own (`turnout.config.routes`).
         file: The file that was read, or none.
@@ -211,18 +215,25 @@ class Settings:
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     upstreams: Mapping[str, UpstreamSettings] = field(default_factory=dict)
     routes: Mapping[str, Policy] = field(default_factory=dict)
+    calibration: CalibrationFile | None = None
+    calibration_file: Path | None = None
     file: Path | None = None
 
     def policy(self, catalog: Catalog) -> Policy:
-        """The policy, once its candidates were found in the catalog.
+        """The policy, once its candidates were found in the catalog and its calibration fits them.
 
         Raises:
-            ConfigError: The catalog lacks a candidate; the message names the nearest model.
+            ConfigError: The catalog lacks a candidate (the message names the nearest model), or the calibration was
+                found for other ones.
         """
         for candidate in self.rules.candidates:
             if candidate.model not in catalog:
                 known = [model.id for model in catalog.models]
                 raise ConfigError(f"{self.file or 'settings'}: policy: {unknown('model', candidate.model, known)}")
+        if self.calibration is not None:
+            wrong = problem(self.calibration, self.rules, catalog)
+            if wrong is not None:
+                raise ConfigError(f"{self.calibration_file}: {wrong}: {AGAIN}")
         return self.rules
 
     @property
@@ -249,13 +260,14 @@ class Settings:
         return model_names(load_facts(self.overrides))
 
 
-def load_settings(path: Path | None = None, *, locked: bool = True) -> Settings:
+def load_settings(path: Path | None = None, *, locked: bool = True, calibrated: bool = True) -> Settings:
     """Settings from a file and the environment, which wins over the file.
 
     Args:
         path: The file. Without one it is the one that ``TURNOUT_CONFIG`` names, else ``turnout.toml`` in the working
             directory, else there is none.
         locked: Whether a lock that ``policy_file`` names holds; else ``[policy]`` does, and the lock need not be there.
+        calibrated: Whether the calibration that they name is read; without it the policy has the bars of its preset.
 
     Raises:
         ConfigError: The file cannot be read, or a key is unknown or cannot be used.
@@ -269,6 +281,8 @@ def load_settings(path: Path | None = None, *, locked: bool = True) -> Settings:
         raise one_line(error, file, environment) from None
     except SettingsError as error:
         raise ConfigError(f"environment variable {_variable_of(str(error))}: must be JSON") from None
+    if not calibrated:
+        table = table.model_copy(update={"policy": table.policy.model_copy(update={"calibration": None})})
     loader = _Loader(file, environment, table)
     return loader.settings(locked=locked)
 
@@ -299,7 +313,10 @@ class _Loader:
             key: self._model(names, model, "application_profiles", key)
             for key, model in table.application_profiles.items()
         }
-        proposed, proposed_bound = self._policy(names, table.policy), self._bound(table.policy.bound)
+        calibration_file = _expanded(table.policy.calibration)
+        calibration = None if calibration_file is None else self._calibration(calibration_file, table.policy)
+        proposed = self._policy(names, table.policy, calibration)
+        proposed_bound = self._bound(table.policy.bound)
         routes = {name: self._route(names, name, one, proposed) for name, one in table.routes.items()}
         policy_file = _expanded(table.policy_file)
         lock = self._lock(policy_file) if locked and policy_file is not None else None
@@ -328,10 +345,23 @@ class _Loader:
             upstreams={name: self._upstream(name, one) for name, one in table.upstreams.items()},
             routes=routes if lock is None else lock.routes,
             proposed_routes=routes,
+            calibration=calibration,
+            calibration_file=calibration_file,
             file=self._file,
         )
 
-    def _policy(self, names: ModelNames, table: PolicyTable) -> Policy:
+    def _calibration(self, path: Path, table: PolicyTable) -> CalibrationFile:
+        """The calibration, if nothing else sets its bar and nothing goes past it."""
+        found = read_calibration(path)
+        for name in found.bars:
+            if getattr(table, name) is not None:
+                raise self._error("either it or policy.calibration sets the bar, not both", "policy", name)
+        if found.guaranteed and table.budget is not None and table.budget.when_spent == "cheapest":
+            message = "'cheapest' goes past the bar that policy.calibration guarantees quality by; write 'refuse'"
+            raise self._error(message, "policy", "budget", "when_spent")
+        return found
+
+    def _policy(self, names: ModelNames, table: PolicyTable, calibration: CalibrationFile | None) -> Policy:
         candidates: tuple[Candidate, ...] = DEFAULT_PAIR.candidates
         if table.candidates is not None:
             candidates = tuple(
@@ -347,12 +377,13 @@ class _Loader:
                 budget = Budget(limit_pico=usd_to_pico(table.budget.usd), when_spent=table.budget.when_spent)
             except ValueError as error:
                 raise self._error(str(error), "policy", "budget", "usd") from None
-        bars = PRESETS[table.preset]
+        preset = PRESETS[table.preset]
+        bars = {"simple_bar": preset["simple_bar"], "quality_bar": preset["quality_bar"]}
+        bars |= {name: value for name in bars if (value := getattr(table, name)) is not None}
         try:
             return Policy(
                 candidates=candidates,
-                simple_bar=bars["simple_bar"] if table.simple_bar is None else table.simple_bar,
-                quality_bar=bars["quality_bar"] if table.quality_bar is None else table.quality_bar,
+                **(bars if calibration is None else bars | calibration.bars),
                 simple_share=table.simple_share,
                 markers=table.markers,
                 fill_ttl=table.fill_ttl,
@@ -421,6 +452,7 @@ class _Loader:
             model=self._model(names, table.model, "classifier", "model") if table.model else cheap,
             examples=_expanded(table.examples),
             rules=_expanded(table.rules),
+            artefact=_expanded(table.artefact),
             doubt=table.doubt,
         )
 

@@ -24,7 +24,7 @@ PREFIX = "TURNOUT_"
 NESTED = "__"
 """What goes one table down in a variable's name."""
 
-ClassifierKind = Literal["llm", "keyword", "embedding", "cascade", "none"]
+ClassifierKind = Literal["llm", "keyword", "embedding", "learned", "cascade", "none"]
 """Which classifier routes; ``none``: no classifier, the most capable model serves."""
 
 
@@ -112,6 +112,8 @@ class PolicyTable(_Table):
         preset: How sure a verdict has to be before a cheaper model serves.
         simple_bar: A query goes to the cheap model where P(simple) is at least this. Wins over the preset.
         quality_bar: The same for classifiers that were calibrated on graded answers: P(answer suffices).
+        calibration: A file that ``turnout calibrate`` wrote: its bar holds, for the candidates and the classifier that
+            it was found with, and nothing else may set that bar.
         simple_share: The share of simple queries that you expect.
         markers: Who places cache points: only the ``user``; ``fill`` adds one where a request has none; ``manage``
             moves them as it pays, and needs the horizon ``session``.
@@ -128,6 +130,7 @@ class PolicyTable(_Table):
     preset: PresetName = DEFAULT_PRESET
     simple_bar: Probability | None = None
     quality_bar: Probability | None = None
+    calibration: Path | None = None
     simple_share: Annotated[Number, Field(gt=0, lt=1)] = 0.65
     markers: Literal["user", "fill", "manage"] = "user"
     fill_ttl: Literal["5m", "1h"] = "5m"
@@ -175,6 +178,8 @@ class ClassifierTable(_Table):
         model: What the LLM classifier asks, named like a candidate; none: the lowest-ranked candidate.
         examples: Labelled examples of the embedding and the LLM classifier; none: those that come with Turnout.
         rules: Rules of the keyword classifier; none: those that come with Turnout.
+        artefact: The folder of the learned classifier, as ``turnout train`` writes it; none: the cautious default that
+            comes with Turnout, which knows labels of support queries only.
         doubt: The zone of P(simple) in which a cascade asks its last classifier.
     """
 
@@ -183,6 +188,7 @@ class ClassifierTable(_Table):
     model: Text | None = None
     examples: Path | None = None
     rules: Path | None = None
+    artefact: Path | None = None
     doubt: tuple[Probability, Probability] = (0.3, 0.7)
 
     @model_validator(mode="after")
@@ -358,8 +364,10 @@ PATHS = (
     ("overrides",),
     ("texts",),
     ("policy_file",),
+    ("policy", "calibration"),
     ("classifier", "examples"),
     ("classifier", "rules"),
+    ("classifier", "artefact"),
     ("gateway", "keys"),
     ("gateway", "tls_cert"),
     ("gateway", "tls_key"),

@@ -158,7 +158,9 @@ class Watcher(Generic[T]):
 def files_of(settings: Settings) -> tuple[Path, ...]:
     """The files that settings were made of: their own, those of overrides and of the policy, and the classifier's."""
     options = settings.classifier
-    files = (settings.file, settings.overrides, settings.policy_file, options.examples, options.rules)
+    artefact = options.artefact / "model.json" if options.artefact else None  # it is written last
+    policy = (settings.policy_file, settings.calibration_file)
+    files = (settings.file, settings.overrides, *policy, options.examples, options.rules, artefact)
     return tuple(path for path in files if path)
 
 

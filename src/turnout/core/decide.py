@@ -1,9 +1,10 @@
 """The decision: a pure function, and the only place where routing is decided.
 
 The order: (1) who is eligible; (2) a pin is served or refused; (3) a hard stay; (4) a spent budget; (5) where one
-candidate is left or every verdict would choose alike, the cheapest, without a verdict; (6) without a verdict the most
-capable; (7) the cheapest that clears the bar. Ties go to the current model, then to the more capable. From (4) on, a
-candidate counts only where the spend bound allows it; it always allows the most capable.
+candidate is left or every verdict would choose alike, the cheapest, without a verdict; (6) without a verdict, or with
+one on a request that is unlike those of the calibration, the most capable; (7) the cheapest that clears the bar. Ties
+go to the current model, then to the more capable. From (4) on, a candidate counts only where the spend bound allows it;
+it always allows the most capable.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ def decide(given: DecisionInput, estimates: tuple[Estimate, ...] | None = None) 
         return _chosen(given, estimates, most_capable, Reason.NO_VERDICT)
     if verdict.failure is not None:
         return _chosen(given, estimates, most_capable, _FAILURE_REASONS[verdict.failure.kind])
+    if verdict.unlike:
+        return _chosen(given, estimates, most_capable, Reason.UNLIKE_CALIBRATION)
     bar, judged = _judged(given, estimates, verdict, most_capable.model)
     eligible = [estimate for estimate in judged if estimate.eligible]
     clears = [estimate for estimate in eligible if estimate.clears_bar]

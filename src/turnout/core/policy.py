@@ -34,6 +34,8 @@ class Reason(StrEnum):
     """The classifier failed: the most capable serves."""
     CLASSIFIER_UNPARSED = "classifier_unparsed"
     """The classifier's answer could not be read: the most capable serves."""
+    UNLIKE_CALIBRATION = "unlike_calibration"
+    """The request is unlike those that the classifier was calibrated on: the most capable serves."""
     SPEND_BOUND = "spend_bound"
     """Every other choice could break the spend bound: the reference serves, or the cheapest that cannot break it."""
     FAILOVER = "failover"
@@ -48,6 +50,10 @@ class Reason(StrEnum):
     """Refused: the model failed, and the conversation cannot safely move to another one."""
     BUDGET_SPENT = "budget_spent"
     """Refused: the budget is spent."""
+
+
+NOTHING_CLEARS = 2.0
+"""A bar that no probability reaches: only the most capable candidate clears it."""
 
 
 class Candidate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,7 +78,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknow
         simple_bar: A verdict on labels clears every candidate when P(label is simple) is at least this, else only the
             most capable.
         quality_bar: A verdict on outcomes clears the candidates whose P(suffices) is at least this, and always the
-            most capable.
+            most capable. Both bars are 0 to 1, or `NOTHING_CLEARS`.
         simple_share: The share of simple queries that is expected: the prior that verdicts on labels are corrected to.
         markers: ``user``: the request's cache points are never touched. ``fill``: one is placed at
             the end of tools and system where the request has none. ``manage``: they are placed, moved and dropped
@@ -104,7 +110,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknow
             if len(set(values)) != len(values):
                 raise ValueError(f"two candidates have the same {what}: {values}")
         for name in ("simple_bar", "quality_bar"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
+            if not (0.0 <= getattr(self, name) <= 1.0 or getattr(self, name) == NOTHING_CLEARS):
                 raise ValueError(f"{name} must be between 0 and 1, got {getattr(self, name)}")
         if self.markers == "manage" and self.horizon != "session":
             raise ValueError("markers 'manage' weighs writes against calls ahead: it needs horizon 'session'")

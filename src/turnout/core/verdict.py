@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import msgspec
@@ -52,6 +53,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         failure: Set instead of a label where the classifier failed.
         calls: The model calls made on the way.
         latency_ms: Time from question to verdict in milliseconds.
+        unlikeness: How far the request is from those of the calibration, 1 being the cut; none where nobody looked.
     """
 
     classifier: str
@@ -62,6 +64,12 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     failure: Failure | None = None
     calls: tuple[ClassifierCall, ...] = ()
     latency_ms: float = 0.0
+    unlikeness: float | None = None
+
+    @property
+    def unlike(self) -> bool:
+        """Whether the request is beyond the cut: what the calibration found does not speak of it."""
+        return self.unlikeness is not None and self.unlikeness > 1.0
 
     def __post_init__(self) -> None:
         if (self.label is None) == (self.failure is None):
@@ -69,6 +77,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         for name, p in [("p_simple", self.p_simple), *self.p_suffices.items()]:
             if p is not None and not 0.0 <= p <= 1.0:
                 raise ValueError(f"the probability {name} must be between 0 and 1, got {p}")
+        if self.unlikeness is not None and not 0.0 <= self.unlikeness < math.inf:
+            raise ValueError(f"unlikeness must be 0 or more, got {self.unlikeness}")
         if self.basis == "label" and self.p_suffices:
             raise ValueError("a verdict on labels makes no statement about quality: p_suffices needs basis 'outcome'")
         if self.basis == "label" and self.failure is None and self.p_simple is None:

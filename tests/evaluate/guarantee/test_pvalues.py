@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.evaluate.guarantee.pvalues import betting, binomial_cdf, hoeffding_bentkus, p_values
+from turnout.evaluate.guarantee.pvalues import (
+    BOLDEST,
+    bets,
+    betting,
+    betting_in_order,
+    binomial_cdf,
+    hoeffding_bentkus,
+    p_values,
+)
 
 losses = st.lists(st.floats(-1.0, 0.9), min_size=1, max_size=40)
 
@@ -44,10 +52,18 @@ class TestHoeffdingBentkus:
 
 class TestBetting:
     def test_by_hand(self) -> None:
-        # Before the first loss nothing is known: no bet. Before the second: mean -1/4 of two, squares (1/4 + 1/4) / 2.
-        bet = 0.25 / ((0.25 - 0.0625) + 0.0625)
-        assert bet == 1.0
-        assert betting([[-0.5, -0.5]]) == pytest.approx([1 / (1 + 0.75 * 0.5)])
+        # 3 losses of -0.1 with a room of 0.5: from log(20) / 1.5 (beyond the boldest) on, so the boldest bet alone.
+        assert bets(3, most=0.9, room=0.5, delta=0.05).tolist() == [pytest.approx(BOLDEST / 0.9)]
+        assert betting([[-0.1] * 3], most=0.9, room=0.5) == pytest.approx([(1 + 0.1 * BOLDEST / 0.9) ** -3])
+
+    def test_the_mean_of_the_bettors_wealth(self) -> None:
+        shares = bets(400, most=0.98, room=0.02, delta=0.05)
+        assert shares[0] == pytest.approx(math.log(20) / 8)
+        assert shares[-1] == pytest.approx(BOLDEST / 0.98)
+        assert (shares[1:] / shares[:-1] <= 2**0.5 + 1e-12).all()
+        wealth = np.mean([(1 + 0.02 * share) ** 390 * (1 - 0.5 * share) for share in shares])
+        drawn = np.array([[-0.02] * 390 + [0.5] + [0.0] * 9])
+        assert betting(drawn, most=0.98) == pytest.approx([min(1.0, 1 / wealth)])
 
     def test_losses_that_vary_little_are_soon_enough(self) -> None:
         steady = np.full((1, 400), -0.02)
@@ -57,15 +73,44 @@ class TestBetting:
     def test_nothing_is_won_where_there_is_nothing(self) -> None:
         assert betting([[0.0] * 9, [0.3] * 9]).tolist() == [1.0, 1.0]
 
-    @given(losses)
-    def test_a_better_first_loss_changes_nothing_that_was_bet_before(self, given_losses: list[float]) -> None:
+    @given(losses, st.randoms(use_true_random=False))
+    def test_the_order_plays_no_part_and_a_better_loss_never_hurts(self, given_losses: list[float], draw: Any) -> None:
         p = betting([given_losses], most=0.9)[0]
         assert 0.0 < p <= 1.0
-        longer = betting([[*given_losses, -1.0]], most=0.9)[0]
+        other = list(given_losses)
+        draw.shuffle(other)
+        assert betting([other], most=0.9)[0] == pytest.approx(p)
+        other[0] = -1.0
+        assert betting([other], most=0.9)[0] <= p + 1e-12
+
+
+class TestBettingInOrder:
+    def test_by_hand(self) -> None:
+        # Before the first loss nothing is known: no bet. Before the second: mean -1/4 of two, squares (1/4 + 1/4) / 2.
+        bet = 0.25 / ((0.25 - 0.0625) + 0.0625)
+        assert bet == 1.0
+        assert betting_in_order([[-0.5, -0.5]]) == pytest.approx([1 / (1 + 0.75 * 0.5)])
+
+    @given(losses)
+    def test_a_better_first_loss_changes_nothing_that_was_bet_before(self, given_losses: list[float]) -> None:
+        p = betting_in_order([given_losses], most=0.9)[0]
+        assert 0.0 < p <= 1.0
+        longer = betting_in_order([[*given_losses, -1.0]], most=0.9)[0]
         assert longer <= p + 1e-12
 
 
-@pytest.mark.parametrize("test", ["betting", "hoeffding_bentkus"])
+@pytest.mark.parametrize("population", [160, 1_500])
+def test_without_replacement_betting_is_valid_exactly(population: int) -> None:
+    """Drawn from a population whose mean loss is 0, even nearly all of it."""
+    rng = np.random.default_rng(2)
+    losses_of_all = np.array([-0.1] * (population * 9 // 10) + [0.9] * (population // 10))
+    drawn = np.stack([rng.choice(losses_of_all, 150, replace=False) for _ in range(2_000)])
+    for delta in (0.05, 0.2):
+        found = betting(drawn, most=0.9, room=0.1, delta=delta)
+        assert (found <= delta).mean() <= delta + 3 * math.sqrt(delta * (1 - delta) / 2_000)
+
+
+@pytest.mark.parametrize("test", ["betting", "betting_in_order", "hoeffding_bentkus"])
 @pytest.mark.parametrize(
     ("values", "most"), [([-1.0, 0.95], 0.95), ([-0.3, 0.3], 0.98), ([-0.02, 0.02], 1.0), ([-1.0, -0.5, 0.5, 0.9], 0.9)]
 )

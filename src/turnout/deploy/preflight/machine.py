@@ -8,6 +8,7 @@ from pathlib import Path
 from turnout.classify.configured import configured_classifier
 from turnout.classify.examples import LabelledSetError
 from turnout.classify.keyword import KeywordRulesError
+from turnout.classify.learned.artefact import ArtefactError
 from turnout.classify.protocol import Classifier
 from turnout.config import ConfigError, Settings
 from turnout.config.extras import MissingExtraError
@@ -22,7 +23,15 @@ from turnout.trace.errors import LedgerError
 from turnout.trace.store.ledger import Ledger
 from turnout.upstream.local.weights import WeightsError
 
-_UNUSABLE = (ConfigError, LabelledSetError, KeywordRulesError, MissingExtraError, WeightsError, UnknownModelError)
+_UNUSABLE = (
+    ArtefactError,
+    ConfigError,
+    LabelledSetError,
+    KeywordRulesError,
+    MissingExtraError,
+    WeightsError,
+    UnknownModelError,
+)
 
 
 def policy_finding(settings: Settings, catalog: Catalog) -> Finding:
@@ -34,6 +43,8 @@ def policy_finding(settings: Settings, catalog: Catalog) -> Finding:
     policy = settings.policy(catalog)
     names = ", ".join(catalog[candidate.model].name for candidate in policy.candidates)
     bars = f"simple_bar {policy.simple_bar:g}, quality_bar {policy.quality_bar:g}"
+    if settings.calibration is not None:
+        return Finding("policy", "ok", f"calibrated by {settings.calibration_file} ({bars}) over {names}")
     return Finding("policy", "ok", f"{preset_of(policy) or 'bars of its own'} ({bars}) over {names}")
 
 

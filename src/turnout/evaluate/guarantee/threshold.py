@@ -7,9 +7,8 @@ is served on prompts exchangeable with them is at least ``keep`` of the capable 
 downwards; each gets a p-value for "the mean loss is above 0", and the first that is above delta ends it. The last one
 that passed is taken. "Always capable" needs no test: its loss is never above 0.
 
-**Why that holds.** If a threshold whose mean loss is above 0 is taken, then the first such threshold of the sequence
-passed its test, which a valid p-value lets happen with a probability of at most delta. The order is fixed beforehand,
-so nothing is lost to testing many (B. L. Wiens, 2003; learn then test: arXiv 2110.01052, section 3 and algorithm 1).
+**Why that holds.** See `turnout.evaluate.guarantee.sequence`: the order is fixed beforehand, so nothing is lost to
+testing many.
 
 **Assumptions.** Calibration prompts are drawn independently from the traffic (or without replacement from a larger
 population), one unit a group: the same prompt twice is one. The router was trained, and the thresholds were laid out,
@@ -20,20 +19,18 @@ traffic drifts, or a model, its parameters or the scorer change.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
 from turnout.config.extras import require
-from turnout.evaluate.guarantee.pvalues import BOLDEST, Test, p_values
+from turnout.evaluate.guarantee.pvalues import Test, bets
+from turnout.evaluate.guarantee.sequence import SEED, Units, in_order
 from turnout.evaluate.outcomes.pair import EXTRA, Pair
 
 STEPS = 100
 """Thresholds of a sequence, if nothing else is asked for."""
-
-_SEED = 20_261_123
-_CELLS_AT_ONCE = 4_000_000
 
 
 class Tested(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,11 +78,15 @@ class Guarantee(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def statement(self) -> str:
         """The statement in words."""
-        return (
-            f"With probability at least {1.0 - self.delta:g} over the drawing of the calibration set, the mean score "
-            f"on requests exchangeable with it is at least {self.keep:g} of the capable model's, as measured by this "
-            "scorer."
-        )
+        return statement(self.keep, self.delta)
+
+
+def statement(keep: float, delta: float) -> str:
+    """What a bar or threshold that passed guarantees, in words."""
+    return (
+        f"With probability at least {1.0 - delta:g} over the drawing of the calibration set, the mean score on "
+        f"requests exchangeable with it is at least {keep:g} of the capable model's, as measured by this scorer."
+    )
 
 
 def sequence_from(training_scores: Any, *, steps: int = STEPS) -> list[float]:
@@ -118,7 +119,7 @@ def calibrate(
     keep: float = 0.98,
     delta: float = 0.05,
     test: Test = "betting",
-    seed: int = _SEED,
+    seed: int = SEED,
 ) -> Guarantee:
     """Find the threshold that sends the most to the cheap model of those that pass.
 
@@ -129,7 +130,7 @@ def calibrate(
         keep: Which share of the capable model's mean score is to be kept.
         delta: The probability with which the statement may be wrong. For several targets at once, give each its part.
         test: Which p-value.
-        seed: Of the order in which prompts are bet on.
+        seed: Of the order in which prompts are bet on, for the one test that reads them in order.
 
     Raises:
         ValueError: ``keep`` or ``delta`` is out of range, or thresholds do not ascend.
@@ -141,45 +142,42 @@ def calibrate(
     if (numpy.diff(laid) <= 0.0).any():
         raise ValueError("thresholds must ascend")
     scores = numpy.asarray(scores, numpy.float64)
-    units = len(pair.group_keys)
-    order = numpy.random.default_rng(seed).permutation(units)
+    units = Units(pair.groups, len(pair.group_keys), seed=seed)
     # weights at most 1, so that losses stay in their range
     weights = pair.weights / pair.weights.max()
-    sizes = numpy.bincount(pair.groups, minlength=units)
-    at_once = max(1, _CELLS_AT_ONCE // max(units, 1))
+
+    def losses(places: range) -> Any:
+        served = numpy.where(scores > laid[places.start : places.stop, None], pair.capable_scores, pair.cheap_scores)
+        return weights * (keep * pair.capable_scores - served)
+
     tested: list[Tested] = []
     passed: Tested | None = None
-    for start in range(0, len(laid), at_once):
-        some = laid[start : start + at_once]
-        capable = scores[None, :] > some[:, None]
-        served = numpy.where(capable, pair.capable_scores, pair.cheap_scores)
-        losses = weights * (keep * pair.capable_scores - served)
-        by_unit = numpy.stack([numpy.bincount(pair.groups, row, minlength=units) / sizes for row in losses])[:, order]
-        found = p_values(by_unit, most=keep, test=test)
-        for row, p in enumerate(found.tolist()):
-            share = float((capable[row] * pair.weights).sum() / pair.weights.sum())
-            one = Tested(threshold=float(some[row]), share_capable=share, mean_loss=float(by_unit[row].mean()), p=p)
-            tested.append(one)
-            if p > delta:
-                return _guarantee(pair, keep, delta, units, passed, tested)
-            passed = one
-    return _guarantee(pair, keep, delta, units, passed, tested)
+    for step in in_order(len(laid), losses, units, delta=delta, most=keep, room=room_of(keep), test=test):
+        threshold = float(laid[step.place])
+        share = float(((scores > threshold) * pair.weights).sum() / pair.weights.sum())
+        one = Tested(threshold=threshold, share_capable=share, mean_loss=step.mean_loss, p=step.p)
+        tested.append(one)
+        passed = one if step.passed else passed
+    return _guarantee(pair, keep, delta, units.count, passed, tested)
+
+
+def room_of(keep: float) -> float:
+    """How far below 0 the mean loss can be expected, for laying out bets: the share of quality that may be lost."""
+    return max(1.0 - keep, 0.005)
 
 
 def least_units(mean_score: float, *, keep: float = 0.98, delta: float = 0.05) -> int | None:
     """How many graded groups betting needs at the least, for a router that loses nothing on anything it sends away.
 
-    Then every loss is ``-(1 - keep) x score``, and the boldest bets win at most so much on each. None where no number
-    is enough: nothing is to be lost (``keep`` of 1) or nothing to be kept (a score of 0).
+    Then every loss is ``-(1 - keep) x score``. None where no number is enough: nothing is to be lost (``keep`` of 1) or
+    nothing to be kept (a score of 0).
     """
-    gain = math.log1p(BOLDEST / keep * (1.0 - keep) * mean_score)
-    return math.ceil(math.log(1.0 / delta) / gain) if gain > 0.0 else None
+    room = (1.0 - keep) * mean_score
+    return _fewest(lambda share: math.log1p(share * room), keep, delta) if room > 0.0 else None
 
 
 def usual_units(mean_score: float, unlike: float, *, keep: float = 0.98, delta: float = 0.05) -> int | None:
     """About how many graded groups betting needs for a router whose losses and gains on some prompts cancel.
-
-    A bettor's wealth grows by about ``room^2 / (2 (variance + room^2))`` a prompt; room is ``(1 - keep) x score``.
 
     Args:
         mean_score: The capable model's mean score.
@@ -188,10 +186,38 @@ def usual_units(mean_score: float, unlike: float, *, keep: float = 0.98, delta: 
         delta: The probability with which the statement may be wrong.
     """
     room = (1.0 - keep) * mean_score
-    if room <= 0.0:
+    needed = units_for(-room, math.sqrt(unlike), keep=keep, delta=delta)
+    return None if needed is None else max(needed, least_units(mean_score, keep=keep, delta=delta) or 0)
+
+
+def units_for(mean_loss: float, spread: float, *, keep: float = 0.98, delta: float = 0.05) -> int | None:
+    """About how many groups betting needs where losses have this mean and standard deviation; none: no number does.
+
+    The logarithm of wealth grows by about ``share x -mean - share^2 (variance + mean^2) / 2`` a group.
+    """
+    if mean_loss >= 0.0:
         return None
-    usual = math.ceil(2.0 * (unlike + room * room) * math.log(1.0 / delta) / (room * room))
-    return max(usual, least_units(mean_score, keep=keep, delta=delta) or 0)
+    square = spread * spread + mean_loss * mean_loss
+    return _fewest(lambda share: -share * mean_loss - 0.5 * share * share * square, keep, delta)
+
+
+def _fewest(growth: Callable[[float], float], keep: float, delta: float) -> int:
+    """With how few groups the mean wealth of all bets reaches 1 / delta, each growing by so much a group."""
+
+    def enough(count: int) -> bool:
+        gains = [growth(float(share)) for share in bets(count, most=keep, room=room_of(keep), delta=delta)]
+        best = max(gains)
+        wealth = best * count + math.log(sum(math.exp((gain - best) * count) for gain in gains) / len(gains))
+        return wealth >= math.log(1.0 / delta)
+
+    most = 1
+    while not enough(most):
+        most *= 2
+    low, high = most // 2, most
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
 
 
 def _guarantee(

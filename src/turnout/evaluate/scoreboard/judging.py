@@ -120,6 +120,8 @@ def judge(
     if isinstance(router, Router):
         judged.scores = scored(router.scores, texts, progress=progress)
         judged.meaning = meaning_of(router)
+        if (by_usd := _usd_scorer(router, pair)) is not None:
+            judged.usd_scores = scored(by_usd, texts, progress=progress)
     for fold in range(split.folds):
         parts.take(texts, np.flatnonzero(fold_of != fold), texts, np.flatnonzero(fold_of == fold))
     return judged
@@ -139,24 +141,33 @@ class _Parts:
         if isinstance(self.router, TrainedRouter):
             scorer: Scorer = self.router.fit(Examples(train, train_rows))
             if getattr(self.router, "few_parameters", False):
-                own = scored(scorer, train, train_rows, progress=self.progress)[train_rows]
+                own = scored(_usd_scorer(scorer, train_pair) or scorer, train, train_rows, progress=self.progress)[
+                    train_rows
+                ]
             else:
                 own = self._inner_scores(self.router, train, train_rows, train_pair)
             self.judged.meaning = meaning_of(scorer)
-            self._fill(scorer, test, test_rows)
+            self._fill(scorer, _usd_scorer(scorer, train_pair), test, test_rows)
         elif train is test:
-            own = self.judged.scores[train_rows]
+            own = (self.judged.scores if self.judged.usd_scores is None else self.judged.usd_scores)[train_rows]
         else:
-            own = scored(self.router.scores, train, train_rows, progress=self.progress)[train_rows]
+            scorer = self.router.scores
+            by_usd = _usd_scorer(self.router, train_pair)
+            own = scored(by_usd or scorer, train, train_rows, progress=self.progress)[train_rows]
             self.judged.meaning = meaning_of(self.router)
-            self._fill(self.router.scores, test, test_rows)
+            self._fill(scorer, by_usd, test, test_rows)
+        judging = self.judged.scores if self.judged.usd_scores is None else self.judged.usd_scores
         for keep in KEEPS:
             cut = cheapest_cut(train_pair, own, keep)
             self.judged.cuts[keep].append(cut)
-            self.judged.sent[keep][test_rows] = cut.on_capable(self.judged.scores[test_rows])
+            self.judged.sent[keep][test_rows] = cut.on_capable(judging[test_rows])
 
-    def _fill(self, scorer: Scorer, test: Texts, rows: Any) -> None:
+    def _fill(self, scorer: Scorer, by_usd: Scorer | None, test: Texts, rows: Any) -> None:
         self.judged.scores[rows] = scored(scorer, test, rows, progress=self.progress)[rows]
+        if by_usd is not None:
+            if self.judged.usd_scores is None:
+                self.judged.usd_scores = self.judged.scores.copy()
+            self.judged.usd_scores[rows] = scored(by_usd, test, rows, progress=self.progress)[rows]
 
     def _inner_scores(self, router: TrainedRouter, train: Texts, rows: Any, pair: Pair) -> Any:
         np = require("numpy", extra=EXTRA)
@@ -164,9 +175,16 @@ class _Parts:
         own = np.empty(len(rows))
         for fold in range(self.split.inner_folds):
             held_out = rows[folds == fold]
-            scorer = router.fit(Examples(train, rows[folds != fold]))
-            own[folds == fold] = scored(scorer, train, held_out, progress=self.progress)[held_out]
+            scorer: Scorer = router.fit(Examples(train, rows[folds != fold]))
+            judging = _usd_scorer(scorer, pair) or scorer
+            own[folds == fold] = scored(judging, train, held_out, progress=self.progress)[held_out]
         return own
+
+
+def _usd_scorer(scorer: object, pair: Pair) -> Scorer | None:
+    """What ranks prompts for figures in USD, where the scorer has something of its own and costs are known."""
+    found: Scorer | None = getattr(scorer, "usd_scores", None)
+    return found if pair.costs_known else None
 
 
 def without_groups_of(train: Pair, tested: Pair) -> tuple[Pair, int]:

@@ -3,7 +3,10 @@
 - a name: ``random``, ``length``, ``keyword``, ``category``, ``tfidf``, or one of the classifiers in settings;
 - ``module:object``: a function ``scores(batch)``, or an object or class with ``scores`` or ``fit``;
 - ``http://...``: a server with ``/v1/route``;
-- a file of saved predictions, ending in .csv, .jsonl or .parquet.
+- a file of saved predictions, ending in .csv, .jsonl or .parquet;
+- a folder that ``turnout train`` wrote;
+- ``learned``, ``learned-text`` without categories, or ``learned-ngrams`` without MiniLM: what ``turnout train`` makes
+  of each training part.
 
 ``NAME=`` before any of them is the name in tables.
 """
@@ -16,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from turnout.classify.learned.artefact import MODEL
 from turnout.classify.protocol import Classifier
 from turnout.core.catalog import unknown
 from turnout.evaluate.outcomes.files import ENDINGS
@@ -26,6 +30,8 @@ from turnout.evaluate.scoreboard.predictions import SavedRouter
 from turnout.evaluate.scoreboard.router import Examples, Router, Scorer, TrainedRouter
 from turnout.evaluate.scoreboard.served import ServedRouter
 from turnout.evaluate.scoreboard.tfidf import TfidfRouter
+from turnout.evaluate.training.learning import Choice
+from turnout.evaluate.training.router import ArtefactRouter, LearnedRouter
 
 OWN: dict[str, Callable[[], Router | TrainedRouter]] = {
     "random": RandomRouter,
@@ -33,6 +39,9 @@ OWN: dict[str, Callable[[], Router | TrainedRouter]] = {
     "keyword": KeywordRouter,
     "category": CategoryRouter,
     "tfidf": TfidfRouter,
+    "learned": LearnedRouter,
+    "learned-text": lambda: LearnedRouter("learned-text", choice=Choice(categories=False)),
+    "learned-ngrams": lambda: LearnedRouter("learned-ngrams", embedding=False),
 }
 """Routers of the scoreboard's own, by name."""
 
@@ -109,6 +118,8 @@ def router_of(
         return ServedRouter(spec, cheap=cheap, capable=capable, name=name)
     if spec.lower().endswith(ENDINGS):
         return SavedRouter(Path(spec), name=name)
+    if (Path(spec) / MODEL).is_file():
+        return ArtefactRouter(Path(spec), cheap=cheap, capable=capable, name=name)
     if spec in OWN:
         router = OWN[spec]()
         return _renamed(router, name) if name else router

@@ -6,6 +6,8 @@ calibration can be judged, by an attribute ``meaning``:
 
 - ``"gains"``: the probability that the capable model's answer is better than the cheap one's;
 - ``"fails"``: the expected shortfall of the cheap model's answer, 1 - P(it suffices).
+
+It may also have ``usd_scores(batch)``: other scores, by which prompts are ranked for figures in USD.
 """
 
 from __future__ import annotations
@@ -92,9 +94,14 @@ class Texts:
     Args:
         source: The table that the pair was made of.
         pair: The pair.
+
+    Attributes:
+        source: The same table, with the answers of all models.
+        pair: The pair.
     """
 
     def __init__(self, source: Source, pair: Pair) -> None:
+        self.source = source
         self._source = source._replace(models=frozenset({pair.cheap}))
         self.pair = pair
         self._kept: list[tuple[Batch, Any]] | None = None

@@ -143,6 +143,8 @@ def _verdict(verdict: Verdict) -> Attributes:
         attributes[semconv.VERDICT_LABEL] = verdict.label
     if verdict.p_simple is not None:
         attributes[semconv.VERDICT_P_SIMPLE] = verdict.p_simple
+    if verdict.unlikeness is not None:
+        attributes[semconv.VERDICT_UNLIKENESS] = verdict.unlikeness
     if verdict.failure is not None:
         attributes[semconv.VERDICT_FAILURE] = verdict.failure.kind
     return attributes

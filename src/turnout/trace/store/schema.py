@@ -140,7 +140,19 @@ _BESIDE_TURNS: tuple[str, ...] = ()
 """From here on ``calls.role`` may be ``shadow`` or ``judge``, whose figures older versions would add to turns. No table
 changes."""
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _PACKED, _PARENT_SPANS, _KEYS, _TOGETHER, _BESIDE_TURNS)
+_UNLIKENESS: tuple[str, ...] = ()
+"""From here on a verdict may say how unlike a request is those of the calibration, and a decision's reason may be
+``unlike_calibration``, which older versions cannot read. No table changes."""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    _FIRST,
+    _PACKED,
+    _PARENT_SPANS,
+    _KEYS,
+    _TOGETHER,
+    _BESIDE_TURNS,
+    _UNLIKENESS,
+)
 """The steps from an empty file to the newest schema, each a tuple of SQL statements."""
 
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -43,6 +43,8 @@ _WHY = {
     Reason.CLASSIFIER_TIMEOUT: "the classifier was too slow: the most capable serves",
     Reason.CLASSIFIER_ERROR: "the classifier failed: the most capable serves",
     Reason.CLASSIFIER_UNPARSED: "the classifier's answer could not be read: the most capable serves",
+    Reason.UNLIKE_CALIBRATION: "the request is unlike those that the classifier was calibrated on: the most capable "
+    "serves",
     Reason.SPEND_BOUND: "any other choice could break the spend bound",
     Reason.FAILOVER: "the model chosen before failed before its first content; this is the next choice",
     Reason.NO_ELIGIBLE_CANDIDATE: "refused: no candidate accepts every part of the request",
@@ -180,6 +182,9 @@ def _verdict(explanation: Explanation) -> Iterator[str]:
     if verdict.failure is not None:
         yield f"classifier {verdict.classifier} gave no verdict: {verdict.failure.kind}"
         return
+    if verdict.unlikeness is not None:
+        beyond = "beyond the cut" if verdict.unlike else "within the cut"
+        yield f"unlikeness to the calibration's requests: {verdict.unlikeness:.3g}, {beyond} of 1"
     held = "held against nothing, as other rules settled it"
     if explanation.bar is not None:
         held = f"held against a bar of {explanation.bar:g}"

@@ -105,7 +105,7 @@ def classifier_parts(settings: Settings, catalog: Catalog) -> object:
     options = settings.classifier
     files = tuple(_digest(file) for file in (options.examples, options.rules))
     models = tuple(model.id for model in catalog.models if model.id == options.model)
-    return options, files, models, settings.region, settings.upstreams
+    return options, files, models, settings.region, settings.upstreams, settings.calibration
 
 
 def reloading(

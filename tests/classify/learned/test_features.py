@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from turnout.classify.learned.features import FEW, FOLDED, WAVES, fitted_map, looked_at
+from turnout.classify.learned.rows import Row, tools_of
+
+TOOL = tools_of([{"name": "area", "description": "The area.", "parameters": {}}])
+ROWS = [
+    Row(f"text {number} " + "word " * (number % 9), TOOL if number % 2 else (), ("a", "b", "c")[number % 3])
+    for number in range(60)
+]
+
+
+def vectors(texts: Sequence[str]) -> Any:
+    """Vectors of unit length that depend on the text."""
+    raw = np.array([[len(text), text.count("o") + 1, hash(len(text)) % 7] for text in texts], float)
+    return raw / np.linalg.norm(raw, axis=1, keepdims=True)
+
+
+def test_blocks_have_about_one_length() -> None:
+    raw = looked_at(ROWS, vectors)
+    features = fitted_map(raw, seed=1)
+    wide = features.wide(raw)
+    assert wide.shape == (60, features.width)
+    for name in ("plain", "category", "plain_waves", "embedding", "embedding_waves", "ngrams"):
+        assert 0.5 < (wide[:, features.blocks[name]] ** 2).sum(axis=1).mean() < 2.0, name
+
+
+def test_waves_are_a_gaussian_kernel() -> None:
+    raw = looked_at(ROWS, vectors)
+    features = fitted_map(raw, seed=1)
+    waves = features.dense(raw)["embedding_waves"]
+    distances = ((raw.vectors[:, None] - raw.vectors) ** 2).sum(axis=-1)
+    width = np.median(distances[distances > 1e-12])
+    assert np.abs(waves @ waves.T - np.exp(-distances / width)).mean() < 3.0 / WAVES["embedding"] ** 0.5
+
+
+def test_bucket_weights_are_the_folded_columns() -> None:
+    raw = looked_at(ROWS, None)
+    features = fitted_map(raw, seed=1)
+    weights = np.random.default_rng(0).standard_normal((features.layout.folded, 2))
+    by_columns = features.wide(raw)[:, features.blocks["ngrams"]] @ weights
+    added = features.bucket_weights(weights)[raw.grams.buckets]
+    sums = np.column_stack([np.bincount(raw.grams.texts, weights=added[:, one], minlength=60) for one in range(2)])
+    assert np.allclose(by_columns, sums / features.lengths(raw.grams, 60)[:, None], atol=1e-4)
+
+
+def test_what_says_nothing_is_left_out() -> None:
+    raw = looked_at([Row(f"text {number}", (), "same") for number in range(30)], None)
+    layout = fitted_map(raw, seed=0).layout
+    assert layout.categories == ()
+    assert "tools" not in layout.plain
+    assert "turns" not in layout.plain
+
+
+def test_categories_can_be_left_out_and_unknown_ones_are_none() -> None:
+    raw = looked_at(ROWS, None)
+    assert fitted_map(raw, seed=0).layout.categories == ("a", "b", "c")
+    assert fitted_map(raw, seed=0, categories=False).layout.categories == ()
+    hot = fitted_map(raw, seed=0).dense(looked_at([Row("x", (), "a"), Row("x", (), "new")], None))["category"]
+    assert hot.tolist() == [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+
+
+def test_many_prompts_get_fewer_columns() -> None:
+    raw = looked_at(ROWS, None)
+    assert fitted_map(raw, seed=0).layout.folded == FOLDED["few"]
+    assert fitted_map(raw, seed=0, prompts=FEW + 1).layout.folded == FOLDED["many"]
+
+
+def test_the_same_seed_gives_the_same_numbers() -> None:
+    raw = looked_at(ROWS, vectors)
+    one, same, other = (fitted_map(raw, seed=seed).numbers["plain_directions"] for seed in (1, 1, 2))
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)
