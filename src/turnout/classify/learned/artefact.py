@@ -4,7 +4,7 @@ No file of it can run code: JSON is decoded into a fixed structure, safetensors 
 writes the same bytes: nothing of a clock, a path or a machine is in it.
 
 - ``model.json``: format, candidates, layout, head, calibrations, the SHA-256 of the numbers, and what the card says.
-- ``numbers.safetensors``: means, scales, frequencies, directions, weights and trees.
+- ``numbers.safetensors``: means, scales, frequencies, directions, centres, weights and trees.
 - ``MODEL_CARD.md``: for people: on what it was trained, what it can do, how it is made again.
 """
 
@@ -17,9 +17,11 @@ from typing import Any
 import msgspec
 
 from turnout.classify.learned.features import FeatureMap, Layout
+from turnout.classify.learned.likeness import Likeness
 from turnout.classify.learned.model import Calibration, Head, LearnedModel, Price
 from turnout.classify.learned.trees import Trees
 from turnout.config.extras import require
+from turnout.core.verdict import Basis
 
 FORMAT = 1
 """Raised whenever features or files change their meaning."""
@@ -46,6 +48,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         head: What predicts the scores.
         calibrations: From gains to probabilities, one a candidate but for the most capable one.
         price: How costs count in the ranking by USD.
+        likeness: How like each other the prompts of training are.
+        basis: What the scores of training were: grades of answers, or labels of queries. Of labels there are two
+            candidates, and the first one's P is P(label is simple), where a half of the queries are simple.
+        caution: By so much the log-odds of ``simple`` are lowered, for labels: see `turnout.classify.learned.packaged`.
         numbers_sha256: Of ``numbers.safetensors``.
         trained: On what, how, and how well: facts for people and tools.
     """
@@ -57,11 +63,22 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     head: Head
     calibrations: tuple[Calibration, ...]
     price: Price
+    likeness: Likeness
+    basis: Basis = "outcome"
+    caution: float = 0.0
     numbers_sha256: str
     trained: dict[str, Any]
 
 
-def save(model: LearnedModel, folder: Path, *, trained: dict[str, Any], card: str) -> None:
+def save(
+    model: LearnedModel,
+    folder: Path,
+    *,
+    trained: dict[str, Any],
+    card: str,
+    basis: Basis = "outcome",
+    caution: float = 0.0,
+) -> None:
     """Write a model; what stood in the folder under these names is replaced.
 
     Args:
@@ -69,12 +86,16 @@ def save(model: LearnedModel, folder: Path, *, trained: dict[str, Any], card: st
         folder: Where to; made if it is not there.
         trained: Facts of the training, as JSON can hold them.
         card: The model card, Markdown.
+        basis: What the scores were.
+        caution: By so much the log-odds of ``simple`` are lowered.
     """
     import turnout
 
     np = require("numpy", extra="embedding")
     numbers = {f"features.{name}": values for name, values in model.features.numbers.items()}
     numbers |= {"ridge.weights": model.weights, "ridge.intercepts": model.intercepts}
+    if model.centres is not None:
+        numbers["likeness.centres"] = model.centres
     if model.trees is not None:
         numbers |= {f"trees.{name}": values for name, values in model.trees._asdict().items()}
     packed = require("safetensors.numpy", extra="embedding").save(
@@ -88,6 +109,9 @@ def save(model: LearnedModel, folder: Path, *, trained: dict[str, Any], card: st
         head=model.head,
         calibrations=model.calibrations,
         price=model.price,
+        likeness=model.likeness,
+        basis=basis,
+        caution=caution,
         numbers_sha256=hashlib.sha256(packed).hexdigest(),
         trained=trained,
     )
@@ -148,6 +172,8 @@ def load(folder: Path) -> tuple[LearnedModel, Manifest]:
             intercepts=numbers["ridge.intercepts"],
             calibrations=manifest.calibrations,
             price=manifest.price,
+            likeness=manifest.likeness,
+            centres=numbers.get("likeness.centres"),
             trees=Trees(**trees) if trees else None,
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -6,7 +6,7 @@ blocks whose rows have a squared length of about one each, so that one penalty i
 - ``plain``, standardised over what was trained on (constant columns are left out);
 - the embedding of the query by MiniLM's first five layers;
 - the IDF of the hashed n-grams that a text has, folded by signs into some thousand columns, which keeps scalar
-  products about as they are;
+  products about as they are: a half for words and pairs of words, a half for runs of characters, each of length one;
 - random Fourier features of the embedding and of the standardised numbers, whose scalar products are about a Gaussian
   kernel of the width of the median distance: they make a linear head a smooth non-linear one.
 
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import msgspec
 
 from turnout.classify.learned import structure, tooling
-from turnout.classify.learned.ngrams import BUCKETS, Grams, grams_of
+from turnout.classify.learned.ngrams import BUCKETS, FIRST_RUN, Grams, grams_of
 from turnout.classify.learned.rows import Row
 from turnout.config.extras import require
 
@@ -39,8 +39,8 @@ Mode = Literal["embedding", "ngrams"]
 LAYERS = 5
 """MiniLM's layers that are run: see `turnout.classify.embedding`."""
 
-FOLDED = {"few": 4_096, "many": 1_024}
-"""Columns of the folded n-grams. Few prompts get more: folding adds noise, and columns are cheap where rows are few."""
+FOLDED = {"few": 2_048, "many": 512}
+"""Columns of each half of the folded n-grams. Few prompts get more: folding adds noise, and there columns are cheap."""
 
 FEW = 4_000
 """Up to so many prompts are few."""
@@ -54,6 +54,8 @@ MOST_CATEGORIES = 200
 Embed = Callable[[Sequence[str]], Any]
 """From texts to their vectors of unit length: shape (texts, 384)."""
 
+_KEPT_BITS = 14
+
 _PLAIN_NAMES = (*structure.NAMES, *tooling.NAMES)
 
 
@@ -64,7 +66,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         mode: With or without MiniLM's vectors.
         categories: The categories that are told apart; each is a column.
         plain: The names of the columns of numbers that are used.
-        folded: Columns of the folded n-grams, a power of two.
+        folded: Columns of each half of the folded n-grams, a power of two.
     """
 
     mode: Mode
@@ -141,7 +143,7 @@ class FeatureMap:
         widths = {
             "plain": len(self.layout.plain),
             "category": len(self.layout.categories),
-            "ngrams": self.layout.folded,
+            "ngrams": 2 * self.layout.folded,
         }
         widths["plain_waves"] = WAVES["plain"]
         if self.layout.mode == "embedding":
@@ -184,20 +186,29 @@ class FeatureMap:
             out[:, self.blocks[name]] = values
         grams = raw.grams
         width = self.layout.folded
-        cells = grams.texts * width + (grams.buckets & (width - 1))
-        folded = np.bincount(cells, weights=self._signed[grams.buckets], minlength=len(out) * width)
-        out[:, self.blocks["ngrams"]] = folded.reshape(-1, width) / self.lengths(grams, len(out))[:, None]
+        cells = grams.texts * (2 * width) + self._columns_of(grams.buckets)
+        values = self._signed[grams.buckets] * self.gram_scales(grams, len(out))
+        folded = np.bincount(cells, weights=values, minlength=len(out) * 2 * width)
+        out[:, self.blocks["ngrams"]] = folded.reshape(len(out), 2 * width)
         return out
 
-    def lengths(self, grams: Grams, count: int) -> Any:
-        """What each text's n-grams are divided by: the root of the sum of their squared weights, at least 1."""
+    def gram_scales(self, grams: Grams, count: int) -> Any:
+        """What each n-gram of some texts is multiplied by, so that words and runs of a text each have length one.
+
+        It is 1 over the root of the sum of their squared weights, at the most 1: shape (n-grams,).
+        """
         np = self._np
-        return np.sqrt(np.maximum(np.bincount(grams.texts, weights=self._squared[grams.buckets], minlength=count), 1.0))
+        halves = grams.texts * 2 + (grams.buckets >= FIRST_RUN)
+        squared = np.bincount(halves, weights=self._squared[grams.buckets], minlength=2 * count)
+        return (1.0 / np.sqrt(np.maximum(squared, 1.0)))[halves]
 
     def bucket_weights(self, weights: Any) -> Any:
         """For each bucket what it adds, given the weights of the folded columns: shape (buckets, targets)."""
-        np = self._np
-        return weights[np.arange(BUCKETS) & (self.layout.folded - 1)] * self._signed[:, None]
+        return weights[self._columns_of(self._np.arange(BUCKETS))] * self._signed[:, None]
+
+    def _columns_of(self, buckets: Any) -> Any:
+        width = self.layout.folded
+        return (buckets & (width - 1)) + width * (buckets >= FIRST_RUN)
 
     def _hot(self, raw: Raw) -> Any:
         hot = self._np.zeros((len(raw.categories), len(self._category)))
@@ -210,6 +221,16 @@ class FeatureMap:
         np = self._np
         directions, phases = self._directions[block]
         return np.cos(values @ directions + phases) * np.sqrt(2.0 / len(phases))
+
+
+def rounded(values: Any) -> Any:
+    """The values with 14 bits of their mantissas, a relative error of 3e-5 at the most, as float64.
+
+    All that is learned is rounded so: processors differ in the last bits of sums, and the artefact must not.
+    """
+    np = require("numpy", extra="embedding")
+    mantissas, exponents = np.frexp(np.asarray(values, np.float64))
+    return np.ldexp(np.round(mantissas * 2.0**_KEPT_BITS), exponents - _KEPT_BITS)
 
 
 def fitted_map(raw: Raw, *, seed: int, prompts: int | None = None, categories: bool = True) -> FeatureMap:
@@ -240,9 +261,9 @@ def fitted_map(raw: Raw, *, seed: int, prompts: int | None = None, categories: b
     )
     width = max(len(used), 1)
     numbers = {
-        "mean": raw.plain[:, used].mean(axis=0),
-        "scale": scale[used] * np.sqrt(width),
-        "idf": _idf(np, raw.grams, count).astype(np.float32),
+        "mean": rounded(raw.plain[:, used].mean(axis=0)),
+        "scale": rounded(scale[used] * np.sqrt(width)),
+        "idf": rounded(_idf(np, raw.grams, count)).astype(np.float32),
     }
     random = np.random.default_rng(seed)
     standard = (raw.plain[:, used] - numbers["mean"]) / numbers["scale"]
@@ -251,8 +272,8 @@ def fitted_map(raw: Raw, *, seed: int, prompts: int | None = None, categories: b
             continue
         distance = _median_distance(np, values, random)
         directions = random.standard_normal((values.shape[1], WAVES[block])) * np.sqrt(2.0 / distance)
-        numbers[f"{block}_directions"] = directions.astype(np.float32)
-        numbers[f"{block}_phases"] = random.uniform(0.0, 2.0 * np.pi, WAVES[block]).astype(np.float32)
+        numbers[f"{block}_directions"] = rounded(directions).astype(np.float32)
+        numbers[f"{block}_phases"] = rounded(random.uniform(0.0, 2.0 * np.pi, WAVES[block])).astype(np.float32)
     return FeatureMap(layout, numbers)
 
 

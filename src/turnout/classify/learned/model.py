@@ -15,12 +15,14 @@ Known limitations: predictions mean something for requests like those of trainin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
 from turnout.classify.blas import one_blas_thread
 from turnout.classify.learned.features import Embed, FeatureMap, Raw, looked_at
+from turnout.classify.learned.likeness import Likeness, likeness_of
 from turnout.classify.learned.rows import Row
 from turnout.classify.learned.trees import Trees
 from turnout.config.extras import require
@@ -72,12 +74,14 @@ class Predicted(NamedTuple):
         suffices: P(the most capable candidate does no better): the same shape, 1 for the most capable one.
         costs: What each candidate's answer costs in USD: the same shape; none where costs were not known.
         price: How costs count in the ranking by USD.
+        likeness: How like the prompts of training each request is: shape (requests,); none where that was not asked.
     """
 
     scores: Any
     suffices: Any
     costs: Any
     price: Price
+    likeness: Any = None
 
     def need(self, ranking: Ranking = "call", candidate: int = 0) -> Any:
         """How much the most capable candidate is needed instead of another: higher for more.
@@ -107,6 +111,8 @@ class LearnedModel:
         intercepts: One a target.
         calibrations: One a candidate, but for the most capable one.
         price: How costs count in the ranking by USD.
+        likeness: How like each other the prompts of training are.
+        centres: Of their vectors; none in the mode ``ngrams``.
         trees: The trees, where the head has some.
         embed: Gives vectors for the mode ``embedding``.
     """
@@ -121,6 +127,8 @@ class LearnedModel:
         intercepts: NDArray[Any],
         calibrations: Sequence[Calibration],
         price: Price,
+        likeness: Likeness,
+        centres: NDArray[Any] | None = None,
         trees: Trees | None = None,
         embed: Embed | None = None,
     ) -> None:
@@ -133,6 +141,8 @@ class LearnedModel:
         self.intercepts = intercepts
         self.calibrations = tuple(calibrations)
         self.price = price
+        self.likeness = likeness
+        self.centres = centres
         self.trees = trees
         self._embed = embed
         self._slopes = np.array([one.slope for one in self.calibrations])
@@ -155,18 +165,14 @@ class LearnedModel:
             WeightsError: It needs MiniLM, whose weights are not installed.
         """
         np = self._np
-        parts = []
+        targets, likeness = [np.empty((0, self.weights.shape[1]))], [np.empty(0)]
         for start in range(0, len(rows), _AT_ONCE):
             raw = looked_at(rows[start : start + _AT_ONCE], self._embedding())
-            if len(rows) == 1:
-                # Products with one row are no work for threads, and telling BLAS so takes longer than they do.
-                parts.append(self._targets(raw))
-                continue
-            with one_blas_thread():
-                parts.append(self._targets(raw))
-        if not parts:
-            return self.predicted(np.empty((0, self.weights.shape[1])))
-        return self.predicted(parts[0] if len(parts) == 1 else np.vstack(parts))
+            # Products with one row are no work for threads, and telling BLAS so takes longer than they do.
+            with nullcontext() if len(rows) == 1 else one_blas_thread():
+                targets.append(self._targets(raw))
+                likeness.append(likeness_of(raw, self.features.numbers["idf"], self.centres))
+        return self.predicted(np.vstack(targets))._replace(likeness=np.concatenate(likeness))
 
     def predicted(self, targets: Any) -> Predicted:
         """What predictions of all targets mean."""
@@ -190,13 +196,13 @@ class LearnedModel:
         count = len(raw.categories)
         grams = raw.grams
         sums = np.empty((count, self.weights.shape[1]))
-        picked = self._buckets[grams.buckets]
+        picked, scales = self._buckets[grams.buckets], self.features.gram_scales(grams, count)
         if count == 1:
-            sums[0] = picked.sum(axis=0, dtype=np.float64)
+            sums[0] = scales @ picked
         else:
             for target in range(sums.shape[1]):
-                sums[:, target] = np.bincount(grams.texts, weights=picked[:, target], minlength=count)
-        out = sums / self.features.lengths(grams, count)[:, None] + self.intercepts
+                sums[:, target] = np.bincount(grams.texts, weights=picked[:, target] * scales, minlength=count)
+        out = sums + self.intercepts
         for name, values in self.features.dense(raw).items():
             out += values @ self._dense[name]
         if self.trees is not None:

@@ -6,7 +6,8 @@ cut out as a string: the words, pairs of neighbouring words and runs of four cha
 some tens of microseconds. A word is a run of letters, digits and underscores; every byte beyond ASCII counts as a
 letter.
 
-Known limitations: hashes collide (1 in 2^18 for two n-grams); lowering is Unicode's, but no accents are taken off.
+Known limitations: hashes collide (1 in 2^17 for two n-grams of a kind); lowering is Unicode's, but no accents are taken
+off.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ BITS = 18
 
 BUCKETS = 1 << BITS
 """How many buckets there are."""
+
+FIRST_RUN = BUCKETS // 2
+"""Words and pairs of words have the buckets below it, runs of characters the others."""
 
 MOST_BYTES = 8_192
 """Bytes of a text that are read: the head two thirds, the tail one third, as of `turnout.classify.query.bounded`."""
@@ -90,7 +94,8 @@ def grams_of(texts: Sequence[str]) -> Grams:
 
     hashes = np.concatenate([words ^ np.uint64(_WORD_SALT), pairs ^ np.uint64(_PAIR_SALT), runs ^ np.uint64(_RUN_SALT)])
     hashes = (hashes ^ (hashes >> np.uint64(29))) * np.uint64(_MIX)
-    cells = (hashes >> np.uint64(64 - BITS)).astype(np.int64)
+    cells = (hashes >> np.uint64(65 - BITS)).astype(np.int64)
+    cells[len(words) + len(pairs) :] += FIRST_RUN
     if count > 1:
         cells += np.concatenate([of_word, of_pair, of_run]) << BITS
     cells.sort()

@@ -28,8 +28,9 @@ def card(facts: dict[str, Any], pairs: tuple[PairCard, ...]) -> str:
         f"- SHA-256 of the rows: `{facts['data_sha256']}`",
         f"- costs {'were known' if facts['costs_known'] else 'were not known'}; "
         + (
-            f"scores were smoothed by the answers of {facts['others']} other models"
-            if facts["others"]
+            f"scores were smoothed: {facts['expected_share']:.0%} of a target is what the answers of {facts['others']} "
+            "other models make expected"
+            if facts["expected_share"]
             else "scores were taken as they are"
         ),
         "",

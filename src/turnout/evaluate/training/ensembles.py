@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from turnout.classify.learned.features import rounded
+from turnout.classify.learned.model import Head
 from turnout.classify.learned.trees import Trees
 from turnout.config.extras import require
 from turnout.evaluate.outcomes.pair import EXTRA
@@ -17,6 +19,9 @@ TRAIN_EXTRA = "train"
 """The extra that brings scikit-learn."""
 
 Kind = Literal["forest", "boosted"]
+
+TREES: dict[Head, Kind] = {"linear+boosted": "boosted", "linear+forest": "forest"}
+"""Which trees stand beside the ridge, by head."""
 
 _FOREST = {"n_estimators": 150, "max_features": 0.3, "n_jobs": 1}
 _BOOSTED = {"n_estimators": 150, "learning_rate": 0.04, "max_depth": 3, "subsample": 0.5, "max_features": 0.3}
@@ -78,8 +83,8 @@ def _arrays(grown: list[tuple[Any, slice, float]], targets: int, base: list[floa
         thresholds=joined["thresholds"].astype(np.float64),
         lefts=joined["lefts"].astype(np.int32),
         rights=joined["rights"].astype(np.int32),
-        values=joined["values"].astype(np.float32),
+        values=rounded(joined["values"]).astype(np.float32),
         roots=np.array(roots, np.int32),
-        base=np.array(base),
+        base=rounded(base),
         depth=np.array([depth], np.int32),
     )

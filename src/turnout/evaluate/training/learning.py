@@ -4,7 +4,8 @@ Nothing has to be set. Folds never split a group (prompts of the same text). Wha
 
 1. Up to `MOST_SELECTED` prompts, drawn by group, are looked at; means, frequencies and widths of features are theirs.
 2. Scores are smoothed by other models' answers to the same prompts, where there are some (`smoothing`).
-3. A penalty is chosen for the ridge by five folds; trees are grown on the same folds; the head is selected.
+3. A penalty for the ridge and the share of smoothing are chosen by five folds; trees are grown on the same folds; the
+   head is selected.
 4. The ridge is fitted on all prompts, in batches where they are more; trees on the prompts that were looked at.
 5. Calibration is fitted on predictions for prompts that had not been seen.
 
@@ -15,10 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from turnout.classify.blas import one_blas_thread
-from turnout.classify.learned.features import Embed, FeatureMap, fitted_map, looked_at
+from turnout.classify.learned.features import Embed, FeatureMap, fitted_map, looked_at, rounded
+from turnout.classify.learned.likeness import fitted_likeness
 from turnout.classify.learned.model import Calibration, Head, LearnedModel, Predicted, Price
 from turnout.classify.learned.rows import Row
 from turnout.config.extras import require
@@ -26,12 +28,12 @@ from turnout.evaluate.outcomes.pair import EXTRA
 from turnout.evaluate.outcomes.table import OutcomesError
 from turnout.evaluate.scoreboard.folds import folds_of
 from turnout.evaluate.training.answers import Answers
-from turnout.evaluate.training.ensembles import Kind, fit_trees
+from turnout.evaluate.training.ensembles import TREES, fit_trees
 from turnout.evaluate.training.judged import chosen_power
 from turnout.evaluate.training.looking import Looked
-from turnout.evaluate.training.ridge import Fit, Sums, choose, fit
+from turnout.evaluate.training.ridge import Chosen, Fit, Sums, fit, least_error, unseen_predictions
 from turnout.evaluate.training.selection import SIMPLEST_FIRST, Selected, calibrated, select
-from turnout.evaluate.training.smoothing import smoothed
+from turnout.evaluate.training.smoothing import Mixture, choose_mixture, expectations, mixed
 
 MOST_SELECTED = 20_000
 """On so many prompts at the most penalties and heads are chosen, and trees are grown."""
@@ -73,6 +75,7 @@ class Learned:
         selected: Which head was selected, and how the others did.
         penalties: Of the ridge for scores and, if known, for costs.
         others: How many other models' answers smoothed the scores.
+        share: Which share of the targets is what those answers make expected.
     """
 
     model: LearnedModel
@@ -81,6 +84,7 @@ class Learned:
     selected: Selected
     penalties: tuple[float, ...]
     others: int
+    share: float
 
 
 def drawn_places(answers: Answers, *, seed: int, most: int = MOST_SELECTED) -> Any:
@@ -123,7 +127,7 @@ def learn(
     weights = answers.weights / answers.weights.mean()
     folds = folds_of(answers.group_keys, answers.groups, FOLDS, seed=choice.seed + 1)
     step("smoothing scores")
-    targets = smoothed(answers.scores, answers.other_scores, weights, folds)
+    expected = expectations(answers.scores, answers.other_scores, weights, folds)
     costs = np.log(answers.costs) if answers.costs_known else np.empty((len(answers), 0))
 
     step("making features")
@@ -133,51 +137,89 @@ def learn(
         wide, plain = features.wide(raw), features.plain(raw)
     own = weights[places] / weights[places].mean()
     inside = _some_folds(np, folds[places])
+    likeness, centres = fitted_likeness(raw, inside, seed=choice.seed)
 
     step("choosing the penalty")
-    kinds_of_targets = [targets[places], costs[places]] if costs.shape[1] else [targets[places]]
-    by_scores, *rest_of = choose(wide, kinds_of_targets, own, inside)
-    by_costs = rest_of[0] if rest_of else None
-    unseen: dict[Head, Any] = {"linear": by_scores.unseen}
-    kinds: dict[Head, Kind] = {"linear+boosted": "boosted", "linear+forest": "forest"}
-    for head, kind in kinds.items():
-        if head in choice.heads:
-            step(f"growing trees: {kind}")
-            grown = _unseen_trees(np, kind, plain, targets[places], own, inside, choice.seed)
-            unseen[head] = (by_scores.unseen + grown) / 2.0
-    compared = {head: unseen[head] for head in choice.heads}
-    selected = select(compared, answers.scores[places], own, _numbered(np, answers.groups[places]))
+    scores = answers.scores[places]
+    ridge = _chosen(np, wide, scores, None if expected is None else expected[places], costs[places], own, inside)
+    targets = mixed(answers.scores, expected, ridge.scores.share)
+    unseen = _unseen_heads(np, ridge, plain, targets[places], own, inside, choice, step)
+    selected = select(unseen, scores, own, _numbered(np, answers.groups[places]))
 
     step("fitting on all prompts")
     every = np.hstack([targets, costs])
-    penalties = (by_scores.penalty,) if by_costs is None else (by_scores.penalty, by_costs.penalty)
-    fitted = _fitted(np, features, wide, every, weights, penalties, targets.shape[1], places, embed, rest)
-    trees = None
-    if selected.head in kinds:
-        trees = fit_trees(kinds[selected.head], plain, targets[places], own, seed=choice.seed)
+    fitted = _fitted(np, features, wide, every, weights, ridge.penalties, targets.shape[1], places, embed, rest)
+    kind = TREES.get(selected.head)
     said = unseen[selected.head]
     model = LearnedModel(
         candidates=answers.candidates,
         features=features,
         head=selected.head,
-        weights=fitted.weights.astype(np.float32),
-        intercepts=fitted.intercepts,
-        calibrations=_calibrations(answers.scores[places], said, own),
-        price=Price(0.0, float(np.exp(costs[:, -1].mean())) if costs.shape[1] else 1.0),
-        trees=trees,
+        weights=rounded(fitted.weights).astype(np.float32),
+        intercepts=rounded(fitted.intercepts),
+        calibrations=_calibrations(scores, said, own),
+        price=Price(0.0, float(rounded(np.exp(costs[:, -1].mean()))) if costs.shape[1] else 1.0),
+        likeness=likeness,
+        centres=centres,
+        trees=None if kind is None else fit_trees(kind, plain, targets[places], own, seed=choice.seed),
         embed=embed,
     )
-    said_of_all = model.predicted(said if by_costs is None else np.hstack([said, by_costs.unseen]))
-    if by_costs is not None:
+    said_of_all = model.predicted(said if ridge.costs is None else np.hstack([said, ridge.costs.unseen]))
+    if ridge.costs is not None:
         model.price = Price(chosen_power(answers.take(places), said_of_all), model.price.unit)
     return Learned(
         model=model,
         places=places,
         unseen=said_of_all._replace(price=model.price),
         selected=selected,
-        penalties=penalties,
-        others=0 if targets is answers.scores else len(answers.others),
+        penalties=ridge.penalties,
+        others=0 if expected is None else len(answers.others),
+        share=ridge.scores.share,
     )
+
+
+class _Ridge(NamedTuple):
+    """What was chosen for the ridge: penalties, the share of expectations, and what it says of unseen prompts."""
+
+    scores: Mixture
+    costs: Chosen | None
+
+    @property
+    def penalties(self) -> tuple[float, ...]:
+        return (self.scores.penalty,) if self.costs is None else (self.scores.penalty, self.costs.penalty)
+
+
+def _chosen(np: Any, wide: Any, scores: Any, expected: Any, costs: Any, weights: Any, folds: Any) -> _Ridge:
+    """Penalties and share; all targets are fitted at once, since the dear part of fitting is the same for all."""
+    many = scores.shape[1]
+    kinds = [scores, *([] if expected is None else [expected]), costs]
+    unseen = unseen_predictions(wide, np.hstack(kinds), weights, folds)
+    of_expected = None if expected is None else unseen[:, :, many : 2 * many]
+    of_costs = unseen[:, :, unseen.shape[2] - costs.shape[1] :]
+    return _Ridge(
+        choose_mixture(scores, unseen[:, :, :many], of_expected, weights),
+        least_error(of_costs, costs, weights) if costs.shape[1] else None,
+    )
+
+
+def _unseen_heads(
+    np: Any, ridge: _Ridge, plain: Any, targets: Any, weights: Any, folds: Any, choice: Choice, step: Step
+) -> dict[Head, Any]:
+    """For each head that is compared, what it says of each prompt by fits that had not seen its group."""
+    unseen: dict[Head, Any] = {}
+    for head in choice.heads:
+        kind = TREES.get(head)
+        if kind is None:
+            unseen[head] = ridge.scores.unseen
+            continue
+        step(f"growing trees: {kind}")
+        grown = np.empty_like(targets)
+        for fold in np.unique(folds):
+            inside = folds == fold
+            trees = fit_trees(kind, plain[~inside], targets[~inside], weights[~inside], seed=choice.seed)
+            grown[inside] = trees.predict(plain[inside])
+        unseen[head] = (ridge.scores.unseen + grown) / 2.0
+    return unseen
 
 
 def _check(np: Any, answers: Answers) -> None:
@@ -203,15 +245,6 @@ def _numbered(np: Any, values: Any) -> Any:
     return np.unique(values, return_inverse=True)[1]
 
 
-def _unseen_trees(np: Any, kind: Kind, plain: Any, targets: Any, weights: Any, folds: Any, seed: int) -> Any:
-    unseen = np.empty_like(targets)
-    for fold in np.unique(folds):
-        inside = folds == fold
-        grown = fit_trees(kind, plain[~inside], targets[~inside], weights[~inside], seed=seed)
-        unseen[inside] = grown.predict(plain[inside])
-    return unseen
-
-
 def _fitted(
     np: Any,
     features: FeatureMap,
@@ -226,7 +259,7 @@ def _fitted(
 ) -> Fit:
     """The ridge on all prompts: scores with the first penalty, costs with the second."""
     if len(places) == len(targets):
-        fits = [fit(wide, targets, weights, [penalty])[0] for penalty in penalties]
+        fits = fit(wide, targets, weights, penalties)
     else:
         if rest is None:
             raise ValueError("the other prompts' texts are needed to fit on all")

@@ -87,20 +87,79 @@ def choose(
         penalties: What to choose from.
     """
     np = require("numpy", extra=EXTRA)
-    targets = np.hstack(kinds)
+    unseen = unseen_predictions(table, np.hstack(kinds), weights, folds, penalties)
+    found, start = [], 0
+    for kind in kinds:
+        found.append(least_error(unseen[:, :, start : start + kind.shape[1]], kind, weights, penalties))
+        start += kind.shape[1]
+    return found
+
+
+def least_error(unseen: Any, targets: Any, weights: Any, penalties: Sequence[float] = PENALTIES) -> Chosen:
+    """The penalty with the least weighted squared error.
+
+    Args:
+        unseen: For each penalty the predictions: shape (penalties, rows, targets).
+        targets: Shape (rows, targets).
+        weights: Of the rows.
+        penalties: As many.
+    """
+    np = require("numpy", extra=EXTRA)
+    best = int(np.argmin([float((weights[:, None] * (one - targets) ** 2).sum()) for one in unseen]))
+    return Chosen(penalties[best], unseen[best])
+
+
+def unseen_predictions(
+    table: Any, targets: Any, weights: Any, folds: Any, penalties: Sequence[float] = PENALTIES
+) -> Any:
+    """For each penalty, predictions for rows by fits that had not seen their fold: shape (penalties, rows, targets).
+
+    Where rows are fewer than columns, their scalar products are computed once, and every fold is fitted on a part of
+    them: the same numbers, several times as fast.
+
+    Args:
+        table: Shape (rows, columns).
+        targets: Shape (rows, targets).
+        weights: Of the rows.
+        folds: The fold of each row.
+        penalties: As of `fit`.
+    """
+    np = require("numpy", extra=EXTRA)
     unseen = np.empty((len(penalties), *targets.shape))
+    products = None
+    if len(table) <= table.shape[1]:
+        with one_blas_thread():
+            exact = table.astype(np.float64)
+            products = exact @ exact.T
     for fold in np.unique(folds):
         inside = folds == fold
+        if products is not None:
+            unseen[:, inside] = _by_products(np, products, targets, weights, inside, penalties)
+            continue
         fits = fit(table[~inside], targets[~inside], weights[~inside], penalties)
         for index, one in enumerate(fits):
             unseen[index, inside] = one.predict(table[inside])
-    found, start = [], 0
-    for kind in kinds:
-        own = unseen[:, :, start : start + kind.shape[1]]
-        best = int(np.argmin([float((weights[:, None] * (one - kind) ** 2).sum()) for one in own]))
-        found.append(Chosen(penalties[best], own[best]))
-        start += kind.shape[1]
-    return found
+    return unseen
+
+
+def _by_products(np: Any, products: Any, targets: Any, weights: Any, inside: Any, penalties: Sequence[float]) -> Any:
+    """What `fit` on the rows outside predicts for those inside, from scalar products alone."""
+    outside = ~inside
+    own, total = weights[outside], weights[outside].sum()
+    with one_blas_thread():
+        among = products[np.ix_(outside, outside)]
+        towards = products[np.ix_(inside, outside)]
+        to_mean = among @ own / total  # of each row with the mean row
+        mean_squared = float(own @ to_mean / total)
+        roots = np.sqrt(own)
+        centred = (among - to_mean - to_mean[:, None] + mean_squared) * roots * roots[:, None]
+        values, vectors = np.linalg.eigh(centred)
+        values = np.maximum(values, 0.0)
+        target_mean = own @ targets[outside] / total
+        inner = vectors.T @ ((targets[outside] - target_mean) * roots[:, None])
+        crossed = (towards - to_mean - (towards @ own / total)[:, None] + mean_squared) * roots
+        back = crossed @ vectors
+        return np.stack([back @ (inner / (values + penalty)[:, None]) + target_mean for penalty in penalties])
 
 
 class Sums:

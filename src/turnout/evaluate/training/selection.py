@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from turnout.classify.learned.features import rounded
 from turnout.classify.learned.model import Calibration, Head
 from turnout.config.extras import require
 from turnout.evaluate.outcomes.pair import EXTRA
@@ -78,7 +79,7 @@ def calibrated(said: Any, came: Any, weights: Any) -> Calibration:
     mean = float((weights @ came) / weights.sum())
     # A model that is always right, or never, has no curve: its share of right answers, off the ends, is all there is.
     share = (mean * len(came) + 0.5) / (len(came) + 1.0)
-    start = float(np.log(share / (1.0 - share)))
+    start = float(rounded(np.log(share / (1.0 - share))))
     if np.ptp(said) < 1e-9 or not 0.0 < mean < 1.0:
         return Calibration(0.0, start)
     table = np.column_stack([said - said.mean(), np.ones(len(said))])
@@ -104,4 +105,5 @@ def calibrated(said: Any, came: Any, weights: Any) -> Calibration:
     # A curve that falls would turn the order of prompts round: predictions that bad say nothing.
     if beta[0] <= 0.0:
         return Calibration(0.0, start)
-    return Calibration(float(beta[0]), float(beta[1] - beta[0] * said.mean()))
+    slope, intercept = rounded([beta[0], beta[1] - beta[0] * said.mean()]).tolist()
+    return Calibration(slope, intercept)

@@ -122,6 +122,7 @@ def train(
         "data_sha256": answers.digest,
         "costs_known": answers.costs_known,
         "others": learned.others,
+        "expected_share": learned.share,
         "seed": seed,
         "folds": FOLDS,
         "selected_on": len(places),
