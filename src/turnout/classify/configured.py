@@ -58,11 +58,7 @@ def configured_classifier(
             case "embedding":
                 return EmbeddingClassifier(options.examples, simple_share=share)
             case "learned":
-                if options.artefact is None:
-                    raise ConfigError(
-                        "classifier 'learned' needs [classifier] artefact: a folder that turnout train wrote"
-                    )
-                return LearnedClassifier(options.artefact)
+                return LearnedClassifier(options.artefact, simple_share=share)
             case "llm":
                 entry = catalog[options.model]
                 model = (model_for or (lambda model_id: model_behind(model_id, catalog, settings.region)))(entry.id)

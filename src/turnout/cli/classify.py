@@ -62,34 +62,23 @@ def run(
 ) -> None:
     """Print the verdicts of all classifiers side by side, with time and cost."""
     settings, catalog = load(config)
-<<<<<<< HEAD
-    if held_out and only and "learned" in only:
-        raise UserError("the held-out pairs have labels, the learned classifier knows outcomes: use turnout evaluate")
-    queries = [] if held_out else _queries(query, settings.max_prompt_chars)
+    labels_only = held_out or attacks
+    outcomes_learned = settings.classifier.artefact is not None
+    if labels_only and outcomes_learned and only and "learned" in only:
+        raise UserError("the packaged pairs have labels, [classifier] artefact knows outcomes: use turnout evaluate")
+    queries = [] if labels_only else _queries(query, settings.max_prompt_chars)
+    # What learned from outcomes has no labels to be held against; the packaged default learned from labels.
+    kinds = only or [kind for kind in KINDS if not (kind == "learned" and labels_only and outcomes_learned)]
     try:
-        classifiers = _classifiers(
-            settings, catalog, only or _kinds(settings, held_out=held_out), settings.resolve(llm)
-        )
-        if held_out:
-=======
-    queries = [] if held_out or attacks else _queries(query, settings.max_prompt_chars)
-    try:
-        classifiers = _classifiers(settings, catalog, only or list(KINDS), settings.resolve(llm))
+        classifiers = _classifiers(settings, catalog, kinds, settings.resolve(llm))
         if attacks:
             _attack(classifiers, pairs, json=json)
         elif held_out:
->>>>>>> main
             _assess(classifiers, settings, catalog, json=json)
         else:
             _verdicts(classifiers, queries, catalog, json=json)
     except (LabelledSetError, KeywordRulesError) as error:
         raise UserError(str(error)) from None
-
-
-def _kinds(settings: Settings, *, held_out: bool) -> list[str]:
-    """Those that the settings can build. The learned classifier has no labels to be held against: it is evaluated."""
-    learned = settings.classifier.artefact is not None and not held_out
-    return [kind for kind in KINDS if kind != "learned" or learned]
 
 
 def _queries(given: Sequence[str] | None, most_chars: int) -> list[str]:

@@ -58,13 +58,10 @@ EXAMPLES: Mapping[tuple[str, ...], Any] = {
     ("classifier", "model"): DEFAULT_PAIR.cheap,
     ("classifier", "examples"): "examples.jsonl",
     ("classifier", "rules"): "keywords.toml",
-<<<<<<< HEAD
     ("classifier", "artefact"): "router",
-=======
     ("gateway", "keys"): "~/.local/share/turnout/keys.json",
     ("gateway", "tls_cert"): "/etc/turnout/cert.pem",
     ("gateway", "tls_key"): "/etc/turnout/key.pem",
->>>>>>> main
     ("pins", "tags"): {"vip": DEFAULT_PAIR.capable},
     ("upstreams",): {
         "openai": {"key_env": "OPENAI_API_KEY"},

@@ -156,7 +156,8 @@ class ClassifierTable(_Table):
         model: What the LLM classifier asks, named like a candidate; none: the lowest-ranked candidate.
         examples: Labelled examples of the embedding and the LLM classifier; none: those that come with Turnout.
         rules: Rules of the keyword classifier; none: those that come with Turnout.
-        artefact: The folder of the learned classifier, as ``turnout train`` writes it.
+        artefact: The folder of the learned classifier, as ``turnout train`` writes it; none: the cautious default that
+            comes with Turnout, which knows labels of support queries only.
         doubt: The zone of P(simple) in which a cascade asks its last classifier.
     """
 

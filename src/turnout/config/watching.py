@@ -158,7 +158,9 @@ class Watcher(Generic[T]):
 def files_of(settings: Settings) -> tuple[Path, ...]:
     """The files that settings were made of: their own, that of overrides, and the classifier's."""
     options = settings.classifier
-    return tuple(path for path in (settings.file, settings.overrides, options.examples, options.rules) if path)
+    artefact = options.artefact / "model.json" if options.artefact else None  # it is written last
+    files = (settings.file, settings.overrides, options.examples, options.rules, artefact)
+    return tuple(path for path in files if path)
 
 
 def settings_watcher(path: Path | None = None) -> Watcher[Settings]:

@@ -19,6 +19,7 @@ import msgspec
 from turnout.classify.learned.features import FeatureMap, Layout
 from turnout.classify.learned.likeness import Likeness
 from turnout.classify.learned.model import Calibration, Head, LearnedModel, Price
+from turnout.classify.learned.ngrams import BUCKETS
 from turnout.classify.learned.trees import Trees
 from turnout.config.extras import require
 from turnout.core.verdict import Basis
@@ -42,7 +43,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     Attributes:
         format: The format's number.
-        turnout: The version that trained it.
+        turnout: The version that trained it; ``packaged`` for what comes with every version.
         candidates: The models, the least capable first.
         layout: What features there are.
         head: What predicts the scores.
@@ -78,6 +79,7 @@ def save(
     card: str,
     basis: Basis = "outcome",
     caution: float = 0.0,
+    version: str = "",
 ) -> None:
     """Write a model; what stood in the folder under these names is replaced.
 
@@ -88,11 +90,13 @@ def save(
         card: The model card, Markdown.
         basis: What the scores were.
         caution: By so much the log-odds of ``simple`` are lowered.
+        version: Of Turnout; default: this one.
     """
     import turnout
 
     np = require("numpy", extra="embedding")
-    numbers = {f"features.{name}": values for name, values in model.features.numbers.items()}
+    numbers = {f"features.{name}": values for name, values in model.features.numbers.items() if name != "idf"}
+    numbers |= _packed_idf(np, model.features.numbers["idf"])
     numbers |= {"ridge.weights": model.weights, "ridge.intercepts": model.intercepts}
     if model.centres is not None:
         numbers["likeness.centres"] = model.centres
@@ -103,7 +107,7 @@ def save(
     )
     manifest = Manifest(
         format=FORMAT,
-        turnout=turnout.__version__,
+        turnout=version or turnout.__version__,
         candidates=model.candidates,
         layout=model.features.layout,
         head=model.head,
@@ -164,6 +168,7 @@ def load(folder: Path) -> tuple[LearnedModel, Manifest]:
     features = {name.removeprefix("features."): one for name, one in numbers.items() if name.startswith("features.")}
     trees = {name.removeprefix("trees."): one for name, one in numbers.items() if name.startswith("trees.")}
     try:
+        features["idf"] = _unpacked_idf(np, features)
         model = LearnedModel(
             candidates=manifest.candidates,
             features=FeatureMap(manifest.layout, features),
@@ -176,6 +181,18 @@ def load(folder: Path) -> tuple[LearnedModel, Manifest]:
             centres=numbers.get("likeness.centres"),
             trees=Trees(**trees) if trees else None,
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError) as error:
         raise ArtefactError(f"{path} does not fit {MODEL}: {error}") from error
     return model, manifest
+
+
+def _packed_idf(np: Any, idf: Any) -> dict[str, Any]:
+    """Frequencies with their buckets: most buckets have none where prompts are few."""
+    known = np.flatnonzero(idf)
+    return {"features.idf": idf[known], "features.idf_buckets": known.astype(np.int32)}
+
+
+def _unpacked_idf(np: Any, features: dict[str, Any]) -> Any:
+    idf = np.zeros(BUCKETS, np.float32)
+    idf[features.pop("idf_buckets")] = features["idf"]
+    return idf

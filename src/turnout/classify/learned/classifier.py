@@ -4,25 +4,39 @@ The artefact is what `turnout train` writes. Its candidates are models of the ca
 with: an eligible candidate that it does not know gets no P, and then does not clear the bar unless it is the most
 capable one.
 
-Known limitations: the probabilities hold for requests like those of training, and for the same models; nothing here
-looks whether traffic has changed.
+Without an artefact it is the packaged default, which learned from labels of the packaged queries. It knows nothing of
+any model, so its verdicts are of labels, and cautious: see `turnout.classify.learned.packaged`.
+
+Known limitations: the probabilities hold for requests like those of training, and for the same models.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
-from turnout.classify.calibrate import NO_QUERY, failed_verdict
+from turnout.classify.calibrate import (
+    DEFAULT_SIMPLE_SHARE,
+    NO_QUERY,
+    failed_verdict,
+    label_verdict,
+    logistic,
+    with_share,
+)
 from turnout.classify.learned.artefact import Manifest, load, read_manifest
-from turnout.classify.learned.model import LearnedModel
+from turnout.classify.learned.model import LearnedModel, Predicted
+from turnout.classify.learned.packaged import packaged_artefact
 from turnout.classify.learned.rows import row_of
 from turnout.core.verdict import Verdict
 from turnout.messages.conversation import Conversation
+
+_LEAST_P = 1e-9
+_LABELS_SHARE = 0.5
 
 
 class LearnedClassifier:
@@ -31,15 +45,26 @@ class LearnedClassifier:
     The manifest is read at once, so that a wrong folder is known at start-up; the numbers at the first verdict.
 
     Args:
-        artefact: The folder that ``turnout train`` wrote.
+        artefact: The folder that ``turnout train`` wrote; none: the packaged default.
+        simple_share: The share of simple queries that is expected, as in the policy; only for what learned from labels.
         name: The name in verdicts.
 
     Raises:
         ArtefactError: The folder holds no artefact, or one of another format.
+        ValueError: ``simple_share`` is not between 0 and 1.
     """
 
-    def __init__(self, artefact: str | os.PathLike[str], *, name: str = "learned") -> None:
-        self._folder = Path(artefact)
+    def __init__(
+        self,
+        artefact: str | os.PathLike[str] | None = None,
+        *,
+        simple_share: float = DEFAULT_SIMPLE_SHARE,
+        name: str = "learned",
+    ) -> None:
+        if not 0.0 < simple_share < 1.0:
+            raise ValueError(f"simple_share must be above 0 and below 1, got {simple_share}")
+        self._folder = packaged_artefact() if artefact is None else Path(artefact)
+        self._simple_share = simple_share
         self._name = name
         self.manifest: Manifest = read_manifest(self._folder)
         self._model: LearnedModel | None = None
@@ -73,6 +98,9 @@ class LearnedClassifier:
             predicted = model.predict([row])
         else:
             predicted = await asyncio.to_thread(model.predict, [row])
+        if self.manifest.basis == "label":
+            p_simple = self._p_simple(predicted)
+            return label_verdict(self.name, p_simple, latency_ms=(time.perf_counter() - started) * 1000)
         suffices = dict(zip(model.candidates, predicted.suffices[0].tolist(), strict=True))
         return Verdict(
             classifier=self.name,
@@ -81,6 +109,15 @@ class LearnedClassifier:
             p_suffices=suffices,
             latency_ms=(time.perf_counter() - started) * 1000,
         )
+
+    def _p_simple(self, predicted: Predicted) -> float:
+        """A cautious P(label is simple): 0 where the request is unlike those of training."""
+        if predicted.likeness[0] < self.manifest.likeness.cut:
+            return 0.0
+        p = min(max(float(predicted.suffices[0, 0]), _LEAST_P), 1.0 - _LEAST_P)
+        p = logistic(math.log(p / (1.0 - p)) - self.manifest.caution)
+        # A share of simple queries above that of training would make it bolder again.
+        return with_share(p, set_share=_LABELS_SHARE, simple_share=min(self._simple_share, _LABELS_SHARE))
 
     def load(self) -> LearnedModel:
         """Load the model; later calls return the same.

@@ -272,7 +272,7 @@ def fitted_map(raw: Raw, *, seed: int, prompts: int | None = None, categories: b
             continue
         distance = _median_distance(np, values, random)
         directions = random.standard_normal((values.shape[1], WAVES[block])) * np.sqrt(2.0 / distance)
-        numbers[f"{block}_directions"] = rounded(directions).astype(np.float32)
+        numbers[f"{block}_directions"] = directions.astype(np.float16)
         numbers[f"{block}_phases"] = rounded(random.uniform(0.0, 2.0 * np.pi, WAVES[block])).astype(np.float32)
     return FeatureMap(layout, numbers)
 

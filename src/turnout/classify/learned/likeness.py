@@ -1,7 +1,7 @@
-"""How like the prompts of training a request is, and which requests are unlike them.
+"""How like the prompts of training a request is, and which are unlike them.
 
 With MiniLM's vectors it is the cosine to the nearest of some centres of the training prompts; in the mode ``ngrams``
-the share of a request's n-grams that two or more training prompts had. Both are between -1 and 1, higher for more alike.
+the share of a request's n-grams that two or more training prompts had. Both are at most 1, and higher for more alike.
 
 A number alone says nothing, so training measures it on its own prompts too, each against centres and frequencies of
 folds that it is not in, and keeps some quantiles. A request below the lowest of them is called unlike: of requests like

@@ -80,5 +80,44 @@ def card(facts: dict[str, Any], pairs: tuple[PairCard, ...]) -> str:
     return "\n".join(lines)
 
 
+def label_card(facts: dict[str, Any], caution: float) -> str:
+    """The card of a model that learned from labels of queries.
+
+    Args:
+        facts: What ``model.json`` says of the training.
+        caution: By how much its log-odds are lowered.
+    """
+    lines = [
+        "# The packaged default of the learned classifier",
+        "",
+        "Says how likely the label of a query is `simple`. It is no universal router: it knows nothing of any model, "
+        "nor of your traffic. `turnout doctor --prompts FILE` says whether your prompts are like those that it knows; "
+        "`turnout train` makes a router of your own graded answers.",
+        "",
+        "## Data",
+        "",
+        f"- {facts['prompts']:,} invented support queries in {facts['groups']:,} look-alike pairs, one simple and one "
+        "complex: the splits `examples` and `calibration` of the packaged set (docs/query-set.md), Apache-2.0",
+        f"- SHA-256 of the rows: `{facts['data_sha256']}`",
+        "- labels, not graded answers: nothing in it says which model suffices",
+        "",
+        "## What it is",
+        "",
+        f"- features: {facts['mode']}; head: {facts['head']}; penalty: {facts['penalties'][0]:g}; "
+        f"seed: {facts['seed']}",
+        f"- cautious: log-odds are lowered by {caution:.3g}; a query unlike those above gets P = 0; it never expects "
+        "more than half of all queries to be simple",
+        "- `turnout classify --held-out --only learned` measures it on the 98 queries that had no part in it",
+        "",
+        "## Made again",
+        "",
+        "```",
+        facts["command"],
+        "```",
+        "",
+    ]
+    return "\n".join(lines)
+
+
 def _shown(figure: Figure | None) -> str:
     return "not defined" if figure is None else f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"

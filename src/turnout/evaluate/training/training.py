@@ -8,18 +8,20 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import msgspec
+
 from turnout.classify.learned.artefact import save
 from turnout.classify.learned.features import Embed
-from turnout.classify.learned.model import LearnedModel
+from turnout.classify.learned.model import Head, LearnedModel
 from turnout.config.extras import MissingExtraError, require
 from turnout.evaluate.outcomes.files import Source
 from turnout.evaluate.outcomes.pair import EXTRA
 from turnout.evaluate.outcomes.table import OutcomesError
-from turnout.evaluate.training.answers import Prompts, read_answers
-from turnout.evaluate.training.card import card
+from turnout.evaluate.training.answers import Answers, Prompts, read_answers
+from turnout.evaluate.training.card import card, label_card
 from turnout.evaluate.training.ensembles import TRAIN_EXTRA
 from turnout.evaluate.training.judged import PairCard, judged
-from turnout.evaluate.training.learning import FOLDS, MOST_SELECTED, Choice, drawn_places, learn
+from turnout.evaluate.training.learning import FOLDS, MOST_SELECTED, Choice, Learned, drawn_places, learn
 from turnout.evaluate.training.looking import Looked
 from turnout.evaluate.training.selection import FAST, SIMPLEST_FIRST
 from turnout.evaluate.training.vectors import RememberedVectors
@@ -48,6 +50,19 @@ def _silent(what: str, total: int) -> AbstractContextManager[Callable[[int], Non
     return nullcontext(lambda done: None)
 
 
+class Labels(NamedTuple):
+    """What is special where scores are labels of queries, and not grades of answers.
+
+    Attributes:
+        command: What makes the artefact again.
+        caution: From P(label is simple) of queries that were not seen, and whether they are simple, to how much the
+            log-odds are lowered.
+    """
+
+    command: str
+    caution: Callable[[Any, Any], float]
+
+
 def train(
     source: Source,
     candidates: Sequence[str],
@@ -55,9 +70,11 @@ def train(
     *,
     names: Sequence[str] | None = None,
     features: Features = "auto",
+    heads: tuple[Head, ...] | None = None,
     categories: bool = True,
     seed: int = 0,
     embed: Embed | None = None,
+    labels: Labels | None = None,
     working: Working = _silent,
 ) -> Trained:
     """Learn from a table of outcomes, and write the artefact.
@@ -68,9 +85,11 @@ def train(
         folder: Where the artefact goes.
         names: What the artefact calls them, such as their ids in the catalog; default: the same.
         features: Which features.
+        heads: Which heads are compared; default: all, but without vectors the linear one.
         categories: Whether categories are used, where the table has them.
         seed: Of everything that is drawn.
         embed: Gives vectors instead of MiniLM.
+        labels: What is special where scores are labels.
         working: Shows progress.
 
     Raises:
@@ -81,15 +100,39 @@ def train(
     """
     if names is not None and (len(names) != len(candidates) or len(set(names)) != len(names)):
         raise OutcomesError(f"{len(candidates)} different names are needed, one a candidate, got {', '.join(names)}")
-    np = require("numpy", extra=EXTRA)
-    if features != "ngrams":
+    if features != "ngrams" and heads != FAST:
         require("sklearn", extra=TRAIN_EXTRA)  # first: nobody wants to know after an hour of reading
+    folder.mkdir(parents=True, exist_ok=True)
     with working("reading outcomes", 0) as progress:
         answers = read_answers(source, candidates, progress=progress)
     vectors = _vectors(features, len(answers), embed)
-    heads = FAST if vectors is None else SIMPLEST_FIRST
+    choice = Choice(
+        heads=heads or (FAST if vectors is None else SIMPLEST_FIRST),
+        categories=categories,
+        seed=seed,
+    )
+    places, learned = _learned(source, answers, vectors, choice, working)
+    pairs = judged(answers.take(places), learned.unseen)
+    command = labels.command if labels else _command(source, candidates, names, learned.model, categories, seed)
+    facts = _facts(source, answers, learned, pairs, names=names or candidates, seed=seed, command=command)
+    model = learned.model
+    model.candidates = tuple(names or candidates)
+    if labels is None:
+        save(model, folder, trained=facts, card=card(facts, pairs))
+    else:
+        caution = labels.caution(learned.unseen.suffices[:, 0], answers.scores[places, 0] > 0.5)
+        text = label_card(facts, caution)
+        save(model, folder, trained=facts, card=text, basis="label", caution=caution, version="packaged")
+    return Trained(facts, pairs)
+
+
+def _learned(
+    source: Source, answers: Answers, vectors: Embed | None, choice: Choice, working: Working
+) -> tuple[Any, Learned]:
+    """The places of the prompts that were looked at for selection, and what was learned."""
+    np = require("numpy", extra=EXTRA)
     prompts = Prompts(source, answers)
-    places = drawn_places(answers, seed=seed)
+    places = drawn_places(answers, seed=choice.seed)
     with working("looking at prompts", len(places)) as progress:
         looked = Looked(prompts.rows(places), vectors, progress=progress)
 
@@ -100,45 +143,63 @@ def train(
                 told(len(rows))
 
     with working("learning", 0) as progress:
-        learned = learn(
+        return places, learn(
             answers,
             looked,
             places,
             embed=vectors,
-            choice=Choice(heads=heads, categories=categories, seed=seed),
+            choice=choice,
             rest=rest,
             step=lambda what: progress(0),
         )
-    pairs = judged(answers.take(places), learned.unseen)
-    model = learned.model
-    shown = list(names or candidates)
-    facts: dict[str, Any] = {
-        "candidates": shown,
-        "table_names": list(candidates),
-        "files": [path.name for path in source.paths],
-        "rows": answers.rows,
-        "prompts": len(answers),
-        "groups": len(answers.group_keys),
-        "data_sha256": answers.digest,
-        "costs_known": answers.costs_known,
-        "others": learned.others,
-        "expected_share": learned.share,
-        "seed": seed,
-        "folds": FOLDS,
-        "selected_on": len(places),
-        "categories": len(model.features.layout.categories),
-        "mode": model.features.layout.mode,
-        "head": model.head,
-        "penalties": list(learned.penalties),
-        "price_power": model.price.power,
-        "errors": learned.selected.errors,
-        "standard_errors_beyond_best": learned.selected.beyond,
-        "command": _command(source, candidates, names, model, categories, seed),
-        "pairs": pairs,
-    }
-    model.candidates = tuple(shown)
-    save(model, folder, trained=facts, card=card(facts, pairs))
-    return Trained(facts, pairs)
+
+
+def _facts(
+    source: Source,
+    answers: Answers,
+    learned: Learned,
+    pairs: tuple[PairCard, ...],
+    *,
+    names: Sequence[str],
+    seed: int,
+    command: str,
+) -> dict[str, Any]:
+    layout = learned.model.features.layout
+    return _shortened(
+        {
+            "candidates": list(names),
+            "table_names": list(answers.candidates),
+            "files": [path.name for path in source.paths],
+            "rows": answers.rows,
+            "prompts": len(answers),
+            "groups": len(answers.group_keys),
+            "data_sha256": answers.digest,
+            "costs_known": answers.costs_known,
+            "others": learned.others,
+            "expected_share": learned.share,
+            "seed": seed,
+            "folds": FOLDS,
+            "selected_on": len(learned.places),
+            "categories": len(layout.categories),
+            "mode": layout.mode,
+            "head": learned.model.head,
+            "penalties": list(learned.penalties),
+            "price_power": learned.model.price.power,
+            "errors": learned.selected.errors,
+            "standard_errors_beyond_best": learned.selected.beyond,
+            "command": command,
+            "pairs": msgspec.to_builtins(pairs),
+        }
+    )
+
+
+def _shortened(value: Any) -> Any:
+    """The same with six digits of each number: processors differ in the last ones."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {key: _shortened(one) for key, one in value.items()}
+    return [_shortened(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def _vectors(features: Features, prompts: int, embed: Embed | None) -> Embed | None:
@@ -147,6 +208,8 @@ def _vectors(features: Features, prompts: int, embed: Embed | None) -> Embed | N
     if features == "auto" and prompts > MOST_SELECTED:
         return None
     vectors = RememberedVectors(embed)
+    if embed is not None:
+        return vectors
     try:
         vectors(["Is MiniLM there?"])
     except (MissingExtraError, WeightsError):
