@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from decimal import Decimal
 from pathlib import Path
 
@@ -134,6 +135,14 @@ def test_a_lock_says_which_files_the_classifier_is_of(tmp_path: Path, monkeypatc
     assert classifier_of(load_settings()).sha256 != found.sha256
     settings.write_text('[classifier]\nkind = "keyword"\nexamples = "not_there.jsonl"\n')
     assert classifier_of(load_settings()) == KEYWORD  # that file is another classifier's
+    artefact = tmp_path / "artefact"
+    artefact.mkdir()
+    (artefact / "model.json").write_text("{}")
+    settings.write_text('[classifier]\nkind = "learned"\nartefact = "artefact"\n')
+    learned = load_settings()
+    assert list(classifier_of(learned).sha256) == ["artefact"]
+    calibrated = dataclasses.replace(learned, calibration_file=tmp_path / "rules.toml")
+    assert list(classifier_of(calibrated).sha256) == ["artefact", "calibration"]
 
 
 def test_what_differs_is_told_by_key() -> None:

@@ -287,8 +287,9 @@ def classifier_of(settings: Settings) -> LockedClassifier:
         ConfigError: One of its files cannot be read.
     """
     options = settings.classifier
-    files = {key: getattr(options, key, None) for key in ("rules", "examples", "artefact", "calibration")}
-    used = {key: path for key, path in files.items() if path is not None and key in _FILES_OF.get(options.kind, ())}
+    files = {key: getattr(options, key) for key in _FILES_OF.get(options.kind, ())}
+    files["calibration"] = settings.calibration_file  # whose bars are for this classifier alone
+    used = {key: path for key, path in files.items() if path is not None}
     return LockedClassifier(
         kind=options.kind,
         model=options.model if options.kind in ("llm", "cascade") else "",
@@ -301,9 +302,9 @@ _FILES_OF: Mapping[str, tuple[str, ...]] = {
     "embedding": ("examples",),
     "llm": ("examples",),
     "cascade": ("rules", "examples"),
-    "learned": ("artefact", "calibration"),
+    "learned": ("artefact",),
 }
-"""The keys of files that each kind of classifier reads."""
+"""The keys of files that each kind of classifier reads; a packaged artefact is as old as Turnout."""
 
 
 def differences(old: PolicyLock, new: PolicyLock) -> tuple[Difference, ...]:
