@@ -11,7 +11,7 @@ from turnout.core.price import PICO_USD_PER_USD, Price
 from turnout.core.usage import Usage
 
 
-class Cost(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Cost(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """What tokens cost, by kind, in integer pico-USD (1e-12 USD): additive and never rounded."""
 
     input_pico: int = 0

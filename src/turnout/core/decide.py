@@ -16,7 +16,7 @@ from turnout.core.cache import NO_PLAN, CachePlan, CacheRules, CacheState, Marke
 from turnout.core.catalog import Model
 from turnout.core.decision import BREAKER_OPEN, FAILOVER_UNSAFE, Decision, DecisionInput, Estimate
 from turnout.core.eligible import ineligible_reasons, marker_reasons
-from turnout.core.expect import ExpectedTurn, expected_turn_on
+from turnout.core.expect import ExpectedTurn, expected_turn_cold, expected_turn_on
 from turnout.core.horizon import Horizon, Savings
 from turnout.core.managed import managed_plans
 from turnout.core.policy import Policy, Reason
@@ -32,7 +32,9 @@ _FAILURE_REASONS = {
 }
 
 
-def decide(given: DecisionInput, estimates: tuple[Estimate, ...] | None = None) -> Decision:
+def decide(
+    given: DecisionInput, estimates: tuple[Estimate, ...] | None = None, *, verdict_counts: bool = False
+) -> Decision:
     """Choose the cheapest candidate that clears the bar, or refuse.
 
     Deterministic: the same input gives the same decision, byte for byte.
@@ -41,15 +43,18 @@ def decide(given: DecisionInput, estimates: tuple[Estimate, ...] | None = None) 
         given: What the decision is made from.
         estimates: Those of `estimates_of` where they are known; an input that differs in its verdict alone has the
             same.
+        verdict_counts: Whether `needs_verdict` has said so of these estimates; what a spend bound allows is looked at
+            again in any case.
 
     Raises:
         UnknownModelError: A candidate is missing in the input's catalog.
     """
     if estimates is None:
         estimates = estimates_of(given)
-    settled = _settled(given, estimates)
-    if settled is not None:
-        return settled
+    if not verdict_counts or given.bound is not None:
+        settled = _settled(given, estimates)
+        if settled is not None:
+            return settled
     verdict = given.verdict
     most_capable = next(estimate for estimate in estimates if estimate.eligible)
     if verdict is None:
@@ -190,8 +195,12 @@ def _priced(
     Only the change in what is warm on this very model counts as saved: what the other models' caches are worth is the
     same whichever model serves, but for the one that does.
     """
-    held = WarmPrompt(prompt, model.cache, given.cache_of(model.id), given.now_ms)
     looks_ahead = given.policy.horizon == "session"
+    if not looks_ahead and given.bound is None and not given.cache_of(model.id).entries:
+        # Most calls: nothing is warm, nothing is looked ahead to, and there is one plan (``manage`` looks ahead).
+        placed = _plan_on(plan, model.cache)
+        return expected_turn_cold(model, prompt, placed, statistics, uses_tools=given.request.needs.tools), 0, placed
+    held = WarmPrompt(prompt, model.cache, given.cache_of(model.id), given.now_ms)
     plans: tuple[CachePlan, ...] = (_plan_on(plan, model.cache),)
     if given.bound is not None and model.id == given.bound.reference:
         plans = (given.bound.plan,)
@@ -244,15 +253,14 @@ def _settled(given: DecisionInput, estimates: tuple[Estimate, ...]) -> Decision 
             return _chosen(given, estimates, by_model[stay.model], Reason.HARD_STAY)
         if all(attempt.model != stay.model for attempt in given.failed):
             return Decision(model=None, reason=Reason.HARD_STAY_INELIGIBLE, estimates=estimates)
-    affordable = _affordable(given, eligible)
-    cheapest = _cheapest(given, affordable)
+    cheapest = _cheapest(given, eligible if given.bound is None else _affordable(given, eligible))
     if policy.budget is not None and given.session.spent_pico >= policy.budget.limit_pico:
         if policy.budget.when_spent == "refuse":
             return Decision(model=None, reason=Reason.BUDGET_SPENT, estimates=estimates)
         return _chosen(given, estimates, cheapest, Reason.BUDGET_CHEAPEST)
     # The most capable eligible candidate clears every bar: where it is also the cheapest, no verdict can change that.
     if cheapest is eligible[0]:
-        bound = cheapest is not _cheapest(given, eligible)
+        bound = given.bound is not None and cheapest is not _cheapest(given, eligible)
         return _chosen(given, estimates, cheapest, Reason.SPEND_BOUND if bound else Reason.VERDICT_NOT_NEEDED)
     return None
 

@@ -18,7 +18,7 @@ class UsageError(ValueError):
     """A usage report that contradicts itself or holds something other than token counts."""
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """Tokens of one call or of several added up; the five billed kinds do not overlap.
 
     ``reasoning_tokens`` is informational: it is the part of ``output_tokens`` that was thinking.

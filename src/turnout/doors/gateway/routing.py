@@ -49,7 +49,7 @@ NOTHING_MISSING: Mapping[str, str] = {}
 """Every candidate is served."""
 
 
-class Reading(msgspec.Struct, frozen=True):
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """A request as decisions see it.
 
     Attributes:

@@ -30,7 +30,7 @@ class WireProtocol(StrEnum):
     INVOKE = "invoke"
 
 
-class ToolChoice(msgspec.Struct, frozen=True):
+class ToolChoice(msgspec.Struct, frozen=True, gc=False):
     """Which tool is to be called: as the model likes, any, none, or the named one."""
 
     kind: Literal["auto", "any", "none", "tool"]
@@ -42,7 +42,7 @@ class ToolChoice(msgspec.Struct, frozen=True):
         return self.kind in ("any", "tool")
 
 
-class OutputFormat(msgspec.Struct, frozen=True, kw_only=True):
+class OutputFormat(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A JSON schema that the answer must follow.
 
     Attributes:
@@ -58,7 +58,7 @@ class OutputFormat(msgspec.Struct, frozen=True, kw_only=True):
     strict: bool | None = None
 
 
-class Controls(msgspec.Struct, frozen=True, kw_only=True):
+class Controls(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a request sets beside the conversation and more than one protocol knows; none: not set.
 
     Attributes:
@@ -88,7 +88,7 @@ class Controls(msgspec.Struct, frozen=True, kw_only=True):
     user: str | None = None
 
 
-class Read(msgspec.Struct, frozen=True):
+class Read(msgspec.Struct, frozen=True, gc=False):
     """A conversation, and the paths of what of its messages, system and tools it does not hold."""
 
     conversation: Conversation

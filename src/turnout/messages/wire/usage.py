@@ -78,12 +78,12 @@ class _Reader:
         self._report: dict[str, Any] | None = None
 
 
-class _Error(msgspec.Struct):
+class _Error(msgspec.Struct, gc=False):
     type: Any = None
     code: Any = None
 
 
-class _AnthropicMessage(msgspec.Struct):
+class _AnthropicMessage(msgspec.Struct, gc=False):
     model: str | None = None
     usage: dict[str, Any] | None = None
     stop_reason: str | None = None
@@ -92,20 +92,20 @@ class _AnthropicMessage(msgspec.Struct):
     error: _Error | None = None
 
 
-class _AnthropicDelta(msgspec.Struct):
+class _AnthropicDelta(msgspec.Struct, gc=False):
     type: str | None = None
     stop_reason: str | None = None
     text: str | None = None
     thinking: str | None = None
 
 
-class _AnthropicBlock(msgspec.Struct):
+class _AnthropicBlock(msgspec.Struct, gc=False):
     type: str | None = None
     text: str | None = None
     thinking: str | None = None
 
 
-class _AnthropicEvent(msgspec.Struct):
+class _AnthropicEvent(msgspec.Struct, gc=False):
     type: str
     message: _AnthropicMessage | None = None
     delta: _AnthropicDelta | None = None
@@ -215,21 +215,21 @@ class InvokeReader(AnthropicReader):
             self.data(held)
 
 
-class _Chunk(msgspec.Struct):
+class _Chunk(msgspec.Struct, gc=False):
     bytes: str
 
 
 _CHUNK = msgspec.json.Decoder(_Chunk)
 
 
-class _Choice(msgspec.Struct):
+class _Choice(msgspec.Struct, gc=False):
     delta: dict[str, msgspec.Raw] | None = None
     message: dict[str, msgspec.Raw] | None = None
     finish_reason: str | None = None
     index: int = 0
 
 
-class _Completion(msgspec.Struct):
+class _Completion(msgspec.Struct, gc=False):
     model: str | None = None
     choices: list[_Choice] | None = None
     usage: dict[str, Any] | None = None
@@ -282,16 +282,16 @@ class OpenAIReader(_Reader):
                 )
 
 
-class _Identified(msgspec.Struct):
+class _Identified(msgspec.Struct, gc=False):
     id: Any = None
     type: Any = None
 
 
-class _Incomplete(msgspec.Struct):
+class _Incomplete(msgspec.Struct, gc=False):
     reason: str | None = None
 
 
-class _Response(msgspec.Struct):
+class _Response(msgspec.Struct, gc=False):
     id: str | None = None
     model: str | None = None
     status: str | None = None
@@ -302,7 +302,7 @@ class _Response(msgspec.Struct):
     error: _Error | None = None
 
 
-class _ResponseEvent(msgspec.Struct):
+class _ResponseEvent(msgspec.Struct, gc=False):
     type: str
     response: _Response | None = None
     item: _Identified | None = None
@@ -393,18 +393,18 @@ def _is_content(event: _ResponseEvent) -> bool:
     return event.type == "response.output_item.done"
 
 
-class _ConverseUsage(msgspec.Struct):
+class _ConverseUsage(msgspec.Struct, gc=False):
     usage: dict[str, Any] | None = None
     trace: dict[str, Any] | None = None
     stopReason: str | None = None
     output: dict[str, Any] | None = None
 
 
-class _ConverseStart(msgspec.Struct):
+class _ConverseStart(msgspec.Struct, gc=False):
     start: dict[str, msgspec.Raw] | None = None
 
 
-class _ConverseDelta(msgspec.Struct):
+class _ConverseDelta(msgspec.Struct, gc=False):
     delta: dict[str, msgspec.Raw]
 
 

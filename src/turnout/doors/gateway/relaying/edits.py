@@ -30,7 +30,7 @@ _CLAUDE_BODIES = (WireProtocol.ANTHROPIC, WireProtocol.INVOKE)
 _CONVERSE_NAMES = {"temperature": "temperature", "top_p": "topP"}
 
 
-class Edited(msgspec.Struct, frozen=True):
+class Edited(msgspec.Struct, frozen=True, gc=False):
     """A body as it is sent.
 
     Attributes:
