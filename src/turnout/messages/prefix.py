@@ -104,10 +104,9 @@ def is_human(role: str, content: list[Block]) -> bool:
     """Whether a message is what a person said, and not the results of tools."""
     if role != "user":
         return False
-    for block in content:  # not by `any`: it is asked several times for each request
-        if "toolResult" in block:
-            return False
-    return True
+    if len(content) == 1:  # nearly always, and it is asked several times for each request
+        return "toolResult" not in content[0]
+    return not any("toolResult" in block for block in content)
 
 
 def _prefix(kind: str, role: str) -> bytes:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Container, Mapping
 from enum import StrEnum
-from functools import cached_property
 from typing import Any, Literal
 
 import msgspec
@@ -88,6 +87,10 @@ class Controls(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     user: str | None = None
 
 
+NO_CONTROLS = Controls()
+"""Nothing is set."""
+
+
 class Read(msgspec.Struct, frozen=True, gc=False):
     """A conversation, and the paths of what of its messages, system and tools it does not hold."""
 
@@ -147,7 +150,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         Raises:
             MalformedBodyError: Messages, system or tools do not have the shape of their protocol.
         """
-        return self._read.conversation
+        return self._parts().conversation
 
     @property
     def untranslatable(self) -> tuple[str, ...]:
@@ -156,19 +159,22 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         Raises:
             MalformedBodyError: Messages, system or tools do not have the shape of their protocol.
         """
-        return (*self.fixed, *self.unknown, *self._read.untranslatable)
+        return (*self.fixed, *self.unknown, *self._parts().untranslatable)
 
     @property
     def forced_tool_choice(self) -> bool:
         """Whether a tool must be called."""
         return self.controls.tool_choice is not None and self.controls.tool_choice.forced
 
-    @cached_property
-    def _read(self) -> Read:
-        try:
-            return self.reader(self.body)
-        except RecursionError:
-            raise MalformedBodyError("is nested too deeply") from None
+    def _parts(self) -> Read:
+        # Kept by hand: until Python 3.12 `cached_property` takes a lock, which costs more than the look-up.
+        found: Read | None = self.__dict__.get("_read")
+        if found is None:
+            try:
+                found = self.__dict__["_read"] = self.reader(self.body)
+            except RecursionError:
+                raise MalformedBodyError("is nested too deeply") from None
+        return found
 
 
 class Encoded(msgspec.Struct, frozen=True, kw_only=True):
