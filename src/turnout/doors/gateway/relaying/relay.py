@@ -115,6 +115,7 @@ class Relay:
         self._bill = bill
         self._send = send
         self._visit = visit
+        self._now_s = asyncio.get_running_loop().time
         self._ends_s = began_s + self._rules.deadline_s
         self._failures = 0
         self._waited_s = 0.0
@@ -255,7 +256,7 @@ class Relay:
         """The next piece of a stream; none at its end, and where it breaks off after the end of the answer."""
         until = self._until()
         if stream.reader.complete:
-            until = min(until, asyncio.get_running_loop().time() + _LAST_WORDS_S)
+            until = min(until, self._now_s() + _LAST_WORDS_S)
         try:
             if stream.broken is not None:
                 raise stream.broken
@@ -321,7 +322,7 @@ class Relay:
 
     def _until(self) -> float:
         """Until when the next bytes may take."""
-        stall = asyncio.get_running_loop().time() + self._stall_s
+        stall = self._now_s() + self._stall_s
         if self._begun:
             return stall
         return min(self._ends_s, stall) if self._asked.stream else self._ends_s
