@@ -153,14 +153,19 @@ def write_spans(prompt: Prompt, plan: CachePlan, rules: CacheRules) -> tuple[Wri
     A marker below the floor writes nothing: its tokens belong to the next marker at or above the floor. Implicit
     caches write the whole prompt, without a fee, once it reaches the floor.
     """
+    if rules.mode != "explicit" or not plan.markers:
+        return unmarked_spans(prompt.tokens, rules)
     least = max(rules.floor_tokens, 1)
-    if rules.mode == "none" or prompt.tokens < least:
-        return ()
-    if rules.mode == "implicit":
-        return (WriteSpan(prompt.tokens, rules.ttls[0]),)
     marks = sorted([(marker.segment, marker.ttl) for marker in plan.markers])
     offsets = prompt.offsets
     return tuple([WriteSpan(offsets[index], ttl) for index, ttl in marks if offsets[index] >= least])
+
+
+def unmarked_spans(tokens: int, rules: CacheRules) -> tuple[WriteSpan, ...]:
+    """`write_spans` of a prompt of so many tokens without markers: only implicit caches write it."""
+    if rules.mode != "implicit" or tokens < max(rules.floor_tokens, 1):
+        return ()
+    return (WriteSpan(tokens, rules.ttls[0]),)
 
 
 class WarmPrompt:

@@ -133,20 +133,25 @@ def estimates_of(given: DecisionInput) -> tuple[Estimate, ...]:
     request, policy = given.request, given.policy
     plan = cache_plan(request, policy)
     failed = {attempt.model: attempt.error for attempt in given.failed}
-    estimates = []
+    estimates, all_tokens = list[Estimate](), request.tokens
     for candidate in policy.ranked:
         model = given.catalog[candidate.model]
         statistics = given.statistics.of(model.id)
         ratio = statistics.tokenizer_ratio or model.tokenizer_ratio
-        prompt = request.prompt_for(ratio)
-        reasons, edits = ineligible_reasons(request, model, policy, prompt.tokens)
-        reasons += marker_reasons(plan, model.cache)
+        tokens = round(all_tokens * ratio)
+        reasons, edits = ineligible_reasons(request, model, policy, tokens)
+        if plan.origin == "user":
+            reasons += marker_reasons(plan, model.cache)
         if model.id in failed:
             reasons = (*reasons, "failed:" + failed[model.id])
         if reasons:
             estimates.append(Estimate(model=model.id, rank=candidate.rank, ineligible=reasons, edits=edits))
             continue
-        expected, ahead_pico, placed = _priced(given, model, prompt, plan, statistics)
+        if plan is NO_PLAN and _is_cold(given, model):
+            turn = expected_turn_cold(model, tokens, statistics, uses_tools=request.needs.tools)
+            estimates.append(Estimate(model=model.id, rank=candidate.rank, expected=turn, edits=edits))
+            continue
+        expected, ahead_pico, placed = _priced(given, model, request.prompt_for(ratio), plan, statistics)
         estimates.append(
             Estimate(
                 model=model.id,
@@ -158,6 +163,11 @@ def estimates_of(given: DecisionInput) -> tuple[Estimate, ...]:
             )
         )
     return _available(given, tuple(estimates))
+
+
+def _is_cold(given: DecisionInput, model: Model) -> bool:
+    """Whether nothing is warm on a model and nothing is looked ahead to: then a prompt's length is all that counts."""
+    return given.policy.horizon == "call" and given.bound is None and not given.cache_of(model.id).entries
 
 
 def _available(given: DecisionInput, estimates: tuple[Estimate, ...]) -> tuple[Estimate, ...]:
@@ -195,12 +205,8 @@ def _priced(
     Only the change in what is warm on this very model counts as saved: what the other models' caches are worth is the
     same whichever model serves, but for the one that does.
     """
-    looks_ahead = given.policy.horizon == "session"
-    if not looks_ahead and given.bound is None and not given.cache_of(model.id).entries:
-        # Most calls: nothing is warm, nothing is looked ahead to, and there is one plan (``manage`` looks ahead).
-        placed = _plan_on(plan, model.cache)
-        return expected_turn_cold(model, prompt, placed, statistics, uses_tools=given.request.needs.tools), 0, placed
     held = WarmPrompt(prompt, model.cache, given.cache_of(model.id), given.now_ms)
+    looks_ahead = given.policy.horizon == "session"
     plans: tuple[CachePlan, ...] = (_plan_on(plan, model.cache),)
     if given.bound is not None and model.id == given.bound.reference:
         plans = (given.bound.plan,)

@@ -16,7 +16,16 @@ from __future__ import annotations
 
 import msgspec
 
-from turnout.core.cache import CachePlan, CacheState, Prompt, WarmPrefix, WarmPrompt, WriteSpan, write_spans
+from turnout.core.cache import (
+    CachePlan,
+    CacheState,
+    Prompt,
+    WarmPrefix,
+    WarmPrompt,
+    WriteSpan,
+    unmarked_spans,
+    write_spans,
+)
 from turnout.core.catalog import Model
 from turnout.core.price import PriceTier
 from turnout.core.statistics import ModelStatistics
@@ -62,26 +71,24 @@ def expected_turn_on(
     model: Model, held: WarmPrompt, plan: CachePlan, statistics: ModelStatistics, *, uses_tools: bool
 ) -> ExpectedTurn:
     """`expected_turn` of a prompt that is held against the model's cache already, as where many plans are weighed."""
-    return _expected(model, held.prompt, plan, held.readable(plan), statistics, uses_tools)
+    spans = write_spans(held.prompt, plan, model.cache)
+    return _expected(model, held.prompt.tokens, spans, held.readable(plan), statistics, uses_tools)
 
 
-def expected_turn_cold(
-    model: Model, prompt: Prompt, plan: CachePlan, statistics: ModelStatistics, *, uses_tools: bool
-) -> ExpectedTurn:
-    """`expected_turn` of a prompt of which nothing is warm."""
-    return _expected(model, prompt, plan, (), statistics, uses_tools)
+def expected_turn_cold(model: Model, tokens: int, statistics: ModelStatistics, *, uses_tools: bool) -> ExpectedTurn:
+    """`expected_turn` of a prompt of so many tokens that has no markers, and of which nothing is warm."""
+    return _expected(model, tokens, unmarked_spans(tokens, model.cache), (), statistics, uses_tools)
 
 
 def _expected(
     model: Model,
-    prompt: Prompt,
-    plan: CachePlan,
+    tokens: int,
+    spans: tuple[WriteSpan, ...],
     warm: tuple[WarmPrefix, ...],
     statistics: ModelStatistics,
     uses_tools: bool,
 ) -> ExpectedTurn:
-    spans = write_spans(prompt, plan, model.cache)
-    tokens, output_tokens = prompt.tokens, statistics.output_tokens
+    output_tokens = statistics.output_tokens
     calls = statistics.calls_per_turn if uses_tools else 1.0
     cost = _expected_call(model, tokens, spans, warm, output_tokens)
     left, number = calls - 1.0, 1

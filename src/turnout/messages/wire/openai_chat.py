@@ -135,7 +135,7 @@ def decode(data: bytes, *, max_depth: int = MAX_DEPTH) -> Asked:
     notes = Notes()
     left_out: list[str] = []
     sampling: dict[str, Any] = {}
-    for name in raws:
+    for name in () if _NOT_SIMPLE.isdisjoint(raws) else raws:
         if name not in _NOT_SIMPLE or body.is_null(name):
             continue
         if name in _LEFT_OUT:
@@ -169,7 +169,7 @@ def decode(data: bytes, *, max_depth: int = MAX_DEPTH) -> Asked:
         session_id=session_of(metadata, controls.user),
         overrides=overrides_of(metadata),
         metadata=metadata,
-        unknown=unknown_members(body, _KNOWN),
+        unknown=() if raws.keys() <= _KNOWN else unknown_members(body, _KNOWN),
         left_out=tuple(left_out),
         fixed=tuple(notes.untranslatable),
     )
