@@ -1,6 +1,6 @@
 """Counts events on the caller's path, and writes the sums as text when Prometheus asks.
 
-`MetricsRecorder.record` never waits: an event that comes while another thread counts, or while the sums are read, or
+`MetricsRecorder.record` never waits, and counts events some at a time: an event that comes while another thread counts, or while the sums are read, or
 in a signal handler that interrupts either, is left to be counted by whoever is next. So nothing is counted twice or
 lost, and the numbers that are read are those of all events recorded before.
 
@@ -24,6 +24,10 @@ from turnout.trace.prometheus.sharing import Counted, added
 from turnout.trace.prometheus.totals import Totals
 
 logger = logging.getLogger(__name__)
+
+
+_TOGETHER = 32
+"""So many events are counted at once, or as many as there are when somebody reads the numbers."""
 
 
 class BreakerName(Protocol):
@@ -93,7 +97,7 @@ class MetricsRecorder:
     def record(self, event: Event) -> None:
         """Count one event."""
         self._waiting.append(event)
-        if self._counting.acquire(blocking=False):
+        if len(self._waiting) >= _TOGETHER and self._counting.acquire(blocking=False):
             try:
                 self._count()
             finally:
