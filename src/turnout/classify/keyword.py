@@ -116,7 +116,8 @@ class KeywordClassifier:
         """The rule of each hit, from left to right."""
         if text.isascii() and self._phrases.all_found and not any(one.search(text) for one in self._patterns):
             # Without a pattern's hit the words are all there is to find, and they are found faster by themselves.
-            return [self._by_word[_plain(found)] for found in self._phrases.find(text)]
+            by_word = self._by_word
+            return [by_word[one if one in by_word else _plain(one)] for one in self._phrases.find(text)]
         return [
             self._by_word[_plain(match.group())] if match.lastgroup is None else self._by_group[match.lastgroup]
             for match in self._pattern.finditer(text)

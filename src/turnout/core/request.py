@@ -90,7 +90,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unkno
     @property
     def tokens(self) -> int:
         """The whole prompt in reference tokens."""
-        return sum([segment.tokens for segment in self.segments])
+        found: int | None = self.__dict__.get("_tokens")
+        if found is None:
+            found = self.__dict__["_tokens"] = sum([segment.tokens for segment in self.segments])
+        return found
 
     @property
     def user_plan(self) -> CachePlan:
