@@ -1,5 +1,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
+import msgspec
+
 from turnout.core.cache import COLD, CachePlan, CacheRules, Marker
 from turnout.core.catalog import Model
 from turnout.core.decision import SessionView
@@ -18,6 +20,7 @@ MODEL = Model(
     context_window=200_000,
     cache=CacheRules(floor_tokens=1000),
 )
+OTHER = msgspec.structs.replace(MODEL, id="other")
 REQUEST = Request(
     session_id="s",
     segments=(
@@ -164,7 +167,10 @@ def test_many_calls_make_statistics_that_are_worked_out_less_often() -> None:
         known = memory.statistics(["bedrock/m"]).of("bedrock/m").calls
         assert count - count // 256 <= known <= count
         assert known == count or count >= 256
-    assert memory.statistics(["bedrock/m", "other"]).of("other").calls == 0
+    # What is new of a model that had few calls counts at once.
+    for count in range(1, 100):
+        memory.called(CacheScope("other"), OTHER, REQUEST, PLAN, FRESH, 0, opens_turn=True)
+        assert memory.statistics(["bedrock/m", "other"]).of("other").calls == count
 
 
 def test_the_caches_of_several_models_at_once() -> None:

@@ -29,7 +29,7 @@ _NOTHING = ModelLearner()
 """What was learned of a model that was never called."""
 
 _RENEWED_PART = 256
-"""Statistics are worked out anew once one call in so many is new: until so many have come, after each."""
+"""Statistics are worked out anew once one call in so many is new, and after each call of a model that has had fewer."""
 
 
 class CacheScope(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
@@ -92,7 +92,7 @@ class SessionMemory:
         """What was learned of these models; one that was never called is expected to be like the others.
 
         Before the first call nothing is known, and the stated priors hold. Means of many calls hardly move with one
-        more: then a value is given again that lacks at most the newest 1 in 256 (`_RENEWED_PART`).
+        more: then a value is given again that lacks the newest 1 in 256 at most (`_RENEWED_PART`).
         """
         names = tuple(model_ids)
         with self._lock:
@@ -175,6 +175,8 @@ class SessionMemory:
                     )
                 if growth_tokens is not None:
                     one.growth(growth_tokens)
+            if learner.calls < _RENEWED_PART:
+                self._renew_at = self._learned
             ratio = learner.tokenizer_ratio or model.tokenizer_ratio
             entries = self._caches.setdefault(scope, {})
             if not entries and round(request.tokens * ratio) < model.cache.floor_tokens:
