@@ -285,7 +285,8 @@ def profile(bodies: list[bytes], *, requests: int = REQUESTS, rounds: int = ROUN
 
             run(max(50, requests // 5))
             gc.collect()
-            gc.freeze()  # as `turnout.doors.gateway.server.process.serve` does
+            gc.freeze()  # this and the threshold as `turnout.doors.gateway.server.process.serve` does
+            gc.set_threshold(10_000, 20, 20)
             for _ in range(rounds):
                 thread, process = run(requests)
                 serving.append(thread)

@@ -189,3 +189,54 @@ def test_words_that_share_beginnings_are_found_as_if_each_were_tried(words: list
         expected = re.finditer(f"{before}(?:{flat}){after}", text)
         found = re.finditer(f"{before}(?:{shared}){after}", text)
         assert [match.span() for match in found] == [match.span() for match in expected]
+
+
+WORDS = [
+    "what",
+    "is",
+    "the",
+    "price",
+    "won't",
+    "wont",
+    "charged",
+    "twice",
+    "x",
+    "and",
+    "then",
+    "which",
+    "opening",
+    "hours",
+    "A",
+    "Crashes",
+    "é",
+    "ſ",
+    "’",
+    "?",
+    "_",
+    "-",
+    ".",
+]
+TEXTS = st.lists(st.sampled_from([*WORDS, " ", "  ", "\n", "? "]), max_size=30).map("".join)
+
+
+@given(TEXTS)
+def test_the_short_way_finds_what_the_pattern_of_all_finds(text: str) -> None:
+    for rules in (RULES, load_rules()):
+        classifier = KeywordClassifier(rules)
+        lower = text.replace("’", "'").lower()
+        found = [
+            classifier._by_word[" ".join(match[0].split())] if (group := match.lastgroup) is None else by_group[group]
+            for by_group in [classifier._by_group]
+            for match in classifier._pattern.finditer(lower)
+        ]
+        assert classifier._hits(lower) == found
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [("[?-_]", "a"), (r"\x41", "a"), ("B", "b"), (r"\D", "b"), ("(?s:a.)", "a\n"), (r"a\.b", "a.b"), ("k", "k")],
+)
+def test_patterns_are_found_in_any_case_however_they_are_written(pattern: str, text: str) -> None:
+    rules = KeywordRules(rules=(KeywordRule(name="one", weight=1.0, patterns=(pattern,)),))
+    assert KeywordClassifier(rules).score(text) == 1.0
+    assert KeywordClassifier(rules).score(text.upper()) == 1.0

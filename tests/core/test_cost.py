@@ -170,3 +170,8 @@ def test_an_amount_is_finite(usd: str) -> None:
 def test_usd_as_text_has_no_exponent(pico: int, text: str) -> None:
     assert usd_text(pico) == text
     assert usd_to_pico(Decimal(text)) == pico
+
+
+@given(st.integers(-(10**40), 10**40))
+def test_usd_as_text_is_that_amount_to_twelve_places(pico: int) -> None:
+    assert usd_text(pico) == f"{pico_to_usd(pico):f}"

@@ -32,7 +32,7 @@ from turnout.core.cache import (
 )
 from turnout.core.catalog import Model
 from turnout.core.cost import cost_of, pico_to_usd
-from turnout.core.expect import ExpectedTurn, call_cost_pico, expected_turn
+from turnout.core.expect import ExpectedTurn, call_cost_pico, expected_turn, expected_turn_cold
 from turnout.core.price import flat_price
 from turnout.core.request import Request, Segment
 from turnout.core.statistics import ModelStatistics
@@ -557,3 +557,10 @@ def test_a_request_without_tools_is_one_call() -> None:
     assert alone.calls == 1.0
     assert alone.cost_pico == 9_000_000_000
     assert expected_turn(HAIKU_4_5, prompt, NO_PLAN, COLD, statistics, NOW_MS, uses_tools=True).calls == 5.0
+
+
+@given(turns(), st.booleans())
+def test_a_cold_prompt_without_markers_is_priced_by_its_length_alone(drawn: Turn, uses_tools: bool) -> None:
+    whole = expected_turn(drawn.model, drawn.prompt, NO_PLAN, COLD, drawn.statistics, NOW_MS, uses_tools=uses_tools)
+    short = expected_turn_cold(drawn.model, drawn.prompt.tokens, drawn.statistics, uses_tools=uses_tools)
+    assert short == whole

@@ -1,5 +1,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
+import msgspec
+
 from turnout.core.cache import COLD, CachePlan, CacheRules, Marker
 from turnout.core.catalog import Model
 from turnout.core.decision import SessionView
@@ -18,6 +20,7 @@ MODEL = Model(
     context_window=200_000,
     cache=CacheRules(floor_tokens=1000),
 )
+OTHER = msgspec.structs.replace(MODEL, id="other")
 REQUEST = Request(
     session_id="s",
     segments=(
@@ -155,3 +158,24 @@ def test_many_threads_may_teach_and_ask() -> None:
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(work, range(400)))
     assert set(found) <= {0, 1, 2}
+
+
+def test_many_calls_make_statistics_that_are_worked_out_less_often() -> None:
+    memory = SessionMemory()
+    for count in range(1, 2_001):
+        called(memory, WROTE)
+        known = memory.statistics(["bedrock/m"]).of("bedrock/m").calls
+        assert count - count // 256 <= known <= count
+        assert known == count or count >= 256
+    # What is new of a model that had few calls counts at once.
+    for count in range(1, 100):
+        memory.called(CacheScope("other"), OTHER, REQUEST, PLAN, FRESH, 0, opens_turn=True)
+        assert memory.statistics(["bedrock/m", "other"]).of("other").calls == count
+
+
+def test_the_caches_of_several_models_at_once() -> None:
+    memory = SessionMemory()
+    called(memory, WROTE)
+    scopes = {"bedrock/m": SCOPE, "other": CacheScope("other")}
+    found = memory.caches(["other", "bedrock/m"], scopes, REQUEST)
+    assert found == {"bedrock/m": memory.cache(SCOPE, [segment.prefix_hash for segment in REQUEST.segments])}

@@ -183,3 +183,24 @@ def test_no_more_than_the_probes_get_through_at_once() -> None:
     assert sorted(admitted) == [False] * 6 + [True] * 2
     breakers.released(KEY, 15_001)
     assert breakers.admit(KEY, 15_001)
+
+
+@given(rules, ends)
+def test_the_holder_counts_as_the_functions_do(rules: BreakerRules, history: list[tuple[str, int]]) -> None:
+    holder, breaker, now_ms = Breakers(rules), CLOSED, 0
+    for end, passed_ms in history:
+        now_ms += passed_ms // 7  # many ends within one slice of the window
+        if end == "ok":
+            holder.succeeded(KEY, now_ms)
+            breaker = succeeded(breaker, rules, now_ms)
+        elif end == "error":
+            holder.failed(KEY, now_ms)
+            breaker = failed(breaker, rules, now_ms)
+        elif end == "neutral":
+            holder.released(KEY, now_ms)
+            breaker = released(breaker, rules, now_ms)
+        assert holder.admits(KEY, now_ms) == admits(breaker, rules, now_ms)
+    assert holder.states(now_ms).get(KEY, "closed") == seen_at(breaker, rules, now_ms).state
+    # What was counted shows where a failure is held against it.
+    holder.failed(KEY, now_ms)
+    assert holder.states(now_ms)[KEY] == seen_at(failed(breaker, rules, now_ms), rules, now_ms).state

@@ -23,7 +23,7 @@ COUNT_FACTOR = 2
 """How far our own count of tokens may be off, either way."""
 
 
-class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+class Bounds(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The two ends: the least usage that the call can have had, and the most pico-USD that it can have cost."""
 
     least: Usage = NO_USAGE

@@ -57,14 +57,14 @@ NO_CACHE = CacheRules(mode="none")
 """The rules of a model without a prompt cache."""
 
 
-class Marker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Marker(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A cache point after the segment with that index."""
 
     segment: int
     ttl: Ttl = "5m"
 
 
-class CachePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CachePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """Where a request's cache points stand, and whose they are.
 
     ``origin`` is ``user`` for markers that the request brought, ``fill`` for markers that were placed because it had
@@ -80,7 +80,7 @@ NO_PLAN = CachePlan()
 """A request without markers."""
 
 
-class CacheEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CacheEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """One prefix that is believed warm until ``expires_ms`` (milliseconds since the epoch), with that ``chance``."""
 
     prefix_hash: str
@@ -89,7 +89,7 @@ class CacheEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     chance: float = 1.0
 
 
-class CacheState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CacheState(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """The prefixes of one (provider, account, region or profile, model) that are believed warm.
 
     The state that a decision is given may be cut down to the prefixes of its request.
@@ -116,7 +116,7 @@ COLD = CacheState()
 """A cache in which nothing is warm."""
 
 
-class Prompt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Prompt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A request's prompt as one model sees it.
 
     Attributes:
@@ -133,14 +133,14 @@ class Prompt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.offsets[-1] if self.offsets else 0
 
 
-class WarmPrefix(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class WarmPrefix(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A prefix of a prompt that a call could read: its tokens, and the chance that it really is warm."""
 
     tokens: int
     chance: float
 
 
-class WriteSpan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class WriteSpan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A stretch of the prompt, from 0 or the span before to ``end`` tokens, that a cold call writes for that TTL."""
 
     end: int
@@ -153,14 +153,19 @@ def write_spans(prompt: Prompt, plan: CachePlan, rules: CacheRules) -> tuple[Wri
     A marker below the floor writes nothing: its tokens belong to the next marker at or above the floor. Implicit
     caches write the whole prompt, without a fee, once it reaches the floor.
     """
+    if rules.mode != "explicit" or not plan.markers:
+        return unmarked_spans(prompt.tokens, rules)
     least = max(rules.floor_tokens, 1)
-    if rules.mode == "none" or prompt.tokens < least:
-        return ()
-    if rules.mode == "implicit":
-        return (WriteSpan(prompt.tokens, rules.ttls[0]),)
     marks = sorted([(marker.segment, marker.ttl) for marker in plan.markers])
     offsets = prompt.offsets
     return tuple([WriteSpan(offsets[index], ttl) for index, ttl in marks if offsets[index] >= least])
+
+
+def unmarked_spans(tokens: int, rules: CacheRules) -> tuple[WriteSpan, ...]:
+    """`write_spans` of a prompt of so many tokens without markers: only implicit caches write it."""
+    if rules.mode != "implicit" or tokens < max(rules.floor_tokens, 1):
+        return ()
+    return (WriteSpan(tokens, rules.ttls[0]),)
 
 
 class WarmPrompt:

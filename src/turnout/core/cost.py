@@ -11,7 +11,7 @@ from turnout.core.price import PICO_USD_PER_USD, Price
 from turnout.core.usage import Usage
 
 
-class Cost(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Cost(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """What tokens cost, by kind, in integer pico-USD (1e-12 USD): additive and never rounded."""
 
     input_pico: int = 0
@@ -72,6 +72,8 @@ def pico_to_usd(pico: int) -> Decimal:
 
 def usd_text(pico: int) -> str:
     """USD for an integer of pico-USD, exactly, in plain decimals: ``0.000000000000``, and not ``0E-12``."""
+    if pico >= 0:
+        return f"{pico // PICO_USD_PER_USD}.{pico % PICO_USD_PER_USD:012d}"
     return f"{pico_to_usd(pico):f}"
 
 

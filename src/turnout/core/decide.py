@@ -17,7 +17,7 @@ from turnout.core.cache import NO_PLAN, CachePlan, CacheRules, CacheState, Marke
 from turnout.core.catalog import Model
 from turnout.core.decision import BREAKER_OPEN, FAILOVER_UNSAFE, Decision, DecisionInput, Estimate
 from turnout.core.eligible import ineligible_reasons, marker_reasons
-from turnout.core.expect import ExpectedTurn, expected_turn_on
+from turnout.core.expect import ExpectedTurn, expected_turn_cold, expected_turn_on
 from turnout.core.horizon import Horizon, Savings
 from turnout.core.managed import managed_plans
 from turnout.core.policy import Policy, Reason
@@ -33,7 +33,9 @@ _FAILURE_REASONS = {
 }
 
 
-def decide(given: DecisionInput, estimates: tuple[Estimate, ...] | None = None) -> Decision:
+def decide(
+    given: DecisionInput, estimates: tuple[Estimate, ...] | None = None, *, verdict_counts: bool = False
+) -> Decision:
     """Choose the cheapest candidate that clears the bar, or refuse.
 
     Deterministic: the same input gives the same decision, byte for byte.
@@ -42,15 +44,18 @@ def decide(given: DecisionInput, estimates: tuple[Estimate, ...] | None = None) 
         given: What the decision is made from.
         estimates: Those of `estimates_of` where they are known; an input that differs in its verdict alone has the
             same.
+        verdict_counts: Whether `needs_verdict` has said so of these estimates; what a spend bound allows is looked at
+            again in any case.
 
     Raises:
         UnknownModelError: A candidate is missing in the input's catalog.
     """
     if estimates is None:
         estimates = estimates_of(given)
-    settled = _settled(given, estimates)
-    if settled is not None:
-        return settled
+    if not verdict_counts or given.bound is not None:
+        settled = _settled(given, estimates)
+        if settled is not None:
+            return settled
     verdict = given.verdict
     most_capable = next(estimate for estimate in estimates if estimate.eligible)
     if verdict is None:
@@ -131,20 +136,25 @@ def estimates_of(given: DecisionInput) -> tuple[Estimate, ...]:
     request, policy = given.request, given.policy
     plan = cache_plan(request, policy)
     failed = {attempt.model: attempt.error for attempt in given.failed}
-    estimates = []
+    estimates, all_tokens = list[Estimate](), request.tokens
     for candidate in policy.ranked:
         model = given.catalog[candidate.model]
         statistics = given.statistics.of(model.id)
         ratio = statistics.tokenizer_ratio or model.tokenizer_ratio
-        prompt = request.prompt_for(ratio)
-        reasons, edits = ineligible_reasons(request, model, policy, prompt.tokens)
-        reasons += marker_reasons(plan, model.cache)
+        tokens = round(all_tokens * ratio)
+        reasons, edits = ineligible_reasons(request, model, policy, tokens)
+        if plan.origin == "user":
+            reasons += marker_reasons(plan, model.cache)
         if model.id in failed:
             reasons = (*reasons, "failed:" + failed[model.id])
         if reasons:
             estimates.append(Estimate(model=model.id, rank=candidate.rank, ineligible=reasons, edits=edits))
             continue
-        expected, ahead_pico, placed = _priced(given, model, prompt, plan, statistics)
+        if plan is NO_PLAN and _is_cold(given, model):
+            turn = expected_turn_cold(model, tokens, statistics, uses_tools=request.needs.tools)
+            estimates.append(Estimate(model=model.id, rank=candidate.rank, expected=turn, edits=edits))
+            continue
+        expected, ahead_pico, placed = _priced(given, model, request.prompt_for(ratio), plan, statistics)
         estimates.append(
             Estimate(
                 model=model.id,
@@ -156,6 +166,11 @@ def estimates_of(given: DecisionInput) -> tuple[Estimate, ...]:
             )
         )
     return _available(given, tuple(estimates))
+
+
+def _is_cold(given: DecisionInput, model: Model) -> bool:
+    """Whether nothing is warm on a model and nothing is looked ahead to: then a prompt's length is all that counts."""
+    return given.policy.horizon == "call" and given.bound is None and not given.cache_of(model.id).entries
 
 
 def _available(given: DecisionInput, estimates: tuple[Estimate, ...]) -> tuple[Estimate, ...]:
@@ -247,15 +262,14 @@ def _settled(given: DecisionInput, estimates: tuple[Estimate, ...]) -> Decision 
             return _chosen(given, estimates, by_model[stay.model], Reason.HARD_STAY)
         if all(attempt.model != stay.model for attempt in given.failed):
             return Decision(model=None, reason=Reason.HARD_STAY_INELIGIBLE, estimates=estimates)
-    affordable = _affordable(given, eligible)
-    cheapest = _cheapest(given, affordable)
+    cheapest = _cheapest(given, eligible if given.bound is None else _affordable(given, eligible))
     if policy.budget is not None and given.session.spent_pico >= policy.budget.limit_pico:
         if policy.budget.when_spent == "refuse":
             return Decision(model=None, reason=Reason.BUDGET_SPENT, estimates=estimates)
         return _chosen(given, estimates, cheapest, Reason.BUDGET_CHEAPEST)
     # The most capable eligible candidate clears every bar: where it is also the cheapest, no verdict can change that.
     if cheapest is eligible[0]:
-        bound = cheapest is not _cheapest(given, eligible)
+        bound = given.bound is not None and cheapest is not _cheapest(given, eligible)
         return _chosen(given, estimates, cheapest, Reason.SPEND_BOUND if bound else Reason.VERDICT_NOT_NEEDED)
     return None
 

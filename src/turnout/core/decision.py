@@ -15,14 +15,14 @@ from turnout.core.statistics import Statistics
 from turnout.core.verdict import Verdict
 
 
-class SessionView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SessionView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """What is known of the session: who serves it now, and what the budget's holder has spent in pico-USD."""
 
     current_model: str | None = None
     spent_pico: int = 0
 
 
-class FailedAttempt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class FailedAttempt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A model that failed this very request before its first content, and the name of the error."""
 
     model: str
@@ -36,14 +36,14 @@ FAILOVER_UNSAFE = "failover_unsafe"
 """Why a model is unavailable that the conversation cannot move to; what follows a colon says what is in the way."""
 
 
-class Unavailable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Unavailable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A candidate that is not to serve now, for a reason that lies outside the request, and that reason."""
 
     model: str
     why: str
 
 
-class DecisionInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DecisionInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """Everything that a decision depends on, as one value without text.
 
     Attributes:
@@ -79,7 +79,7 @@ class DecisionInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         return self.caches.get(model_id, COLD)
 
 
-class Estimate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Estimate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """What a decision found for one candidate.
 
     Attributes:
@@ -121,7 +121,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return not self.ineligible
 
 
-class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """The chosen candidate, or a refusal, and why.
 
     Attributes:

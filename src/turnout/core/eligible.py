@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from turnout.core.cache import CachePlan, CacheRules
 from turnout.core.catalog import Model
 from turnout.core.parameters import may_be_dropped, stance
@@ -9,6 +11,11 @@ from turnout.core.policy import Policy
 from turnout.core.request import Needs, Request
 
 _NOTHING = Needs()
+
+
+@functools.cache  # there are 64 of them
+def _named(needs: Needs) -> tuple[str, ...]:
+    return tuple([need for need in Needs.__struct_fields__ if getattr(needs, need)])
 
 
 def ineligible_reasons(
@@ -37,11 +44,7 @@ def ineligible_reasons(
             edits += ["history:" + edit for edit in fit.edits]
             reasons += ["history:" + refusal for refusal in fit.refusals]
     if request.needs != _NOTHING:
-        reasons += [
-            "lacks:" + need
-            for need in Needs.__struct_fields__
-            if getattr(request.needs, need) and not getattr(model.capabilities, need)
-        ]
+        reasons += ["lacks:" + need for need in _named(request.needs) if not getattr(model.capabilities, need)]
     for parameter in request.parameters:
         stand = stance(model, parameter)
         if stand == "takes" or (stand == "unknown" and request.pin == model.id):

@@ -16,13 +16,22 @@ from __future__ import annotations
 
 import msgspec
 
-from turnout.core.cache import CachePlan, CacheState, Prompt, WarmPrefix, WarmPrompt, WriteSpan, write_spans
+from turnout.core.cache import (
+    CachePlan,
+    CacheState,
+    Prompt,
+    WarmPrefix,
+    WarmPrompt,
+    WriteSpan,
+    unmarked_spans,
+    write_spans,
+)
 from turnout.core.catalog import Model
 from turnout.core.price import PriceTier
 from turnout.core.statistics import ModelStatistics
 
 
-class ExpectedTurn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ExpectedTurn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """What a turn is expected to cost, and what its first call is expected to read and write.
 
     Token counts are the model's own. ``read_tokens`` is the longest warm prefix and ``read_chance`` the chance that it
@@ -62,30 +71,48 @@ def expected_turn_on(
     model: Model, held: WarmPrompt, plan: CachePlan, statistics: ModelStatistics, *, uses_tools: bool
 ) -> ExpectedTurn:
     """`expected_turn` of a prompt that is held against the model's cache already, as where many plans are weighed."""
-    prompt = held.prompt
-    spans = write_spans(prompt, plan, model.cache)
-    warm = held.readable(plan)
+    spans = write_spans(held.prompt, plan, model.cache)
+    return _expected(model, held.prompt.tokens, spans, held.readable(plan), statistics, uses_tools)
+
+
+def expected_turn_cold(model: Model, tokens: int, statistics: ModelStatistics, *, uses_tools: bool) -> ExpectedTurn:
+    """`expected_turn` of a prompt of so many tokens that has no markers, and of which nothing is warm."""
+    return _expected(model, tokens, unmarked_spans(tokens, model.cache), (), statistics, uses_tools)
+
+
+def _expected(
+    model: Model,
+    tokens: int,
+    spans: tuple[WriteSpan, ...],
+    warm: tuple[WarmPrefix, ...],
+    statistics: ModelStatistics,
+    uses_tools: bool,
+) -> ExpectedTurn:
+    output_tokens = statistics.output_tokens
     calls = statistics.calls_per_turn if uses_tools else 1.0
-    cost = _expected_call(model, prompt.tokens, spans, warm, statistics.output_tokens)
+    cost = _expected_call(model, tokens, spans, warm, output_tokens)
     left, number = calls - 1.0, 1
     while left > 0:
-        before = round(prompt.tokens + (number - 1) * statistics.growth_tokens)
-        grown = round(prompt.tokens + number * statistics.growth_tokens)
+        before = round(tokens + (number - 1) * statistics.growth_tokens)
+        grown = round(tokens + number * statistics.growth_tokens)
         next_spans, next_warm = _next_call(model, spans, warm, before, grown)
         share = min(left, 1.0)
-        cost += round(share * _expected_call(model, grown, next_spans, next_warm, statistics.output_tokens))
+        cost += round(share * _expected_call(model, grown, next_spans, next_warm, output_tokens))
         left, number = left - 1.0, number + 1
-    read = warm[0] if warm else WarmPrefix(0, 1.0)
+    read = warm[0] if warm else _NOTHING_READ
     return ExpectedTurn(
         cost_pico=cost,
         # A mean given as 2 and read again as 2.0 must be stored alike, or a decision would not replay byte for byte.
         calls=float(calls),
-        prompt_tokens=prompt.tokens,
+        prompt_tokens=tokens,
         read_tokens=read.tokens,
         read_chance=float(read.chance),
         write_tokens=max(0, (spans[-1].end if spans else 0) - read.tokens),
-        output_tokens=float(statistics.output_tokens),
+        output_tokens=float(output_tokens),
     )
+
+
+_NOTHING_READ = WarmPrefix(0, 1.0)
 
 
 def call_cost_pico(

@@ -42,7 +42,7 @@ GAPS_S = (15, 30, 60, 120, 300, 900, 3600)
 """The gaps, in seconds, at which chances of coming back are known; the TTLs of 5 minutes and 1 hour are among them."""
 
 
-class Returns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Returns(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """How likely a prefix comes back within each of `GAPS_S`; ascending, each between 0 and 1.
 
     Raises:
@@ -71,14 +71,14 @@ class Returns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return low + (self.chances[index] - low) * (seconds - low_s) / (GAPS_S[index] - low_s)
 
 
-class PrefixReturns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PrefixReturns(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A prefix of the request, up to and including the segment with that index, and how likely it comes back."""
 
     segment: int
     returns: Returns
 
 
-class Horizon(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Horizon(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """What was learned, in this deployment, of what comes after a call like this one.
 
     Attributes:

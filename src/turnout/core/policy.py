@@ -123,6 +123,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknow
         return content_hash(self)
 
     @cached_property
+    def models(self) -> tuple[str, ...]:
+        """The candidates' catalog ids."""
+        return tuple([candidate.model for candidate in self.candidates])
+
+    @cached_property
     def ranked(self) -> tuple[Candidate, ...]:
         """The candidates, most capable first."""
         return tuple(sorted(self.candidates, key=lambda candidate: -candidate.rank))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from functools import cached_property
 from typing import Literal
 
 import msgspec
@@ -11,7 +10,7 @@ import msgspec
 from turnout.core.cache import NO_PLAN, CachePlan, Marker, Prompt, Ttl
 
 
-class Segment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Segment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """One block of a prompt, in the order that caches see: tools, then system, then messages.
 
     Attributes:
@@ -27,7 +26,7 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     marker: Ttl | None = None
 
 
-class Needs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Needs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """What a model must be able to do to serve a request; the names are those of `Capabilities`."""
 
     tools: bool = False
@@ -38,7 +37,7 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     streaming: bool = False
 
 
-class HardStay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class HardStay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """The model that must go on serving, and why.
 
     ``tool_loop``: the turn is in its tool loop. ``bound_state``: the history holds state that only this model
@@ -49,7 +48,7 @@ class HardStay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cause: Literal["tool_loop", "bound_state"]
 
 
-class HistoryFit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class HistoryFit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """How the history of a conversation reaches a candidate that did not write its newest answer.
 
     Attributes:
@@ -91,7 +90,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unkno
     @property
     def tokens(self) -> int:
         """The whole prompt in reference tokens."""
-        return sum([segment.tokens for segment in self.segments])
+        found: int | None = self.__dict__.get("_tokens")
+        if found is None:
+            found = self.__dict__["_tokens"] = sum([segment.tokens for segment in self.segments])
+        return found
 
     @property
     def user_plan(self) -> CachePlan:
@@ -103,16 +105,15 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unkno
 
     def prompt_for(self, tokenizer_ratio: float) -> Prompt:
         """The prompt in the tokens of a model that needs ``tokenizer_ratio`` tokens for one reference token."""
-        prompt = self._prompts.get(tokenizer_ratio)
+        # By hand: until Python 3.12 `cached_property` takes a lock, which costs more than the look-up.
+        prompts: dict[float, Prompt] | None = self.__dict__.get("_prompts")
+        if prompts is None:
+            prompts = self.__dict__["_prompts"] = {}
+        prompt = prompts.get(tokenizer_ratio)
         if prompt is None:
             ends = itertools.accumulate([segment.tokens for segment in self.segments])
-            prompt = self._prompts[tokenizer_ratio] = Prompt(
+            prompt = prompts[tokenizer_ratio] = Prompt(
                 offsets=tuple([round(end * tokenizer_ratio) for end in ends]),
                 prefix_hashes=tuple([segment.prefix_hash for segment in self.segments]),
             )
         return prompt
-
-    @cached_property
-    def _prompts(self) -> dict[float, Prompt]:
-        """The prompts by ratio: each decision asks for them again."""
-        return {}

@@ -7,7 +7,7 @@ import math
 import msgspec
 
 
-class ModelStatistics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ModelStatistics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """Means for one model; the defaults are priors for a model that was never seen.
 
     The priors are assumptions, not measurements: a short support answer, and one tool call in a turn with tools.
@@ -37,7 +37,7 @@ class ModelStatistics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             raise ValueError(f"tokenizer_ratio must be positive, got {self.tokenizer_ratio}")
 
 
-class Statistics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Statistics(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """Learned statistics by model id; models that are missing have the priors."""
 
     models: dict[str, ModelStatistics] = {}

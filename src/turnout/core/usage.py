@@ -18,7 +18,7 @@ class UsageError(ValueError):
     """A usage report that contradicts itself or holds something other than token counts."""
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """Tokens of one call or of several added up; the five billed kinds do not overlap.
 
     ``reasoning_tokens`` is informational: it is the part of ``output_tokens`` that was thinking.
@@ -145,17 +145,19 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         prompt_details_key = _stated(usage, "prompt_tokens_details", "input_tokens_details")
         output_details_key = _stated(usage, "completion_tokens_details", "output_tokens_details")
         prompt_details, output_details = _mapping(usage, prompt_details_key), _mapping(usage, output_details_key)
-        read = _count(prompt_details, "cached_tokens", within=prompt_details_key + ".")
-        write = _count(prompt_details, "cache_write_tokens", within=prompt_details_key + ".")
+        read = write = reasoning = 0
+        if prompt_details:
+            read = _count(prompt_details, "cached_tokens", within=prompt_details_key + ".")
+            write = _count(prompt_details, "cache_write_tokens", within=prompt_details_key + ".")
         output = _count(usage, output_key)
+        if output_details:
+            reasoning = _reasoning(output_details, "reasoning_tokens", output_details_key + ".", output_key, output)
         return cls(
             input_tokens=_fresh(prompt_key, _count(usage, prompt_key), read, write),
             cache_read_tokens=read,
             cache_write_5m_tokens=write,
             output_tokens=output,
-            reasoning_tokens=_reasoning(
-                output_details, "reasoning_tokens", output_details_key + ".", output_key, output
-            ),
+            reasoning_tokens=reasoning,
         )
 
     @classmethod
@@ -193,12 +195,16 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         }
 
 
+_NOTHING: Mapping[str, Any] = {}
+
 NO_USAGE = Usage()
 """No tokens at all: the neutral element of addition."""
 
 
 def _count(report: Mapping[str, Any], key: str, *, default: int = 0, within: str = "") -> int:
     value = report.get(key)
+    if type(value) is int and value >= 0:
+        return value  # nearly always
     if value is None:
         return default
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
@@ -225,9 +231,9 @@ def _require_counts(report: Mapping[str, Any], *keys: str) -> None:
 def _mapping(report: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     value = report.get(key)
     if value is None:
-        return {}
+        return _NOTHING
     # Asked of a dict first, since asking an abstract class takes longer.
-    if not isinstance(value, dict | Mapping):
+    if type(value) is not dict and not isinstance(value, Mapping):
         raise UsageError(f"{key} must be an object, got {value!r}")
     return value
 

@@ -22,7 +22,7 @@ UsageSource = Literal["reported", "partial", "estimated", "none"]
 """Where a call's tokens are known from: the provider, a part of its report, our own count, or nowhere."""
 
 
-class ClassifierCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ClassifierCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """One model call that a classifier made; it is charged to the turn, also if it failed."""
 
     model: str
@@ -33,14 +33,14 @@ class ClassifierCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     error: str | None = None
 
 
-class Failure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Failure(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """Why there is no label. ``detail`` never holds prompt text or keys."""
 
     kind: FailureKind
     detail: str = ""
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """A classifier's answer, or its failure.
 
     Attributes:

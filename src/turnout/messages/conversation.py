@@ -14,7 +14,7 @@ Message = Mapping[str, Any]
 """A mapping with ``role`` (``user`` or ``assistant``) and ``content``, a list of blocks."""
 
 
-class Conversation(msgspec.Struct, frozen=True, kw_only=True):
+class Conversation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """System, tools and messages of one call for a completion: what a classifier reads."""
 
     messages: Sequence[Message]

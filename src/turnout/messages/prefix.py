@@ -36,6 +36,8 @@ class PrefixHasher:
         self._heads: dict[int, tuple[Sequence[Block], hashlib.blake2b, tuple[Segment, ...]]] = {}
         if not 1 <= len(self._key) <= 64:
             raise ValueError(f"a key for prefix hashes has 1 to 64 bytes, got {len(self._key)}")
+        # It has read the key: to copy it takes less time than to read that again.
+        self._keyed = hashlib.blake2b(key=self._key, digest_size=_DIGEST_BYTES)
 
     def segments(self, conversation: Conversation) -> tuple[Segment, ...]:
         """One segment for each block, in the order that caches see; a cache point marks the block before it."""
@@ -45,7 +47,7 @@ class PrefixHasher:
         return tuple(segments)
 
     def _digest(self) -> hashlib.blake2b:
-        return hashlib.blake2b(key=self._key, digest_size=_DIGEST_BYTES)
+        return self._keyed.copy()
 
     def _head(self, tools: Sequence[Block]) -> tuple[hashlib.blake2b, list[Segment]]:
         """Digest and segments of the tools; of a tuple, which never changes, they are remembered."""
@@ -72,8 +74,8 @@ class PrefixHasher:
                         kind=last.kind, tokens=last.tokens, prefix_hash=last.prefix_hash, marker=_ttl(point)
                     )
                 continue
-            digest.update(f"{kind}/{role}:".encode() + canonical_json(block) + b"\n")
-            segments.append(Segment(kind=kind, tokens=count_block(block), prefix_hash=digest.copy().hexdigest()))
+            digest.update(b"%b%b\n" % (_PREFIXES.get((kind, role)) or _prefix(kind, role), canonical_json(block)))
+            segments.append(Segment(kind=kind, tokens=count_block(block), prefix_hash=digest.hexdigest()))
 
     def opening(self, conversation: Conversation) -> str:
         """A session id where the door was given none: the hash of the history up to and with the first user turn."""
@@ -91,7 +93,7 @@ class PrefixHasher:
                 end, seen = index + 1, seen + 1
                 if seen == user_turns:
                     break
-        digest = hashlib.blake2b(key=self._key, digest_size=_DIGEST_BYTES)
+        digest = self._digest()
         # Role and content alone: agents note things of their own beside them.
         history = [[message["role"], message["content"]] for message in conversation.messages[:end]]
         digest.update(canonical_json(history))
@@ -100,7 +102,20 @@ class PrefixHasher:
 
 def is_human(role: str, content: list[Block]) -> bool:
     """Whether a message is what a person said, and not the results of tools."""
-    return role == "user" and not any("toolResult" in block for block in content)
+    if role != "user":
+        return False
+    if len(content) == 1:  # nearly always, and it is asked several times for each request
+        return "toolResult" not in content[0]
+    return not any("toolResult" in block for block in content)
+
+
+def _prefix(kind: str, role: str) -> bytes:
+    return f"{kind}/{role}:".encode()
+
+
+_PREFIXES: dict[tuple[str, str], bytes] = {
+    one: _prefix(*one) for one in (("tools", ""), ("system", ""), ("message", "user"), ("message", "assistant"))
+}
 
 
 def _after_tools(conversation: Conversation) -> Iterator[tuple[_Kind, str, Block]]:

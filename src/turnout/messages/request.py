@@ -44,7 +44,7 @@ def request_of(
     tools, images, documents = bool(conversation.tools), False, False
     for message in conversation.messages:
         for block in message["content"]:
-            if "text" in block and len(block) == 1:
+            if len(block) == 1 and "text" in block:
                 continue
             parts: Iterable[Block] = (block,)
             if (result := block.get("toolResult")) is not None:

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from turnout.core.bounds import Bounds, cacheable, unfinished, unreported, unsplit
-from turnout.core.cost import cost_of
+from turnout.core.cost import Cost, cost_of
 from turnout.core.usage import Usage
 from turnout.core.verdict import UsageSource
 from turnout.router.turns import Routed
@@ -111,11 +111,14 @@ class OpenCall:
         routed, turn, router = self._routed, self._routed.turn, self._router
         self._tell_breaker(status, of_upstream)
         turn.broke_off = status == "error" and self.has_content
-        bounds, source, guess_pico = self._settled(status, error)
-        usage, cost = bounds.least, cost_of(bounds.least, routed.model.price)
+        bounds, source, guess_pico, cost = self._settled(status, error)
+        usage = bounds.least
+        if cost is None:
+            cost = cost_of(usage, routed.model.price)
         if status == "ok" or self.has_content:
             self._learn(usage if source == "reported" else None)
-        charged_pico = max(cost.total_pico, guess_pico)
+        total_pico = cost.total_pico
+        charged_pico = total_pico if total_pico > guess_pico else guess_pico
         router.memory.spent(turn.session_id, charged_pico)
         self._book(status, usage if source == "reported" else None, charged_pico)
         event = self.event = CallEvent(
@@ -149,8 +152,10 @@ class OpenCall:
         router.record(event)
         return event
 
-    def _settled(self, status: Status, error: str) -> tuple[Bounds, UsageSource, int]:
+    def _settled(self, status: Status, error: str) -> tuple[Bounds, UsageSource, int, Cost | None]:
         """The bounds of usage and cost, where they are known from, and what a budget is charged at least, in pico-USD.
+
+        The cost of the least usage comes with them where it was worked out already.
 
         A report is taken as final if the call ended well or its stop reason had come. A call that was left after it
         began is billed for its prompt and for what came. One that was left or broke before that, and one that failed
@@ -159,15 +164,15 @@ class OpenCall:
         model, plan = self._routed.model, self._routed.decision.cache_plan
         if self._usage is not None:
             if status != "ok" and not self._finish_reason:
-                return unfinished(model.price, self._usage, most_output_tokens=self._most_output()), "partial", 0
+                return unfinished(model.price, self._usage, most_output_tokens=self._most_output()), "partial", 0, None
             if self._splits_writes:
-                cost_pico = cost_of(self._usage, model.price).total_pico
-                return Bounds(least=self._usage, high_pico=cost_pico), "reported", 0
+                cost = cost_of(self._usage, model.price)
+                return Bounds(least=self._usage, high_pico=cost.total_pico), "reported", 0, cost
             bounds = unsplit(model.price, self._usage, frozenset(marker.ttl for marker in plan.markers))
             known = bounds.high_pico == cost_of(bounds.least, model.price).total_pico
-            return bounds, "reported" if known else "partial", 0
+            return bounds, "reported" if known else "partial", 0, None
         if status == "error" and not self._begun and is_unbilled(error):
-            return Bounds(), "none", 0
+            return Bounds(), "none", 0, None
         given = self._routed.given
         ratio = given.statistics.of(model.id).tokenizer_ratio or model.tokenizer_ratio
         prompt = given.request.prompt_for(ratio)
@@ -179,7 +184,7 @@ class OpenCall:
             most_output_tokens=self._most_output(),
             surely_billed=self._begun and status != "error",
         )
-        return bounds, "estimated", cost_of(Usage(input_tokens=prompt.tokens), model.price).total_pico
+        return bounds, "estimated", cost_of(Usage(input_tokens=prompt.tokens), model.price).total_pico, None
 
     def _most_output(self) -> int:
         model = self._routed.model

@@ -110,7 +110,9 @@ class Router:
         self.spend = None if bound is None else BoundKeeper(bound)
         self._may_move = may_move
         self.records = records
-        self._scopes = dict(scopes or {})
+        # Of every candidate, so that no request makes them anew.
+        self._scopes = {one.model: CacheScope(one.model) for one in policy.candidates} | dict(scopes or {})
+        self._breaker_keys = {model: BreakerKey(model, scope.region) for model, scope in self._scopes.items()}
         self._timeout_s = classifier_timeout_s
         self.clock = clock
 
@@ -141,10 +143,11 @@ class Router:
             given = self._viewed(given, turn, classify_pico)
         span = self._begin_request(turn)
         classifier_ms = 0.0
-        before, estimates = given, None
+        before, estimates, counts = given, None, False
         if turn.verdict is None and self.classifier is not None:
             estimates = estimates_of(given)
-        if estimates is not None and self.classifier is not None and needs_verdict(given, estimates):
+            counts = needs_verdict(given, estimates)
+        if counts and self.classifier is not None:
             if self.spend is None or self.spend.classifying(turn.turn_id, classify_pico):
                 try:
                     token = span.attach()
@@ -162,8 +165,10 @@ class Router:
         spans = self.spans
         kept = conversation if spans is not None and spans.record_text and span.span_id else None
         if given.unavailable != before.unavailable or given.bound is not before.bound:
-            estimates = None
-        return self._decide(given, turn, span, classifier_ms=classifier_ms, conversation=kept, estimates=estimates)
+            estimates, counts = None, False
+        return self._decide(
+            given, turn, span, classifier_ms=classifier_ms, conversation=kept, estimates=estimates, counts=counts
+        )
 
     async def preview(
         self, conversation: Conversation, request: Request, *, policy: Policy | None = None, key_id: str = ""
@@ -296,20 +301,30 @@ class Router:
         return OpenCall(self, routed, streamed=streamed, max_output_tokens=max_output_tokens)
 
     @property
+    def records(self) -> Records | None:
+        """See above."""
+        return self._records
+
+    @records.setter
+    def records(self, records: Records | None) -> None:
+        self._records = records
+        self._own_spans = spans_of(records)
+
+    @property
     def spans(self) -> Spans | None:
         """What derives spans from the events: found among the records, else what was set up for the process."""
-        return spans_of(self.records) or active_spans()
+        return self._own_spans or active_spans()
 
     def record(self, event: CallEvent | DecisionEvent) -> None:
         """Hand an event to the records, and to tracing."""
-        if self.records is not None:
-            self.records.record(event)
-        if (spans := active_spans()) is not None and spans_of(self.records) is None:
+        if self._records is not None:
+            self._records.record(event)
+        if self._own_spans is None and (spans := active_spans()) is not None:
             spans.record(event)
 
     def scope_of(self, model_id: str) -> CacheScope:
         """The prompt cache that a candidate uses."""
-        return self._scopes.get(model_id, CacheScope(model_id))
+        return self._scopes.get(model_id) or CacheScope(model_id)
 
     def _begin_request(self, turn: Turn) -> OpenSpan:
         spans = self.spans
@@ -324,31 +339,28 @@ class Router:
         return int(self.clock() * 1000)
 
     def _input(self, request: Request, policy: Policy, verdict: Verdict | None) -> DecisionInput:
-        hashes = [segment.prefix_hash for segment in request.segments]
-        models = [candidate.model for candidate in policy.candidates]
-        caches = {model_id: self.memory.cache(self.scope_of(model_id), hashes) for model_id in models}
-        now_ms = self.now_ms()
+        models, memory, now_ms = policy.models, self.memory, self.now_ms()
         return DecisionInput(
             request=request,
             policy=policy,
             catalog=self.catalog,
             now_ms=now_ms,
             verdict=verdict,
-            caches={model_id: state for model_id, state in caches.items() if state.entries},
-            session=self.memory.session(request.session_id),
-            statistics=self.memory.statistics(models),
-            horizon=self.memory.horizon(request, models, now_ms) if policy.horizon == "session" else NO_HORIZON,
+            caches=memory.caches(models, self._scopes, request),
+            session=memory.session(request.session_id),
+            statistics=memory.statistics(models),
+            horizon=memory.horizon(request, models, now_ms) if policy.horizon == "session" else NO_HORIZON,
             unavailable=self._out_of_service(policy),
         )
 
     def breaker_of(self, model_id: str) -> BreakerKey:
         """What a candidate's breaker is kept under."""
-        return BreakerKey(model_id, self.scope_of(model_id).region)
+        return self._breaker_keys.get(model_id) or BreakerKey(model_id, self.scope_of(model_id).region)
 
     def _out_of_service(self, policy: Policy) -> tuple[Unavailable, ...]:
-        now_ms = self.now_ms()
         if self.breakers.all_closed:
             return ()
+        now_ms = self.now_ms()
         return tuple(
             [
                 Unavailable(candidate.model, BREAKER_OPEN)
@@ -374,9 +386,10 @@ class Router:
         conversation: Conversation | None = None,
         attempt: int = 1,
         estimates: tuple[Estimate, ...] | None = None,
+        counts: bool = False,
     ) -> Routed:
         started = time.perf_counter()
-        given, decision = self._booked(given, turn, estimates)
+        given, decision = self._booked(given, turn, estimates, counts)
         event_id = new_id()
         self.record(
             DecisionEvent(
@@ -420,25 +433,30 @@ class Router:
         return msgspec.structs.replace(given, bound=self.spend.view(given, turn.turn_id, classify_pico))
 
     def _booked(
-        self, given: DecisionInput, turn: Turn, estimates: tuple[Estimate, ...] | None
+        self, given: DecisionInput, turn: Turn, estimates: tuple[Estimate, ...] | None, counts: bool
     ) -> tuple[DecisionInput, Decision]:
         """The decision, with room set aside for it in the account; where another request took that, decided again."""
         while True:
-            given, decision = self._admitted(given, estimates)
+            given, decision = self._admitted(given, estimates, counts)
             if self.spend is None or self.spend.reserve(given, decision, turn.turn_id):
                 return given, decision
             if decision.model is not None:
                 self.breakers.released(self.breaker_of(decision.model), self.now_ms())
-            given, estimates = self._viewed(given, turn), None
+            given, estimates, counts = self._viewed(given, turn), None, False
 
-    def _admitted(self, given: DecisionInput, estimates: tuple[Estimate, ...] | None) -> tuple[DecisionInput, Decision]:
+    def _admitted(
+        self, given: DecisionInput, estimates: tuple[Estimate, ...] | None, counts: bool
+    ) -> tuple[DecisionInput, Decision]:
         """The decision, with its model's breaker told of the call; where another request was faster, decided again."""
         while True:
-            decision = decide(given, estimates)
+            decision = decide(given, estimates, verdict_counts=counts)
             if decision.model is None:
+                return given, decision
+            if self.breakers.all_closed:
                 return given, decision
             tried = any(one.model == decision.model and one.why == BREAKER_OPEN for one in given.unavailable)
             if self.breakers.admit(self.breaker_of(decision.model), self.now_ms(), anyway=tried):
                 return given, decision
             now_open = Unavailable(decision.model, BREAKER_OPEN)
-            given, estimates = msgspec.structs.replace(given, unavailable=(*given.unavailable, now_open)), None
+            given = msgspec.structs.replace(given, unavailable=(*given.unavailable, now_open))
+            estimates, counts = None, False

@@ -65,6 +65,10 @@ class Turn(msgspec.Struct, kw_only=True):
     routed: Routed | None = None
     called: Routed | None = None
 
+    def rest(self) -> None:
+        """Let go of the decisions, once its door needs them no more: a turn is kept for long, and they refer to it."""
+        self.routed = self.called = None
+
 
 class Routed(msgspec.Struct, frozen=True, kw_only=True):
     """A decision that may be served, with what it was made from.

@@ -60,6 +60,11 @@ class ModelLearner:
         )
 
     @property
+    def calls(self) -> int:
+        """How many calls with reported usage it has learned from."""
+        return self._calls
+
+    @property
     def tokenizer_ratio(self) -> float | None:
         """The model's own tokens for one reference token; none where that is not known."""
         if not self._ratio_reference:

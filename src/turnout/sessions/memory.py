@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -28,8 +28,11 @@ _UNKNOWN = SessionView()
 _NOTHING = ModelLearner()
 """What was learned of a model that was never called."""
 
+_RENEWED_PART = 256
+"""Statistics are worked out anew once one call in so many is new, and after each call of a model that has had fewer."""
 
-class CacheScope(msgspec.Struct, frozen=True):
+
+class CacheScope(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """Whose prompt cache: prefixes are warm for one provider account, region or profile, and model."""
 
     model: str
@@ -54,6 +57,8 @@ class SessionMemory:
         self._learners: dict[str, ModelLearner] = {}
         self._all_models = ModelLearner()
         self._horizons = HorizonLearner(max_prefixes=max_sent)
+        self._learned = self._renew_at = 0
+        self._statistics: dict[tuple[str, ...], Statistics] = {}
         self._lock = threading.Lock()
 
     def session(self, session_id: str) -> SessionView:
@@ -69,16 +74,39 @@ class SessionMemory:
                 return COLD
             return CacheState(tuple(entries[key] for key in prefix_hashes if key in entries))
 
+    def caches(
+        self, model_ids: Iterable[str], scopes: Mapping[str, CacheScope], request: Request
+    ) -> dict[str, CacheState]:
+        """The warm prefixes of a request in each model's cache; a cache that holds none of them is left out."""
+        found: dict[str, CacheState] = {}
+        with self._lock:
+            for model_id in model_ids:
+                entries = self._caches.get(scopes[model_id])
+                if entries:
+                    keys = [segment.prefix_hash for segment in request.segments]
+                    if warm := tuple([entries[key] for key in keys if key in entries]):
+                        found[model_id] = CacheState(warm)
+        return found
+
     def statistics(self, model_ids: Iterable[str]) -> Statistics:
         """What was learned of these models; one that was never called is expected to be like the others.
 
-        Before the first call nothing is known, and the stated priors hold.
+        Before the first call nothing is known, and the stated priors hold. Means of many calls hardly move with one
+        more: then a value is given again that lacks the newest 1 in 256 at most (`_RENEWED_PART`).
         """
+        names = tuple(model_ids)
         with self._lock:
             if not self._learners:
                 return Statistics()
+            if self._learned >= self._renew_at:
+                self._renew_at = self._learned + self._learned // _RENEWED_PART
+                self._statistics.clear()
+            elif (known := self._statistics.get(names)) is not None:
+                return known
             prior = self._all_models.snapshot()
-            return Statistics({key: self._learners.get(key, _NOTHING).snapshot(prior) for key in model_ids})
+            found = Statistics({key: self._learners.get(key, _NOTHING).snapshot(prior) for key in names})
+            self._statistics[names] = found
+            return found
 
     def horizon(self, request: Request, model_ids: Iterable[str], now_ms: int) -> Horizon:
         """What is expected to come after a call with that request, served by one of these models.
@@ -99,6 +127,9 @@ class SessionMemory:
         """Note which model serves a session now."""
         with self._lock:
             before = self._sessions.get(session_id, _UNKNOWN)
+            if before.current_model == model_id:
+                self._sessions.move_to_end(session_id)
+                return
             self._keep(session_id, SessionView(current_model=model_id, spent_pico=before.spent_pico))
 
     def called(
@@ -130,7 +161,10 @@ class SessionMemory:
         with self._lock:
             if ahead:
                 self._horizons.called(Prefixes.of(request), model.id, now_ms)
-            learner = self._learners.setdefault(model.id, ModelLearner())
+            self._learned += 1
+            learner = self._learners.get(model.id)
+            if learner is None:
+                learner = self._learners[model.id] = ModelLearner()
             for one in (learner, self._all_models):
                 if usage is not None:
                     one.call(
@@ -141,9 +175,13 @@ class SessionMemory:
                     )
                 if growth_tokens is not None:
                     one.growth(growth_tokens)
+            if learner.calls < _RENEWED_PART:
+                self._renew_at = self._learned
             ratio = learner.tokenizer_ratio or model.tokenizer_ratio
-            prompt = request.prompt_for(ratio)
             entries = self._caches.setdefault(scope, {})
+            if not entries and round(request.tokens * ratio) < model.cache.floor_tokens:
+                return  # nothing was warm, and the prompt is too short to be written
+            prompt = request.prompt_for(ratio)
             state = COLD
             if entries:
                 state = CacheState(tuple([entries[key] for key in prompt.prefix_hashes if key in entries]))

@@ -51,6 +51,8 @@ class SessionPins:
 
     def of(self, session_id: str) -> str | None:
         """The model that a session is pinned to, or none."""
+        if not self._pins:
+            return None
         with self._lock:
             model = self._pins.get(session_id)
             if model is not None:

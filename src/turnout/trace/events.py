@@ -24,7 +24,7 @@ Status = Literal["ok", "error", "cancelled"]
 """How a call ended."""
 
 
-class CallEvent(msgspec.Struct, frozen=True, kw_only=True, tag="call"):
+class CallEvent(msgspec.Struct, frozen=True, kw_only=True, tag="call", gc=False):
     """One call to a model: answer or classifier, first try or retry, finished, failed or cancelled.
 
     Attributes:
@@ -82,7 +82,7 @@ class CallEvent(msgspec.Struct, frozen=True, kw_only=True, tag="call"):
     key_id: str = ""
 
 
-class DecisionEvent(msgspec.Struct, frozen=True, kw_only=True, tag="decision"):
+class DecisionEvent(msgspec.Struct, frozen=True, kw_only=True, tag="decision", gc=False):
     """One decision with everything that it was made from, so that it can be made again.
 
     ``latency_ms`` is the time that deciding took, the classifier's time apart (`classifier_ms`). The span is that of

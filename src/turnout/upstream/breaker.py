@@ -30,7 +30,7 @@ _SLICES = 10
 """In how many slices a window's calls are counted: it is exact to a tenth of itself."""
 
 
-class Slice(msgspec.Struct, frozen=True):
+class Slice(msgspec.Struct, frozen=True, gc=False):
     """The calls that ended within a tenth of a window."""
 
     number: int
@@ -38,7 +38,7 @@ class Slice(msgspec.Struct, frozen=True):
     failures: int
 
 
-class Breaker(msgspec.Struct, frozen=True, kw_only=True):
+class Breaker(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The state of one breaker.
 
     Attributes:
@@ -122,8 +122,12 @@ def released(breaker: Breaker, rules: BreakerRules, now_ms: int) -> Breaker:
     return msgspec.structs.replace(seen, probes_ms=seen.probes_ms[1:])
 
 
+def _slice_at(rules: BreakerRules, now_ms: int) -> int:
+    return int(now_ms // (rules.window_s * 1000 / _SLICES))
+
+
 def _counted(breaker: Breaker, rules: BreakerRules, now_ms: int, *, failed: bool) -> tuple[Slice, ...]:
-    number = int(now_ms // (rules.window_s * 1000 / _SLICES))
+    number = _slice_at(rules, now_ms)
     kept = [one for one in breaker.slices if number - _SLICES < one.number < number]
     # A clock that was set back must not make the window grow.
     same = next((one for one in breaker.slices if one.number == number), Slice(number, 0, 0))
@@ -133,7 +137,7 @@ def _counted(breaker: Breaker, rules: BreakerRules, now_ms: int, *, failed: bool
 _Change = Callable[[Breaker, BreakerRules, int], Breaker]
 
 
-class BreakerKey(msgspec.Struct, frozen=True, order=True):
+class BreakerKey(msgspec.Struct, frozen=True, order=True, cache_hash=True, gc=False):
     """What a breaker is kept for: a catalog id in a region; the region is empty where a provider has none."""
 
     model: str
@@ -151,6 +155,8 @@ class Breakers:
         self.rules = rules or BreakerRules()
         self._breakers: dict[BreakerKey, Breaker] = {}
         self._troubled: set[BreakerKey] = set()
+        # Calls that went well since, while closed and all in the newest slice: folded in before a breaker changes.
+        self._well: dict[BreakerKey, list[int]] = {}
         self._lock = threading.Lock()
 
     @property
@@ -186,7 +192,17 @@ class Breakers:
 
     def succeeded(self, key: BreakerKey, now_ms: int) -> None:
         """A call was served."""
-        self._change(key, succeeded, now_ms)
+        number = _slice_at(self.rules, now_ms)
+        with self._lock:
+            well = self._well.get(key)
+            if well is not None and well[0] == number:
+                well[1] += 1  # nearly always: nothing else of the breaker would change
+                return
+        after = self._change(key, succeeded, now_ms)
+        if after.state == "closed" and after.slices:
+            with self._lock:
+                if self._breakers.get(key) is after:
+                    self._well[key] = [number, 0]
 
     def failed(self, key: BreakerKey, now_ms: int) -> None:
         """A call failed by the upstream's fault."""
@@ -196,9 +212,14 @@ class Breakers:
         """A call ended in a way that says nothing about the upstream."""
         self._change(key, released, now_ms)
 
-    def _change(self, key: BreakerKey, change: _Change, now_ms: int) -> None:
+    def _change(self, key: BreakerKey, change: _Change, now_ms: int) -> Breaker:
         with self._lock:
             before = self._breakers.get(key, CLOSED)
+            well = self._well.pop(key, None)
+            if well is not None:
+                *older, newest = before.slices
+                same = Slice(newest.number, newest.calls + well[1], newest.failures)
+                before = msgspec.structs.replace(before, slices=(*older, same))
             after = self._breakers[key] = change(before, self.rules, now_ms)
             (self._troubled.discard if after.state == "closed" else self._troubled.add)(key)
         if after.state != before.state:
@@ -209,3 +230,4 @@ class Breakers:
                 before.state,
                 after.state,
             )
+        return after

@@ -65,3 +65,26 @@ async def test_presence_cancels_who_serves() -> None:
         return False
 
     assert await asyncio.create_task(serve())
+
+
+async def test_only_who_is_still_served_is_watched() -> None:
+    asked = list[str]()
+
+    def watched(name: str) -> Any:
+        async def receive() -> Any:
+            asked.append(name)
+            return await asyncio.get_running_loop().create_future()
+
+        return receive
+
+    quick, slow = Presence(watched("quick")), Presence(watched("slow"))
+    quick.close()
+    for _ in range(500):
+        if asked:
+            break
+        await asyncio.sleep(0.005)
+    slow.close()
+    late = Presence(watched("late"))
+    late.close()
+    await asyncio.sleep(0)
+    assert asked == ["slow"]

@@ -44,6 +44,15 @@ def test_plain(gateway: Served, doubles: Upstreams) -> None:
     assert (call.status, call.finish_reason, call.streamed) == ("ok", "end_turn", False)
 
 
+def test_a_turn_that_is_answered_keeps_no_decision(gateway: Served, doubles: Upstreams) -> None:
+    with gateway.openai() as client:
+        client.chat.completions.create(model="turnout", messages=ASKED)
+    (turn,) = gateway.gateway.routing.turns._open.values()
+    assert turn.model == OPENAI[1]
+    assert turn.routed is None
+    assert turn.called is None
+
+
 def test_credentials_of_the_client_do_not_reach_the_provider(gateway: Served, doubles: Upstreams) -> None:
     with gateway.openai(organization="org-client", project="proj-client") as client:
         client.chat.completions.create(

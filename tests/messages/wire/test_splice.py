@@ -273,3 +273,21 @@ def test_no_bytes_raise_anything_else(data: bytes) -> None:
 def test_whole_surrogate_pairs_are_no_halves(data: bytes) -> None:
     assert lone_surrogate(data) is None
     assert msgspec.json.decode(data) == json.loads(data)
+
+
+@given(st.dictionaries(TEXTS, VALUES, max_size=4), st.booleans(), st.data())
+def test_a_compact_body_is_edited_like_any_other(held: dict[str, bytes], twice: bool, data: st.DataObject) -> None:
+    members = [(name, value.strip()) for name, value in held.items()]
+    if twice and members:
+        members.append(data.draw(st.sampled_from(members)))
+    written = b"{" + b",".join(msgspec.json.encode(name) + b":" + value for name, value in members) + b"}"
+    if len(dict(members)) < len(members):
+        with pytest.raises(MalformedBodyError, match="more than once"):
+            Body(written)
+        return
+    compact, wide = Body(written), Body(written[:-1] + b" }")
+    for name, value in members:
+        span = compact.span(name)
+        assert written[span.start : span.end] == value
+        assert compact.span(name) == wide.span(name)
+        assert compact.edited(replace={name: b"1"}) + b"" == wide.edited(replace={name: b"1"})[:-2] + b"}"

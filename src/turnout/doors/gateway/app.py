@@ -226,11 +226,14 @@ class Gateway:
         finally:
             presence.close()
             BILL.reset(token)
+            if reading.turn is not None:
+                reading.turn.rest()
 
     def _chosen(self, routing: GatewayRouting, asked: Asked, wishes: Wishes, visit: Visit) -> Choice:
         """What the model name stands for, for this key."""
         choice = routing.choice(asked, wishes)
-        return choice._replace(policy=self.admission.narrowed(visit.key, choice.policy))
+        policy = self.admission.narrowed(visit.key, choice.policy)
+        return choice if policy is choice.policy else choice._replace(policy=policy)
 
     async def _count(self, route: Route, data: bytes, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
         """Relay a question for a number of tokens: to the pinned model, or the session's own."""

@@ -140,13 +140,13 @@ _WATCHED_AFTER_S = 0.02
 class Presence:
     """Watches over a client while it is served: when it leaves, the task that serves it is cancelled.
 
-    The watch begins a moment after the request: see `_WATCHED_AFTER_S`.
+    The watch begins a moment after the request: after `_WATCHED_AFTER_S`, and before twice that.
 
     Attributes:
         left: Whether it has left.
     """
 
-    __slots__ = ("_loop", "_receive", "_serving", "_timer", "_watching", "left")
+    __slots__ = ("_loop", "_receive", "_rounds", "_serving", "_watching", "left")
 
     def __init__(self, receive: Receive) -> None:
         self.left = False
@@ -154,9 +154,11 @@ class Presence:
         self._loop = asyncio.get_running_loop()
         self._serving = asyncio.current_task(self._loop)
         self._watching: asyncio.Task[None] | None = None
-        self._timer = self._loop.call_later(_WATCHED_AFTER_S, self._begin)
+        self._rounds = _Rounds.of(self._loop)
+        self._rounds.new.add(self)
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Begin to watch."""
         self._watching = self._loop.create_task(self._watch())
 
     async def _watch(self) -> None:
@@ -168,6 +170,43 @@ class Presence:
 
     def close(self) -> None:
         """Stop watching."""
-        self._timer.cancel()
         if self._watching is not None:
             self._watching.cancel()
+        else:
+            self._rounds.new.discard(self)
+            self._rounds.older.discard(self)
+
+
+class _Rounds:
+    """One timer for all requests of an event loop, since one for each costs more than the rest of a watch.
+
+    Attributes:
+        new: Those that came since the last round.
+        older: Those that came before it: at the next one their watch begins.
+    """
+
+    __slots__ = ("_loop", "new", "older")
+    _newest: _Rounds | None = None
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.new: set[Presence] = set()
+        self.older: set[Presence] = set()
+        loop.call_later(_WATCHED_AFTER_S, self._look)
+
+    @classmethod
+    def of(cls, loop: asyncio.AbstractEventLoop) -> _Rounds:
+        """Those of a loop; they begin anew where there was no request for a while."""
+        found = cls._newest
+        if found is None or found._loop is not loop:
+            found = cls._newest = cls(loop)
+        return found
+
+    def _look(self) -> None:
+        for presence in self.older:
+            presence.begin()
+        self.older, self.new = self.new, set()
+        if self.older:
+            self._loop.call_later(_WATCHED_AFTER_S, self._look)
+        elif _Rounds._newest is self:
+            _Rounds._newest = None

@@ -28,7 +28,7 @@ class WishError(ValueError):
     """A header or a member of the metadata that is meant for Turnout and is none that it knows."""
 
 
-class Wishes(msgspec.Struct, frozen=True, kw_only=True):
+class Wishes(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a request asks of Turnout.
 
     Attributes:

@@ -49,7 +49,7 @@ NOTHING_MISSING: Mapping[str, str] = {}
 """Every candidate is served."""
 
 
-class Reading(msgspec.Struct, frozen=True):
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """A request as decisions see it.
 
     Attributes:
@@ -145,20 +145,19 @@ class GatewayRouting:
         conversation = asked.conversation
         writer = writer_for(self.held, asked.held, key_id) if asked.held else None
         session_id = wishes.session or asked.session_id
+        owner = key_id
+        if session_id is None and writer is not None:
+            session_id, owner = writer.turn.session_id, ""
         request = request_of(
             conversation,
             self._hasher,
-            session_id=session_id,
+            session_id=session_of(owner, session_id or self._hasher.opening(conversation)),
             max_output_tokens=asked.controls.max_output_tokens,
             parameters=asked.parameters,
             forced_tool_choice=asked.forced_tool_choice,
             structured_output=asked.json_output,
             streaming=asked.stream,
         )
-        if session_id is None and writer is not None:
-            request = msgspec.structs.replace(request, session_id=writer.turn.session_id)
-        elif key_id:
-            request = msgspec.structs.replace(request, session_id=session_of(key_id, request.session_id))
         goes_on = in_tool_loop(conversation)
         turn = None
         if not preview and goes_on and writer is not None and writer.turn.session_id == request.session_id:

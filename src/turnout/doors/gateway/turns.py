@@ -85,15 +85,10 @@ def turn_key(conversation: Conversation, segments: tuple[Segment, ...]) -> str:
     if not segments:
         return ""
     messages = conversation.messages
-    last = next(
-        (
-            index
-            for index in range(len(messages) - 1, -1, -1)
-            if is_human(messages[index]["role"], messages[index]["content"])
-        ),
-        None,
-    )
-    if last is None:
+    last = len(messages) - 1
+    while last >= 0 and not is_human(messages[last]["role"], messages[last]["content"]):
+        last -= 1
+    if last < 0 or last == len(messages) - 1:
         return segments[-1].prefix_hash
     after = sum("cachePoint" not in block for message in messages[last + 1 :] for block in message["content"])
     return segments[-1 - after].prefix_hash if after < len(segments) else segments[0].prefix_hash

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Container, Mapping
 from enum import StrEnum
-from functools import cached_property
 from typing import Any, Literal
 
 import msgspec
@@ -30,7 +29,7 @@ class WireProtocol(StrEnum):
     INVOKE = "invoke"
 
 
-class ToolChoice(msgspec.Struct, frozen=True):
+class ToolChoice(msgspec.Struct, frozen=True, gc=False):
     """Which tool is to be called: as the model likes, any, none, or the named one."""
 
     kind: Literal["auto", "any", "none", "tool"]
@@ -42,7 +41,7 @@ class ToolChoice(msgspec.Struct, frozen=True):
         return self.kind in ("any", "tool")
 
 
-class OutputFormat(msgspec.Struct, frozen=True, kw_only=True):
+class OutputFormat(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A JSON schema that the answer must follow.
 
     Attributes:
@@ -58,7 +57,7 @@ class OutputFormat(msgspec.Struct, frozen=True, kw_only=True):
     strict: bool | None = None
 
 
-class Controls(msgspec.Struct, frozen=True, kw_only=True):
+class Controls(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a request sets beside the conversation and more than one protocol knows; none: not set.
 
     Attributes:
@@ -88,7 +87,11 @@ class Controls(msgspec.Struct, frozen=True, kw_only=True):
     user: str | None = None
 
 
-class Read(msgspec.Struct, frozen=True):
+NO_CONTROLS = Controls()
+"""Nothing is set."""
+
+
+class Read(msgspec.Struct, frozen=True, gc=False):
     """A conversation, and the paths of what of its messages, system and tools it does not hold."""
 
     conversation: Conversation
@@ -147,7 +150,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         Raises:
             MalformedBodyError: Messages, system or tools do not have the shape of their protocol.
         """
-        return self._read.conversation
+        return self._parts().conversation
 
     @property
     def untranslatable(self) -> tuple[str, ...]:
@@ -156,19 +159,22 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         Raises:
             MalformedBodyError: Messages, system or tools do not have the shape of their protocol.
         """
-        return (*self.fixed, *self.unknown, *self._read.untranslatable)
+        return (*self.fixed, *self.unknown, *self._parts().untranslatable)
 
     @property
     def forced_tool_choice(self) -> bool:
         """Whether a tool must be called."""
         return self.controls.tool_choice is not None and self.controls.tool_choice.forced
 
-    @cached_property
-    def _read(self) -> Read:
-        try:
-            return self.reader(self.body)
-        except RecursionError:
-            raise MalformedBodyError("is nested too deeply") from None
+    def _parts(self) -> Read:
+        # Kept by hand: until Python 3.12 `cached_property` takes a lock, which costs more than the look-up.
+        found: Read | None = self.__dict__.get("_read")
+        if found is None:
+            try:
+                found = self.__dict__["_read"] = self.reader(self.body)
+            except RecursionError:
+                raise MalformedBodyError("is nested too deeply") from None
+        return found
 
 
 class Encoded(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ import msgspec
 from turnout.messages.conversation import Conversation
 from turnout.messages.wire import openai_read, openai_write
 from turnout.messages.wire.asked import (
+    NO_CONTROLS,
     Asked,
     Controls,
     Encoded,
@@ -92,6 +93,22 @@ _FIXED = frozenset(
 )
 """They mean something in this protocol only."""
 
+_CONTROLS = frozenset(
+    {
+        "max_completion_tokens",
+        "max_tokens",
+        "stop",
+        "temperature",
+        "top_p",
+        "tool_choice",
+        "parallel_tool_calls",
+        "response_format",
+        "reasoning_effort",
+        "user",
+    }
+)
+"""The members that `Controls` holds."""
+
 _KNOWN = _UNDERSTOOD | _LEFT_OUT | _FIXED
 _NOT_SIMPLE = _LEFT_OUT | _FIXED
 
@@ -118,7 +135,7 @@ def decode(data: bytes, *, max_depth: int = MAX_DEPTH) -> Asked:
     notes = Notes()
     left_out: list[str] = []
     sampling: dict[str, Any] = {}
-    for name in raws:
+    for name in () if _NOT_SIMPLE.isdisjoint(raws) else raws:
         if name not in _NOT_SIMPLE or body.is_null(name):
             continue
         if name in _LEFT_OUT:
@@ -130,7 +147,7 @@ def decode(data: bytes, *, max_depth: int = MAX_DEPTH) -> Asked:
         if value not in _DEFAULTS.get(name, ()):
             notes.refuse(name)
     output, json_output = _output(body, notes) if "response_format" in raws else (None, False)
-    controls = _controls(body, output, notes)
+    controls = NO_CONTROLS if _CONTROLS.isdisjoint(raws) else _controls(body, output, notes)
     metadata = texts_of(decode_member(body, "metadata", _OBJECT) or {}) if "metadata" in raws else {}
     options = (decode_member(body, "stream_options", _OBJECT) or {}) if "stream_options" in raws else {}
     return Asked(
@@ -141,21 +158,27 @@ def decode(data: bytes, *, max_depth: int = MAX_DEPTH) -> Asked:
         controls=controls,
         reader=openai_read.read,
         wants_usage=options.get("include_usage") is True,
-        parameters=(
+        parameters=()
+        if controls is NO_CONTROLS and not sampling
+        else (
             *set_parameters({"temperature": controls.temperature, "top_p": controls.top_p, **sampling}),
             *effort_parameters(controls.effort),
         ),
         json_output=json_output,
-        has_tools=any(
-            name in raws and len(raws[name]) > 2 and not body.is_null(name) for name in ("tools", "functions")
-        ),
+        has_tools=_holds_any(body, "tools") or _holds_any(body, "functions"),
         session_id=session_of(metadata, controls.user),
         overrides=overrides_of(metadata),
         metadata=metadata,
-        unknown=unknown_members(body, _KNOWN),
+        unknown=() if raws.keys() <= _KNOWN else unknown_members(body, _KNOWN),
         left_out=tuple(left_out),
         fixed=tuple(notes.untranslatable),
     )
+
+
+def _holds_any(body: Body, name: str) -> bool:
+    """Whether a member is there that is neither null nor empty."""
+    raw = body.raws.get(name)
+    return raw is not None and len(raw) > 2 and not body.is_null(name)
 
 
 def encode(

@@ -50,11 +50,14 @@ def read(body: Body) -> Read:
     results: list[dict[str, Any]] | None = None
     for index, value in enumerate(values):
         # Nearly every message of nearly every request.
-        if type(value) is dict and len(value) == 2 and value.get("role") in _SPEAKERS:
-            content = value.get("content")
-            if type(content) is str:
-                messages.append({"role": value["role"], "content": [{"text": content}]})
+        if type(value) is dict and len(value) == 2 and type(content := value.get("content")) is str:
+            role = value.get("role")
+            if role in _SPEAKERS:
+                messages.append({"role": role, "content": [{"text": content}]})
                 results = None
+                continue
+            if role in _SYSTEM and not messages:
+                system.append({"text": content})
                 continue
         message = Fields(value, f"messages.{index}", notes)
         role = message.need("role", str)
@@ -232,6 +235,8 @@ def _tool_result(message: Fields) -> dict[str, Any]:
 
 def _tools(body: Body, notes: Notes) -> Sequence[dict[str, Any]]:
     raw = body.raws.get("tools")
+    if raw is None and "functions" not in body:
+        return ()
     if raw is None or "functions" in body:
         return _read_tools(body, notes)
     return _REMEMBERED.read(bytes(raw), partial(_read_tools, body), notes)

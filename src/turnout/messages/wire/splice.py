@@ -53,14 +53,21 @@ class Body:
         MalformedBodyError: The bytes are no JSON object in UTF-8, are nested deeper, or have a top-level key twice.
     """
 
-    __slots__ = ("_spans", "data", "raws")
+    __slots__ = ("_found", "data", "raws")
 
     def __init__(self, data: bytes, *, max_depth: int = MAX_DEPTH) -> None:
         self.data = data
         self.raws: dict[str, msgspec.Raw] = _members(data)
-        self._spans = _spans(data, self.raws)
+        # What has no blanks needs no walk to find out that no key stands twice, and its spans only once it is edited.
+        self._found = None if _is_compact(data, self.raws) else _spans(data, self.raws)
         if _deeper_than(data, max_depth):
             raise self._too_deep(max_depth)
+
+    @property
+    def _spans(self) -> dict[str, tuple[int, int, int]]:
+        if self._found is None:
+            self._found = _compact_spans(self.raws)
+        return self._found
 
     def __contains__(self, name: object) -> bool:
         return name in self.raws
@@ -99,13 +106,16 @@ class Body:
             ValueError: A value is no JSON, or a member is both replaced and deleted.
         """
         gone = frozenset(delete)
-        replaced, inserted = replace or {}, insert or {}
+        replaced, inserted, spans = replace or {}, insert or {}, self._spans
         self._check_edits(replaced, inserted, gone)
-        if not (replaced or inserted or gone):
+        if not (inserted or gone) and len(replaced) <= 1:
+            for name, value in replaced.items():  # nearly every edit: the model's name
+                _, start, end = spans[name]
+                return b"".join([self.data[:start], value, self.data[end:]])
             return self.data
         data, done = memoryview(self.data), 0
-        if self._spans:
-            places = list(self._spans.values())
+        if spans:
+            places = list(spans.values())
             first, last = places[0], places[-1]
             pieces: list[bytes | memoryview]
             pieces, tail = [data[: first[0]]], data[last[2] :]
@@ -113,7 +123,7 @@ class Body:
             inside = self.data.index(b"{") + 1
             pieces, tail = [data[:inside]], data[inside:]
         kept = False
-        for name, (key, start, end) in self._spans.items():
+        for name, (key, start, end) in spans.items():
             if name not in gone:
                 pieces.append(data[done if kept else key : start])
                 pieces.append(replaced[name] if name in replaced else data[start:end])
@@ -127,10 +137,10 @@ class Body:
 
     def _check_edits(self, replaced: Mapping[str, bytes], inserted: Mapping[str, bytes], gone: frozenset[str]) -> None:
         for name in (*replaced, *gone):
-            if name not in self._spans:
+            if name not in self.raws:
                 raise KeyError(f"the body has no top-level member {name!r}")
         for name in inserted:
-            if name in self._spans:
+            if name in self.raws:
                 raise KeyError(f"the body has a top-level member {name!r} already")
         if both := gone & replaced.keys():
             raise ValueError(f"{min(both)!r} is both replaced and deleted")
@@ -175,6 +185,30 @@ def _members(data: bytes) -> dict[str, msgspec.Raw]:
         raise _no_json(data, str(error)) from None
     except RecursionError:
         raise MalformedBodyError("is nested too deeply", offset=_deep_place(data)) from None
+
+
+def _is_compact(data: bytes, raws: Mapping[str, msgspec.Raw]) -> bool:
+    """Whether a body is its members and nothing else: no blanks, no escapes in keys, no key twice.
+
+    A member takes its value, its key in quotes, a colon, and a comma or brace; there is one brace more. Whatever else
+    there was would make the body longer, and a value that stands there twice is counted once.
+    """
+    size = 1
+    for name, raw in raws.items():
+        size += len(raw) + len(name if name.isascii() else name.encode()) + 4
+    return size == len(data)
+
+
+def _compact_spans(raws: Mapping[str, msgspec.Raw]) -> dict[str, tuple[int, int, int]]:
+    """Where the members of a compact body stand."""
+    spans: dict[str, tuple[int, int, int]] = {}
+    place = 1
+    for name, raw in raws.items():
+        start = place + len(name if name.isascii() else name.encode()) + 3
+        end = start + len(raw)
+        spans[name] = (place, start, end)
+        place = end + 1
+    return spans
 
 
 def _spans(data: bytes, raws: Mapping[str, msgspec.Raw]) -> dict[str, tuple[int, int, int]]:

@@ -24,7 +24,7 @@ _PLAIN = re.compile(rb"(?:event: ([!-~]+)\n)?data: ([^\r\n]*)\n\n")
 _MARK = b"\xef\xbb\xbf"
 
 
-class SseEvent(msgspec.Struct, frozen=True):
+class SseEvent(msgspec.Struct, frozen=True, gc=False):
     """One event.
 
     Attributes:

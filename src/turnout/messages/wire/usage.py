@@ -78,12 +78,12 @@ class _Reader:
         self._report: dict[str, Any] | None = None
 
 
-class _Error(msgspec.Struct):
+class _Error(msgspec.Struct, gc=False):
     type: Any = None
     code: Any = None
 
 
-class _AnthropicMessage(msgspec.Struct):
+class _AnthropicMessage(msgspec.Struct, gc=False):
     model: str | None = None
     usage: dict[str, Any] | None = None
     stop_reason: str | None = None
@@ -92,20 +92,20 @@ class _AnthropicMessage(msgspec.Struct):
     error: _Error | None = None
 
 
-class _AnthropicDelta(msgspec.Struct):
+class _AnthropicDelta(msgspec.Struct, gc=False):
     type: str | None = None
     stop_reason: str | None = None
     text: str | None = None
     thinking: str | None = None
 
 
-class _AnthropicBlock(msgspec.Struct):
+class _AnthropicBlock(msgspec.Struct, gc=False):
     type: str | None = None
     text: str | None = None
     thinking: str | None = None
 
 
-class _AnthropicEvent(msgspec.Struct):
+class _AnthropicEvent(msgspec.Struct, gc=False):
     type: str
     message: _AnthropicMessage | None = None
     delta: _AnthropicDelta | None = None
@@ -215,28 +215,41 @@ class InvokeReader(AnthropicReader):
             self.data(held)
 
 
-class _Chunk(msgspec.Struct):
+class _Chunk(msgspec.Struct, gc=False):
     bytes: str
 
 
 _CHUNK = msgspec.json.Decoder(_Chunk)
 
 
-class _Choice(msgspec.Struct):
+class _Choice(msgspec.Struct, gc=False):
     delta: dict[str, msgspec.Raw] | None = None
     message: dict[str, msgspec.Raw] | None = None
     finish_reason: str | None = None
     index: int = 0
 
 
-class _Completion(msgspec.Struct):
+class _Completion(msgspec.Struct, gc=False):
     model: str | None = None
     choices: list[_Choice] | None = None
     usage: dict[str, Any] | None = None
     error: Any = None
 
 
+class _Going(msgspec.Struct, gc=False):
+    finish_reason: str | None = None
+    index: int = 0
+
+
+class _GoingOn(msgspec.Struct, gc=False):
+    model: str | None = None
+    choices: list[_Going] | None = None
+    usage: dict[str, Any] | None = None
+    error: Any = None
+
+
 _COMPLETION = msgspec.json.Decoder(_Completion)
+_GOING_ON = msgspec.json.Decoder(_GoingOn)
 _NOTHING = (b"null", b'""', b"[]", b"{}")
 
 
@@ -245,7 +258,12 @@ class OpenAIReader(_Reader):
 
     Usage stands in the last chunk, where it was asked for; servers that report it in every chunk give totals, so the
     last report counts. An answer of several choices ends with its first one's reason.
+
+    Attributes:
+        only_usage: Whether the newest chunk holds usage and no choice.
     """
+
+    only_usage = False
 
     @property
     def usage(self) -> Usage | None:
@@ -254,10 +272,15 @@ class OpenAIReader(_Reader):
 
     def feed(self, event: SseEvent) -> None:
         """Take the next event."""
-        if event.data == b"[DONE]":
+        data = event.data
+        self.only_usage = False
+        if data == b"[DONE]":
             self.complete = True
-        elif event.data:
-            self._take(_decoded(_COMPLETION, event.data, "a chunk of Chat Completions"))
+        elif data and self.has_content:
+            # What a choice brings is not looked at any more, so it is read over.
+            self._report_of(_decoded(_GOING_ON, data, "a chunk of Chat Completions"))
+        elif data:
+            self._take(_decoded(_COMPLETION, data, "a chunk of Chat Completions"))
 
     def body(self, data: bytes) -> None:
         """Take the whole answer."""
@@ -265,33 +288,38 @@ class OpenAIReader(_Reader):
         self.complete = self.finish_reason is not None
 
     def _take(self, value: _Completion) -> None:
-        if value.model:
-            self.served_model = value.model
-        if value.usage is not None:
-            self._report = value.usage
-        if value.error is not None:
-            error = value.error if isinstance(value.error, dict) else {}
-            self.error = _error_name(_Error(type=error.get("type"), code=error.get("code")))
+        self._report_of(value)
         for choice in value.choices or ():
-            if choice.finish_reason is not None and choice.index == 0:
-                self.finish_reason = choice.finish_reason
             if not self.has_content:
                 held = choice.delta or choice.message or {}
                 self.has_content = any(
                     name != "role" and bytes(raw).strip() not in _NOTHING for name, raw in held.items()
                 )
 
+    def _report_of(self, value: _Completion | _GoingOn) -> None:
+        if value.model:
+            self.served_model = value.model
+        if value.usage is not None:
+            self._report = value.usage
+            self.only_usage = value.choices == []
+        if value.error is not None:
+            error = value.error if isinstance(value.error, dict) else {}
+            self.error = _error_name(_Error(type=error.get("type"), code=error.get("code")))
+        for choice in value.choices or ():
+            if choice.finish_reason is not None and choice.index == 0:
+                self.finish_reason = choice.finish_reason
 
-class _Identified(msgspec.Struct):
+
+class _Identified(msgspec.Struct, gc=False):
     id: Any = None
     type: Any = None
 
 
-class _Incomplete(msgspec.Struct):
+class _Incomplete(msgspec.Struct, gc=False):
     reason: str | None = None
 
 
-class _Response(msgspec.Struct):
+class _Response(msgspec.Struct, gc=False):
     id: str | None = None
     model: str | None = None
     status: str | None = None
@@ -302,7 +330,7 @@ class _Response(msgspec.Struct):
     error: _Error | None = None
 
 
-class _ResponseEvent(msgspec.Struct):
+class _ResponseEvent(msgspec.Struct, gc=False):
     type: str
     response: _Response | None = None
     item: _Identified | None = None
@@ -393,18 +421,18 @@ def _is_content(event: _ResponseEvent) -> bool:
     return event.type == "response.output_item.done"
 
 
-class _ConverseUsage(msgspec.Struct):
+class _ConverseUsage(msgspec.Struct, gc=False):
     usage: dict[str, Any] | None = None
     trace: dict[str, Any] | None = None
     stopReason: str | None = None
     output: dict[str, Any] | None = None
 
 
-class _ConverseStart(msgspec.Struct):
+class _ConverseStart(msgspec.Struct, gc=False):
     start: dict[str, msgspec.Raw] | None = None
 
 
-class _ConverseDelta(msgspec.Struct):
+class _ConverseDelta(msgspec.Struct, gc=False):
     delta: dict[str, msgspec.Raw]
 
 

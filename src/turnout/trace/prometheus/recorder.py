@@ -1,8 +1,8 @@
 """Counts events on the caller's path, and writes the sums as text when Prometheus asks.
 
-`MetricsRecorder.record` never waits: an event that comes while another thread counts, or while the sums are read, or
-in a signal handler that interrupts either, is left to be counted by whoever is next. So nothing is counted twice or
-lost, and the numbers that are read are those of all events recorded before.
+`MetricsRecorder.record` never waits. It counts events some at a time, and one that comes while another thread counts,
+or while the sums are read, or in a signal handler that interrupts either, is left to be counted by whoever is next. So
+nothing is counted twice or lost, and the numbers that are read are those of all events recorded before.
 
 Known limitations: the counts are those of one process since its start, as Prometheus expects; those of several are
 added up by `turnout.trace.prometheus.sharing`. A child made by ``fork`` begins with its parent's counts.
@@ -24,6 +24,10 @@ from turnout.trace.prometheus.sharing import Counted, added
 from turnout.trace.prometheus.totals import Totals
 
 logger = logging.getLogger(__name__)
+
+
+_TOGETHER = 32
+"""So many events are counted at once, or as many as there are when somebody reads the numbers."""
 
 
 class BreakerName(Protocol):
@@ -88,12 +92,14 @@ class MetricsRecorder:
 
     def use_models(self, models: Iterable[str]) -> None:
         """Replace the models that have labels of their own, after settings were read anew; counts stay."""
-        self._totals.models = frozenset(models)
+        with self._counting:
+            self._count()  # what came before counts under the labels of its time
+            self._totals.models = frozenset(models)
 
     def record(self, event: Event) -> None:
         """Count one event."""
         self._waiting.append(event)
-        if self._counting.acquire(blocking=False):
+        if len(self._waiting) >= _TOGETHER and self._counting.acquire(blocking=False):
             try:
                 self._count()
             finally:

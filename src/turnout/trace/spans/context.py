@@ -77,6 +77,10 @@ class OpenSpan:
             self.detach(token)
 
 
+_NO_SPAN = OpenSpan()
+"""Nothing is traced; no span is ever changed, so that all may have this one."""
+
+
 class SpanNote(msgspec.Struct, kw_only=True):
     """What a span needs and an event does not hold.
 
@@ -116,10 +120,10 @@ def surrounding_span() -> OpenSpan:
     """The current span of OpenTelemetry as the parent of what is not traced itself."""
     api = sys.modules.get("opentelemetry.trace")
     if api is None:
-        return OpenSpan()
+        return _NO_SPAN
     context = api.get_current_span().get_span_context()
     if not context.is_valid:
-        return OpenSpan()
+        return _NO_SPAN
     return OpenSpan(trace_id=f"{context.trace_id:032x}", parent_span_id=f"{context.span_id:016x}")
 
 

@@ -68,7 +68,10 @@ def packed_pair(first: bytes, second: bytes) -> bytes:
     return packed(b"%b\n%b" % (first, second))
 
 
-_PACKER = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WINDOW_BITS, zdict=_DICTIONARY)
+_MEMORY_LEVEL = 5
+"""What is copied for each row then fits a processor's first cache; rows are as small as with the usual 8."""
+
+_PACKER = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WINDOW_BITS, _MEMORY_LEVEL, zdict=_DICTIONARY)
 
 
 def unpacked(stored: bytes | str) -> bytes:

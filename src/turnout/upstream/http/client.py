@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
@@ -64,6 +64,12 @@ class ConnectionRules(NamedTuple):
 
 
 _NO_RULES = ConnectionRules()
+
+
+@lru_cache(maxsize=512)
+def _opening(origin: Origin, method: bytes, target: bytes) -> bytes:
+    """How a request begins; there are hardly more of them than models."""
+    return b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (method, target, origin.authority.encode())
 
 
 class Answer:
@@ -185,10 +191,8 @@ class HttpClient:
             StalledError: No answer began in time.
             ConnectionError: The connection broke; see `turnout.upstream.http.errors`.
         """
-        head = b"%b %b HTTP/1.1\r\nhost: %b\r\n%bcontent-length: %d\r\n\r\n" % (
-            method,
-            target,
-            origin.authority.encode(),
+        head = b"%b%bcontent-length: %d\r\n\r\n" % (
+            _opening(origin, method, target),
             b"".join([b"%b: %b\r\n" % field for field in headers]),
             len(body),
         )

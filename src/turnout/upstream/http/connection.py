@@ -126,7 +126,8 @@ class Connection(asyncio.Protocol):
         if self._transport is not None and not self.closed:
             self._transport.abort()
 
-    async def _wait(self, until: float) -> None:
+    def _wait(self, until: float) -> asyncio.Future[None]:
+        """What to await: done once something has come, or nothing did in time."""
         self._until = until
         # One timer a connection, which is looked at again when it fires: most answers come long before.
         if self._timer is None or until < self._fire_at:
@@ -135,10 +136,7 @@ class Connection(asyncio.Protocol):
             self._fire_at = until
             self._timer = self._loop.call_at(until, self._on_timer)
         self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        return self._waiter
 
     def _on_timer(self) -> None:
         self._timer = None

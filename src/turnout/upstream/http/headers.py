@@ -60,12 +60,9 @@ def sent_on(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]
 
 def returned(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """The headers of a provider's answer that go to the client; names are in small letters."""
+    kept = [field for field in headers if field[0] not in _NOT_RETURNED and not field[0].startswith(b"x-turnout-")]
     named = _named_by_connection(headers)
-    return [
-        field
-        for field in headers
-        if field[0] not in _NOT_RETURNED and field[0] not in named and not field[0].startswith(b"x-turnout-")
-    ]
+    return [field for field in kept if field[0] not in named] if named else kept
 
 
 def _named_by_connection(headers: Iterable[tuple[bytes, bytes]]) -> frozenset[bytes]:

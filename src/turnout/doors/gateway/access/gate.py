@@ -71,9 +71,11 @@ class Gate:
         ring = self._keys()
         if self._listening.open and not len(ring):
             return check_local(head.headers) or ANYBODY
-        if any(name == b"authorization" and value.startswith(ALGORITHM) for name, value in head.headers):
-            return self._signed(ring, head, now_s) if bedrock else _NO_SIGNATURES
-        tokens = _tokens(head.headers)
+        shown = [field for field in head.headers if field[0] in _SHOWING]
+        for name, value in shown:
+            if name == b"authorization" and value.startswith(ALGORITHM):
+                return self._signed(ring, head, now_s) if bedrock else _NO_SIGNATURES
+        tokens = _tokens(shown)
         if not tokens:
             return _NOTHING_BEDROCK if bedrock else _NOTHING
         if len(tokens) > 1:
@@ -91,6 +93,9 @@ class Gate:
             return _NO_PAIR
         key, secret = pair
         return Unverified(key=key, signed=signed, secret=secret)
+
+
+_SHOWING = (b"authorization", b"x-api-key")
 
 
 def _tokens(headers: Sequence[tuple[bytes, bytes]]) -> list[str]:

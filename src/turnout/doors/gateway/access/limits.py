@@ -253,6 +253,8 @@ class _Use:
 
     def deny_money(self, high_pico: int, now_ms: int) -> Denial | None:
         """Why what may cost so much may not be spent now; with 0, whether nothing at all is left."""
+        if not self.budgets:
+            return None
         self.move(now_ms)
         # The month first: where both are spent, its end is what matters.
         for name, account, limit_pico in reversed(self.budgets):

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -31,7 +31,7 @@ _CLAUDE_BODIES = (WireProtocol.ANTHROPIC, WireProtocol.INVOKE)
 _CONVERSE_NAMES = {"temperature": "temperature", "top_p": "topP"}
 
 
-class Edited(msgspec.Struct, frozen=True):
+class Edited(msgspec.Struct, frozen=True, gc=False):
     """A body as it is sent.
 
     Attributes:
@@ -48,7 +48,7 @@ class Edited(msgspec.Struct, frozen=True):
         return "stream_usage" in self.edits
 
 
-def edited(asked: Asked, model: Model, decided: Iterable[str] = (), *, called: str = "") -> Edited:
+def edited(asked: Asked, model: Model, decided: Sequence[str] = (), *, called: str = "") -> Edited:
     """The body of a request as a model's provider gets it.
 
     Args:
@@ -58,6 +58,13 @@ def edited(asked: Asked, model: Model, decided: Iterable[str] = (), *, called: s
         called: What the upstream calls the model, where it has a name of its own for it.
     """
     body, names = asked.body, list[str]()
+    asks_usage = asked.protocol is WireProtocol.OPENAI_CHAT and asked.stream and not asked.wants_usage
+    if not decided and not asks_usage and asked.protocol not in _MODEL_IN_PATH:
+        # Nearly every request: nothing but the model's name.
+        name = called or model.model_id
+        if asked.model == name:
+            return Edited(body.data, ())
+        return Edited(body.edited(replace={"model": msgspec.json.encode(name)}), ("model",))
     replace: dict[str, bytes] = {}
     insert: dict[str, bytes] = {}
     delete: list[str] = []
@@ -65,7 +72,7 @@ def edited(asked: Asked, model: Model, decided: Iterable[str] = (), *, called: s
     if asked.protocol not in _MODEL_IN_PATH and asked.model != wanted:
         replace["model"] = msgspec.json.encode(wanted)
         names.append("model")
-    if asked.protocol is WireProtocol.OPENAI_CHAT and asked.stream and not asked.wants_usage:
+    if asks_usage:
         options = {} if body.is_null("stream_options") else _OBJECT.decode(body.raws["stream_options"])
         value = msgspec.json.encode({**options, "include_usage": True})
         (replace if "stream_options" in body else insert)["stream_options"] = value

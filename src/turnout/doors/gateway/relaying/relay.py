@@ -27,7 +27,7 @@ from turnout.doors.gateway.relaying.crossing import Crossing
 from turnout.doors.gateway.relaying.edits import edited
 from turnout.doors.gateway.relaying.filling import with_cache_point
 from turnout.doors.gateway.relaying.saying import note_whole, noting
-from turnout.doors.gateway.relaying.streams import FRAMED, Part, Stream, comment
+from turnout.doors.gateway.relaying.streams import FRAMED, Stream, comment
 from turnout.doors.gateway.relaying.traces import traced
 from turnout.doors.gateway.routing import GatewayRouting, Reading
 from turnout.messages.wire.asked import Asked, WireProtocol
@@ -116,6 +116,7 @@ class Relay:
         self._bill = bill
         self._send = send
         self._visit = visit
+        self._now_s = asyncio.get_running_loop().time
         self._ends_s = began_s + self._rules.deadline_s
         self._failures = 0
         self._waited_s = 0.0
@@ -224,7 +225,20 @@ class Relay:
 
     async def _streamed(self, answer: Answering, stream: Stream, call: OpenCall) -> None:
         reader, held, size = stream.reader, list[bytes](), 0
-        while (part := await self._next(answer, stream)) is not None:
+        while True:
+            # Not in a coroutine of its own: each piece of a stream would go through it, there and back.
+            try:
+                if stream.broken is not None:
+                    raise stream.broken
+                chunk = await answer.next(self._until(ended=reader.complete))
+                if chunk is None:
+                    break
+                part = stream.feed(chunk)
+            except (ConnectionError, TimeoutError) as error:
+                if not stream.ended:
+                    raise
+                logger.warning("error=<%s> | a stream broke off after the end of its answer", error_name(error))
+                break
             if reader.has_content and not call.has_content:
                 call.content()
             if part.error is not None:
@@ -257,22 +271,6 @@ class Relay:
             await go_on(self._send, held[-1])
         self._end(call, reader)
         await go_on(self._send, b"", more=False)
-
-    async def _next(self, answer: Answering, stream: Stream) -> Part | None:
-        """The next piece of a stream; none at its end, and where it breaks off after the end of the answer."""
-        until = self._until()
-        if stream.reader.complete:
-            until = min(until, asyncio.get_running_loop().time() + _LAST_WORDS_S)
-        try:
-            if stream.broken is not None:
-                raise stream.broken
-            chunk = await answer.next(until)
-            return None if chunk is None else stream.feed(chunk)
-        except (ConnectionError, TimeoutError) as error:
-            if not stream.ended:
-                raise
-            logger.warning("error=<%s> | a stream broke off after the end of its answer", error_name(error))
-            return None
 
     def _end_of(self, call: OpenCall, stream: Stream) -> bytes:
         """End the call, whose answer is at its end, and say what it cost where the protocol has a place for that."""
@@ -326,9 +324,9 @@ class Relay:
         if reader.finish_reason is not None:
             call.finish_reason(_FINISH_REASONS.get(reader.finish_reason, reader.finish_reason))
 
-    def _until(self) -> float:
-        """Until when the next bytes may take."""
-        stall = asyncio.get_running_loop().time() + self._stall_s
+    def _until(self, *, ended: bool = False) -> float:
+        """Until when the next bytes may take; ``ended``: the answer is at its end, and its stream is not yet."""
+        stall = self._now_s() + (min(self._stall_s, _LAST_WORDS_S) if ended else self._stall_s)
         if self._begun:
             return stall
         return min(self._ends_s, stall) if self._asked.stream else self._ends_s
