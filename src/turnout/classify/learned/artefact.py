@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from turnout.classify.learned.features import FeatureMap, Layout
+from turnout.classify.learned.features import Embed, FeatureMap, Layout
 from turnout.classify.learned.likeness import Likeness
 from turnout.classify.learned.model import Calibration, Head, LearnedModel, Price
 from turnout.classify.learned.ngrams import BUCKETS
@@ -144,8 +144,12 @@ def read_manifest(folder: Path) -> Manifest:
         raise ArtefactError(f"{path} is damaged: {error}") from error
 
 
-def load(folder: Path) -> tuple[LearnedModel, Manifest]:
+def load(folder: Path, *, embed: Embed | None = None) -> tuple[LearnedModel, Manifest]:
     """Read a model.
+
+    Args:
+        folder: The artefact.
+        embed: Gives vectors instead of MiniLM.
 
     Raises:
         ArtefactError: There is none, its files do not belong together, or a number is missing or not finite.
@@ -180,6 +184,7 @@ def load(folder: Path) -> tuple[LearnedModel, Manifest]:
             likeness=manifest.likeness,
             centres=numbers.get("likeness.centres"),
             trees=Trees(**trees) if trees else None,
+            embed=embed,
         )
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise ArtefactError(f"{path} does not fit {MODEL}: {error}") from error
