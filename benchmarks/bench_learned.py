@@ -1,8 +1,8 @@
 """The learned classifier: training on a million graded answers, scoring as many, and the time of one verdict.
 
 Run it with ``python -m benchmarks.bench_learned [--rows N] [--format parquet]``. The answers are made up, as those of
-``bench_scoreboard``. Training is `turnout train` --features ngrams`, what ``auto`` takes for so many prompts; scoring is
-`turnout evaluate` with the artefact it wrote, in batches, so that memory does not grow with the table but for some
+``bench_scoreboard``. Training is ``turnout train --features ngrams``, what ``auto`` takes for so many prompts; scoring
+is ``turnout evaluate`` with the artefact it wrote, in batches, so that memory does not grow with the table but for some
 numbers a prompt. Each is a process of its own, so that a peak of memory is that of its work.
 
 A verdict's time is that of `LearnedModel.predict` on one request, without the event loop: n-grams alone with and
