@@ -7,15 +7,18 @@ import importlib.util
 import platform
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
+import typer
 from rich.table import Table
 from rich.text import Text
 
 import turnout
 from turnout.cli.common import ConfigOption, JsonOption, console, load, print_json
+from turnout.cli.errors import UserError
 from turnout.config.errors import ConfigError
+from turnout.config.extras import MissingExtraError
 from turnout.config.presets import preset_of
 from turnout.deploy.preflight.locked import lock_findings
 from turnout.deploy.preflight.ways_out import aws_credential_sources
@@ -29,6 +32,11 @@ from turnout.upstream.local.weights import (
     WeightsError,
     verified,
 )
+
+if TYPE_CHECKING:
+    from turnout.classify.learned.classifier import LearnedClassifier
+    from turnout.classify.learned.traffic import Traffic
+    from turnout.config import Settings
 
 NAME = "doctor"
 
@@ -44,6 +52,7 @@ EXTRAS = {
     "otel": ("opentelemetry.exporter.otlp.proto.http", "traces by OTLP"),
     "langfuse": ("langfuse", "reading back from Langfuse"),
     "parquet": ("pyarrow", "exports as Parquet"),
+    "train": ("sklearn", "turnout train with all heads"),
     "lab": ("pandas", "tables as data frames"),
 }
 """For each extra of the package: a module that it brings, and what it is for."""
@@ -60,9 +69,20 @@ class Finding(msgspec.Struct, frozen=True):
     detail: str
 
 
-def run(config: ConfigOption = None, json: JsonOption = False) -> int:
+def run(
+    prompts: Annotated[
+        Path | None,
+        typer.Option(
+            "--prompts",
+            help="Some prompts of yours, one a line, or .jsonl or .csv with prompt or text: says whether they are like "
+            "those that the learned classifier knows.",
+        ),
+    ] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> int:
     """Say what works here and how to get what does not; exit code 2 if something is wrong."""
-    findings = [_python(), *_extras(), *_weights(), *_configuration(config), _credentials()]
+    findings = [_python(), *_extras(), *_weights(), *_configuration(config), *_learned(config, prompts), _credentials()]
     if json:
         print_json(findings)
     else:
@@ -140,6 +160,91 @@ def _configuration(config: Path | None) -> list[Finding]:
     except LedgerError as error:
         findings.append(Finding("ledger", "wrong", str(error)))
     return findings
+
+
+def _learned(config: Path | None, prompts: Path | None) -> list[Finding]:
+    """The learned classifier, where it routes or prompts are given: what it knows, and whether traffic is like that."""
+    from turnout.classify.learned.artefact import ArtefactError
+    from turnout.classify.learned.classifier import LearnedClassifier
+    from turnout.classify.learned.traffic import PromptsError, looked_through, read_prompts
+
+    try:
+        texts = None if prompts is None else read_prompts(prompts)
+    except PromptsError as error:
+        raise UserError(str(error)) from None
+    try:
+        settings, _ = load(config)
+    except ConfigError:
+        return []  # said already
+    if settings.classifier.kind != "learned" and texts is None:
+        return []
+    try:
+        classifier = LearnedClassifier(settings.classifier.artefact)
+        findings = [Finding("learned classifier", "ok", _knows(classifier))]
+        if texts is not None:
+            traffic = looked_through(classifier.load(), texts)
+            findings.append(_like("prompts", traffic, classifier))
+        if settings.classifier.kind == "learned" and classifier.manifest.basis == "label":
+            findings += _recorded(settings, classifier)
+    except ArtefactError as error:
+        return [Finding("learned classifier", "wrong", str(error))]
+    except (MissingExtraError, WeightsError) as error:
+        return [Finding("learned classifier", "missing", str(error))]
+    return findings
+
+
+def _knows(classifier: LearnedClassifier) -> str:
+    trained = classifier.manifest.trained
+    if classifier.manifest.basis == "label":
+        return (
+            f"the packaged default: knows the labels of {trained['prompts']:,} support queries and no model's answers; "
+            "train your own with: turnout train"
+        )
+    return (
+        f"trained on {trained['prompts']:,} prompts of {', '.join(trained['files'])} for "
+        f"{', '.join(classifier.manifest.candidates)}"
+    )
+
+
+def _recorded(settings: Settings, classifier: LearnedClassifier) -> list[Finding]:
+    """What the ledger tells: prompts are not in it, but the default's verdicts on unlike ones are P = 0."""
+    try:
+        with Ledger(settings.ledger) as ledger:
+            ((unlike, verdicts),) = ledger.select(_VERDICTS, (classifier.name, _NEWEST))
+    except LedgerError:
+        return []  # said already
+    from turnout.classify.learned.traffic import traffic_of
+
+    return [_like("recorded verdicts", traffic_of(unlike or 0, verdicts), classifier)] if verdicts else []
+
+
+def _like(what: str, traffic: Traffic, classifier: LearnedClassifier) -> Finding:
+    share = traffic.unlike
+    counted = (
+        f"{share.value:.0%} [{share.low:.0%}, {share.high:.0%}] of {traffic.prompts:,} are unlike what it was trained "
+        "on (5 % would be usual)"
+    )
+    if traffic.found == "too few":
+        return Finding(what, "ok", f"{counted}: too few to say anything")
+    if traffic.found == "like":
+        return Finding(what, "ok", counted)
+    own = classifier.manifest.basis == "outcome"
+    return Finding(
+        what,
+        "note",
+        f"{counted}: your traffic is other traffic, and its probabilities mean little there; "
+        + ("train again on newer graded answers" if own else "learn from your own graded answers")
+        + " with: turnout train",
+    )
+
+
+_NEWEST = 10_000
+_VERDICTS = """
+    SELECT sum(p_simple = 0.0), count(*) FROM (
+        SELECT p_simple FROM decisions
+        WHERE classifier = ? AND p_simple IS NOT NULL ORDER BY sequence DESC LIMIT ?
+    )
+"""
 
 
 def _credentials() -> Finding:

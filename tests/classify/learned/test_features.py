@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
-from turnout.classify.learned.features import FEW, FOLDED, WAVES, fitted_map, looked_at
+from turnout.classify.learned.features import FEW, FOLDED, WAVES, fitted_map, looked_at, rounded
 from turnout.classify.learned.rows import Row, tools_of
 
 TOOL = tools_of([{"name": "area", "description": "The area.", "parameters": {}}])
@@ -26,8 +28,11 @@ def test_blocks_have_about_one_length() -> None:
     features = fitted_map(raw, seed=1)
     wide = features.wide(raw)
     assert wide.shape == (60, features.width)
-    for name in ("plain", "category", "plain_waves", "embedding", "embedding_waves", "ngrams"):
-        assert 0.5 < (wide[:, features.blocks[name]] ** 2).sum(axis=1).mean() < 2.0, name
+    blocks = {name: wide[:, block] for name, block in features.blocks.items()}
+    grams = blocks.pop("ngrams")
+    half = features.layout.folded
+    for name, block in [*blocks.items(), ("words", grams[:, :half]), ("runs", grams[:, half:])]:
+        assert 0.5 < (block**2).sum(axis=1).mean() < 2.0, name
 
 
 def test_waves_are_a_gaussian_kernel() -> None:
@@ -42,11 +47,12 @@ def test_waves_are_a_gaussian_kernel() -> None:
 def test_bucket_weights_are_the_folded_columns() -> None:
     raw = looked_at(ROWS, None)
     features = fitted_map(raw, seed=1)
-    weights = np.random.default_rng(0).standard_normal((features.layout.folded, 2))
+    weights = np.random.default_rng(0).standard_normal((2 * features.layout.folded, 2))
     by_columns = features.wide(raw)[:, features.blocks["ngrams"]] @ weights
-    added = features.bucket_weights(weights)[raw.grams.buckets]
+    scales = features.gram_scales(raw.grams, 60)
+    added = features.bucket_weights(weights)[raw.grams.buckets] * scales[:, None]
     sums = np.column_stack([np.bincount(raw.grams.texts, weights=added[:, one], minlength=60) for one in range(2)])
-    assert np.allclose(by_columns, sums / features.lengths(raw.grams, 60)[:, None], atol=1e-4)
+    assert np.allclose(by_columns, sums, atol=1e-4)
 
 
 def test_what_says_nothing_is_left_out() -> None:
@@ -76,3 +82,11 @@ def test_the_same_seed_gives_the_same_numbers() -> None:
     one, same, other = (fitted_map(raw, seed=seed).numbers["plain_directions"] for seed in (1, 1, 2))
     assert np.array_equal(one, same)
     assert not np.array_equal(one, other)
+
+
+@given(values=st.lists(st.floats(-1e6, 1e6, allow_nan=False, allow_subnormal=False, width=32), min_size=1, max_size=8))
+def test_rounding_is_small_and_forgets_the_last_bits(values: list[float]) -> None:
+    found = rounded(values)
+    assert np.allclose(found, values, rtol=2.0**-13, atol=1e-300)
+    assert np.array_equal(rounded(found), found)
+    assert np.array_equal(found.astype(np.float32), found)

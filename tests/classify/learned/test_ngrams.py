@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.classify.learned.ngrams import BUCKETS, MOST_BYTES, grams_of
+from turnout.classify.learned.ngrams import BUCKETS, FIRST_RUN, MOST_BYTES, grams_of
 
 TEXTS = st.lists(st.text(max_size=40), min_size=1, max_size=6)
 
@@ -52,3 +52,10 @@ def test_long_texts_are_read_in_part() -> None:
     assert found.bytes_.sum() == MOST_BYTES
     assert set(grams_of(["begin"]).buckets) & set(found.buckets)
     assert set(grams_of(["end"]).buckets) & set(found.buckets)
+
+
+def test_words_and_runs_have_buckets_of_their_own() -> None:
+    found = grams_of(["stone river"])
+    # Two words and their pair; all runs of four characters of " stone river ".
+    assert int((found.buckets < FIRST_RUN).sum()) == 3
+    assert int((found.buckets >= FIRST_RUN).sum()) == len(" stone river ") - 3

@@ -8,6 +8,7 @@ import pytest
 
 from tests.evaluate.outcomes.tables import answers, file_of
 from tests.evaluate.training.graded import graded
+from turnout.classify.learned import features
 from turnout.classify.learned.rows import Row
 from turnout.evaluate.outcomes.table import OutcomesError
 from turnout.evaluate.training.answers import Answers, Prompts, read_answers
@@ -55,6 +56,7 @@ def test_the_same_data_is_the_same_model(tmp_path: Path) -> None:
 def test_more_prompts_than_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, whole = learned(tmp_path / "t.csv", 200)
     monkeypatch.setattr(drawn_places, "__kwdefaults__", {"most": 60})
+    monkeypatch.setattr(features, "FEW", 100)  # fewer columns, as there are for many prompts
     answers_, found = learned(tmp_path / "t.csv", 200)
     assert 40 <= len(found.places) <= 80
     assert len(answers_) == 200

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from turnout.evaluate.training.ridge import Sums, choose, fit
+from turnout.evaluate.training.ridge import Sums, choose, fit, unseen_predictions
 
 SHAPES = st.tuples(st.integers(2, 12), st.integers(1, 12), st.integers(0, 10_000))
 
@@ -67,3 +67,15 @@ def test_what_is_unseen_does_not_know_its_fold() -> None:
     after = choose(table, [changed], np.ones(60), folds, [1.0])[0].unseen
     assert np.array_equal(before[folds == 1], after[folds == 1])
     assert not np.allclose(before[folds == 0], after[folds == 0])
+
+
+@settings(deadline=None, max_examples=25)
+@given(shape=SHAPES)
+def test_scalar_products_alone_give_the_same(shape: tuple[int, int, int]) -> None:
+    table, targets, weights = problem(max(shape[0], 6), 20, shape[2])  # more columns than rows
+    folds = np.arange(len(table)) % 3
+    found = unseen_predictions(table, targets, weights, folds, [0.5, 20.0])
+    for fold in range(3):
+        inside = folds == fold
+        for place, one in enumerate(fit(table[~inside], targets[~inside], weights[~inside], [0.5, 20.0])):
+            assert np.allclose(found[place, inside], one.predict(table[inside]), atol=1e-8)

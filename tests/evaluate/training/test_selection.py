@@ -53,12 +53,20 @@ def test_calibration_finds_the_curve() -> None:
 @pytest.mark.parametrize(
     ("predicted", "came", "share"),
     [
-        ([0.1, 0.2, 0.3, 0.4], [1.0, 1.0, 0.0, 0.0], 0.5),  # the wrong way round: they say nothing
+        ([0.1, 0.2, 0.3, 0.4] * 50, [1.0, 1.0, 0.0, 0.0] * 50, 0.5),  # the wrong way round: they say nothing
         ([0.1, 0.1, 0.1, 0.1], [1.0, 0.0, 0.0, 0.0], 0.3),
         ([0.1, 0.2, 0.3, 0.4], [0.0, 0.0, 0.0, 0.0], 0.1),
     ],
 )
 def test_where_there_is_no_curve_there_is_a_share(predicted: list[float], came: list[float], share: float) -> None:
-    found = calibrated(np.array(predicted), np.array(came), np.ones(4))
+    found = calibrated(np.array(predicted), np.array(came), np.ones(len(came)))
     assert found.slope == 0.0
-    assert 1.0 / (1.0 + np.exp(-found.intercept)) == pytest.approx(share)
+    assert 1.0 / (1.0 + np.exp(-found.intercept)) == pytest.approx(share, rel=1e-4)
+
+
+def test_few_answers_leave_the_slope_at_face_value() -> None:
+    said, came = np.array([0.2, 0.4, 0.6, 0.8]), np.array([0.0, 1.0, 0.0, 1.0])
+    found = calibrated(said, came, np.ones(4))
+    assert found.slope == pytest.approx(4.0, rel=0.1)
+    many = calibrated(np.tile(said, 200), np.tile(came, 200), np.ones(800))
+    assert many.slope > found.slope

@@ -97,12 +97,13 @@ class LearnedClassifier:
         model = self._model
         if model is None:
             model = await asyncio.to_thread(self.load)
+        of_labels = self.manifest.basis == "label"
         if self.manifest.layout.mode == "ngrams":
             # A tenth of a millisecond: a thread would take longer.
-            predicted = model.predict([row])
+            predicted = model.predict([row], likeness=of_labels)
         else:
-            predicted = await asyncio.to_thread(model.predict, [row])
-        if self.manifest.basis == "label":
+            predicted = await asyncio.to_thread(model.predict, [row], likeness=of_labels)
+        if of_labels:
             p_simple = self._p_simple(predicted)
             return label_verdict(self.name, p_simple, latency_ms=(time.perf_counter() - started) * 1000)
         said: list[float] = predicted.suffices[0].tolist()

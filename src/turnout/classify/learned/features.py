@@ -198,9 +198,13 @@ class FeatureMap:
         It is 1 over the root of the sum of their squared weights, at the most 1: shape (n-grams,).
         """
         np = self._np
-        halves = grams.texts * 2 + (grams.buckets >= FIRST_RUN)
-        squared = np.bincount(halves, weights=self._squared[grams.buckets], minlength=2 * count)
-        return (1.0 / np.sqrt(np.maximum(squared, 1.0)))[halves]
+        squared = self._squared[grams.buckets]
+        halves = (grams.buckets >= FIRST_RUN).astype(np.int64) if count == 1 else self._halves(grams)
+        return (1.0 / np.sqrt(np.maximum(np.bincount(halves, weights=squared, minlength=2 * count), 1.0)))[halves]
+
+    @staticmethod
+    def _halves(grams: Grams) -> Any:
+        return grams.texts * 2 + (grams.buckets >= FIRST_RUN)
 
     def bucket_weights(self, weights: Any) -> Any:
         """For each bucket what it adds, given the weights of the folded columns: shape (buckets, targets)."""

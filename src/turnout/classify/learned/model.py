@@ -157,22 +157,30 @@ class LearnedModel:
         """Whether it predicts costs."""
         return int(self.weights.shape[1]) > len(self.candidates)
 
-    def predict(self, rows: Sequence[Row]) -> Predicted:
+    def predict(self, rows: Sequence[Row], *, likeness: bool = False) -> Predicted:
         """What it says of some requests.
+
+        Args:
+            rows: The requests.
+            likeness: Whether it also says how like those of training they are.
 
         Raises:
             MissingExtraError: The extra ``embedding`` is not installed.
             WeightsError: It needs MiniLM, whose weights are not installed.
         """
         np = self._np
-        targets, likeness = [np.empty((0, self.weights.shape[1]))], [np.empty(0)]
+        targets, alike = [], []
         for start in range(0, len(rows), _AT_ONCE):
             raw = looked_at(rows[start : start + _AT_ONCE], self._embedding())
             # Products with one row are no work for threads, and telling BLAS so takes longer than they do.
             with nullcontext() if len(rows) == 1 else one_blas_thread():
                 targets.append(self._targets(raw))
-                likeness.append(likeness_of(raw, self.features.numbers["idf"], self.centres))
-        return self.predicted(np.vstack(targets))._replace(likeness=np.concatenate(likeness))
+                if likeness:
+                    alike.append(likeness_of(raw, self.features.numbers["idf"], self.centres))
+        if not targets:
+            targets, alike = [np.empty((0, self.weights.shape[1]))], [np.empty(0)]
+        said = self.predicted(targets[0] if len(targets) == 1 else np.vstack(targets))
+        return said._replace(likeness=np.concatenate(alike)) if likeness else said
 
     def predicted(self, targets: Any) -> Predicted:
         """What predictions of all targets mean."""

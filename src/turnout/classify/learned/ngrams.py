@@ -100,7 +100,9 @@ def grams_of(texts: Sequence[str]) -> Grams:
         cells += np.concatenate([of_word, of_pair, of_run]) << BITS
     cells.sort()
     # Each once: a text that says the same a thousand times must not weigh more than others.
-    cells = cells[np.flatnonzero(np.diff(cells, prepend=-1))]
+    fresh = np.ones(len(cells), bool)
+    np.not_equal(cells[1:], cells[:-1], out=fresh[1:])
+    cells = cells[fresh]
     owners, buckets = cells >> BITS, cells & (BUCKETS - 1)
     sizes, first = stops - starts, data[starts]
     is_number = (first >= 48) & (first <= 57)

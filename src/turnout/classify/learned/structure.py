@@ -43,7 +43,11 @@ NAMES: tuple[str, ...] = (
 )
 """What the columns are."""
 
-_SETS = [[ord(character) for character in characters] for characters in (*_SHARES.values(), *_COUNTS.values())]
+_SETS = [
+    *([ord(character) for character in characters] for characters in (*_SHARES.values(), *_COUNTS.values())),
+    list(range(128, 256)),
+    list(range(256)),
+]
 _table: list[Any] = []
 
 
@@ -61,7 +65,7 @@ def structure(grams: Grams, turns: Sequence[int]) -> Any:
             members[values, column] = 1.0
         _table.append(members)
     sums = grams.bytes_ @ _table[0]
-    characters = grams.bytes_.sum(axis=1)
+    characters = sums[:, -1]
     some = characters + 1.0
     shares = len(_SHARES)
     out = np.empty((len(characters), len(NAMES)))
@@ -71,9 +75,9 @@ def structure(grams: Grams, turns: Sequence[int]) -> Any:
     out[:, 3] = grams.longest
     out[:, 4] = grams.numbers
     out[:, 5] = grams.numbers / (grams.words + 1.0)
-    out[:, 6] = grams.bytes_[:, 128:].sum(axis=1) / some
+    out[:, 6] = sums[:, -2] / some
     out[:, 7 : 7 + shares] = sums[:, :shares] / some[:, None]
-    out[:, 7 + shares : -1] = sums[:, shares:]
+    out[:, 7 + shares : -1] = sums[:, shares:-2]
     out[:, -1] = turns
     counts = _count_columns(np)
     out[:, counts] = np.log1p(out[:, counts])

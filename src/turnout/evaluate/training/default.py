@@ -4,8 +4,8 @@ Queries of the splits ``examples`` and ``calibration`` become a table of outcome
 candidates, a complex one by the capable candidate alone. The rest is `turnout.evaluate.training.training.train`, with a
 linear head. Pairs of look-alikes stay together in folds. The split ``held_out`` has no part in it.
 
-MiniLM's vectors of the queries are packaged too, as bytes of 1/512: MiniLM's own sums differ a little between kinds of
-processors, and the artefact must not. `vectors_of` makes them.
+MiniLM's vectors of the queries are packaged too, as whole numbers of 1/8192: MiniLM's own sums differ a little between
+kinds of processors, and the artefact must not. `vectors_of` makes them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MOST_WRONG = 0.1
 
 CANDIDATES = ("cheap", "capable")
 
-_GRID = 512
+_GRID = 8_192
 
 
 def learned_from() -> tuple[LabelledQuery, ...]:
@@ -68,9 +68,9 @@ def train_default(folder: Path) -> Trained:
 
 
 def vectors_of(texts: Sequence[str], embed: Embed) -> Any:
-    """Vectors as they are packaged: whole numbers from -127 to 127, of 1/512 each."""
+    """Vectors as they are packaged: int16, of 1/8192 each."""
     np = require("numpy", extra="embedding")
-    return np.clip(np.round(embed(texts) * _GRID), -127, 127).astype(np.int8)
+    return np.round(np.asarray(embed(texts)) * _GRID).astype(np.int16)
 
 
 def packaged_vectors(queries: Sequence[LabelledQuery]) -> Embed:

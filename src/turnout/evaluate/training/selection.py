@@ -23,7 +23,6 @@ FAST: tuple[Head, ...] = ("linear",)
 """The heads of the mode ``ngrams``, whose point is that it takes no time."""
 
 _STEPS = 50
-_SLOPE_PENALTY = 1e-3
 
 
 class Selected(NamedTuple):
@@ -70,6 +69,9 @@ def select(unseen: dict[Head, Any], scores: Any, weights: Any, groups: Any) -> S
 def calibrated(said: Any, came: Any, weights: Any) -> Calibration:
     """The logistic curve that makes predictions probabilities, by maximum likelihood on unseen predictions.
 
+    Few answers say little of a slope, and predictions are made to be taken at face value. So the slope is drawn to the
+    one at which, near the mean, P rises as fast as the prediction (a normal prior, its deviation half of that slope).
+
     Args:
         said: A prediction for each prompt.
         came: What came, 0 to 1.
@@ -83,17 +85,18 @@ def calibrated(said: Any, came: Any, weights: Any) -> Calibration:
     if np.ptp(said) < 1e-9 or not 0.0 < mean < 1.0:
         return Calibration(0.0, start)
     table = np.column_stack([said - said.mean(), np.ones(len(said))])
-    penalty = np.array([_SLOPE_PENALTY, 1e-9]) * weights.sum()
+    face_value = np.array([1.0 / (share * (1.0 - share)), 0.0])
+    penalty = np.array([4.0 / face_value[0] ** 2, 1e-9])
     beta = np.array([0.0, start])
 
     def loss(beta: Any) -> float:
         z = table @ beta
-        return float(weights @ (np.logaddexp(0.0, z) - came * z) + (penalty * beta**2).sum() / 2.0)
+        return float(weights @ (np.logaddexp(0.0, z) - came * z) + (penalty * (beta - face_value) ** 2).sum() / 2.0)
 
     least = loss(beta)
     for _ in range(_STEPS):
         p = 1.0 / (1.0 + np.exp(-np.clip(table @ beta, -30.0, 30.0)))
-        gradient = table.T @ (weights * (p - came)) + penalty * beta
+        gradient = table.T @ (weights * (p - came)) + penalty * (beta - face_value)
         hessian = (table * (weights * p * (1.0 - p))[:, None]).T @ table + np.diag(penalty)
         step = np.linalg.solve(hessian, gradient)
         size = 1.0

@@ -7,8 +7,8 @@ groups). The heads never see other models' scores: those are there in training o
 information (D. Lopez-Paz et al., Unifying distillation and privileged information, 2016).
 
 How much of the expectation is good differs: where a gain is what the two candidates do not share with other models,
-their expectations say nothing of it. So the share is chosen with the penalty, by the error on the candidates' own
-answers to prompts that the fit had not seen.
+their expectations say nothing of it. So the share is a half unless the candidates' own answers, to prompts that the fit
+had not seen, say clearly that another one is better.
 """
 
 from __future__ import annotations
@@ -48,9 +48,11 @@ def mixed(scores: Any, expected: Any, share: float) -> Any:
 
 
 def choose_mixture(scores: Any, unseen: Any, unseen_expected: Any, weights: Any) -> Mixture:
-    """Choose the penalty and the share whose gains are nearest to those of the answers.
+    """Choose the penalty and the share whose gains are near to those of the answers.
 
-    A ridge is linear in its targets: a fit on a mixture is the mixture of two fits.
+    A ridge is linear in its targets: a fit on a mixture is the mixture of two fits. Of the mixtures that are within one
+    standard error of the best (of the paired difference, over prompts) it is the one whose share is nearest to a half,
+    and of these the best: on few prompts the least error is mostly luck.
 
     Args:
         scores: Of the candidates: shape (prompts, candidates).
@@ -60,15 +62,22 @@ def choose_mixture(scores: Any, unseen: Any, unseen_expected: Any, weights: Any)
     """
     np = require("numpy", extra=EXTRA)
     gains = np.diff(scores, axis=1)
-    best: tuple[float, Mixture] | None = None
+    tried: list[tuple[Any, Mixture]] = []
     for place, penalty in enumerate(PENALTIES):
         for share in SHARES if unseen_expected is not None else (0.0,):
             said = unseen[place] if share == 0.0 else mixed(unseen[place], unseen_expected[place], share)
-            error = float((weights[:, None] * (np.diff(said, axis=1) - gains) ** 2).sum())
-            if best is None or error < best[0]:
-                best = error, Mixture(penalty, share, said)
-    assert best is not None
-    return best[1]
+            errors = weights * ((np.diff(said, axis=1) - gains) ** 2).mean(axis=1)
+            tried.append((errors, Mixture(penalty, share, said)))
+    least, best = min(tried, key=lambda one: float(one[0].sum()))
+    if unseen_expected is None:
+        return best
+
+    def good(errors: Any) -> bool:
+        worse = errors - least
+        return float(worse.sum()) <= float(worse.std()) * len(worse) ** 0.5
+
+    near = [(errors, mixture) for errors, mixture in tried if good(errors)]
+    return min(near, key=lambda one: (abs(one[1].share - 0.5), float(one[0].sum())))[1]
 
 
 def expectations(scores: Any, other_scores: Any, weights: Any, folds: Any) -> Any:
