@@ -133,7 +133,7 @@ async def go_on(send: Send, data: bytes, *, more: bool = True) -> None:
     await send({"type": "http.response.body", "body": data, "more_body": more})
 
 
-_WATCHED_AFTER_S = 0.02
+_WATCHED_AFTER_S = 0.01
 """An answer that comes within this time is not worth a watcher: its task would cost more than it saves."""
 
 
