@@ -60,7 +60,7 @@ EXTRAS = {
 class Finding(msgspec.Struct, frozen=True):
     """One line of the report.
 
-    ``missing`` is no error, it only says what is not possible; nor is ``doubtful``: it works, on what it is not made for.
+    ``missing`` is no error, it only says what is not possible; nor is ``doubtful``: works, on what it is not made for.
     """
 
     what: str
