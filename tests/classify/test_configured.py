@@ -54,9 +54,21 @@ def test_an_unknown_kind_names_the_known_ones(tmp_path: Path) -> None:
         configured_classifier(settings(tmp_path), CATALOG, kind="oracle")
 
 
-def test_the_learned_classifier_needs_an_artefact(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"'learned' needs \[classifier\] artefact"):
-        configured_classifier(settings(tmp_path), CATALOG, kind="learned")
+async def test_without_an_artefact_the_learned_classifier_is_the_packaged_one(tmp_path: Path) -> None:
+    text = '[policy]\nsimple_share = 0.2\n[classifier]\nkind = "learned"\n'
+    query = conversation_of("How long is the warranty on a toaster?")
+    few = configured_classifier(settings(tmp_path, text), CATALOG)
+    half = configured_classifier(settings(tmp_path, text.replace("0.2", "0.5")), CATALOG)
+    assert few is not None
+    assert half is not None
+    low, high = await few.classify(query), await half.classify(query)
+    assert (low.basis, low.p_suffices) == ("label", {})
+    assert low.p_simple is not None
+    assert high.p_simple is not None
+    assert 0.0 < low.p_simple < high.p_simple
+
+
+def test_a_folder_without_an_artefact_is_an_error(tmp_path: Path) -> None:
     given = settings(tmp_path, '[classifier]\nkind = "learned"\nartefact = "nowhere"\n')
     with pytest.raises(ArtefactError, match=r"nowhere holds no model\.json"):
         configured_classifier(given, CATALOG)

@@ -14,8 +14,8 @@ def test_all_classifiers_stand_side_by_side(turnout: Run, tmp_path: Path) -> Non
     code, out, _ = turnout("classify", "When does my parcel come?", "--json")
     (row,) = json.loads(out)
     assert code == 0
-    assert [verdict["classifier"] for verdict in row["verdicts"]][:3] == ["keyword", "embedding", "llm"]
-    assert row["verdicts"][3]["classifier"].startswith("cascade/")
+    assert [verdict["classifier"] for verdict in row["verdicts"]][:4] == ["keyword", "embedding", "learned", "llm"]
+    assert row["verdicts"][4]["classifier"].startswith("cascade/")
     for verdict in row["verdicts"]:
         assert verdict["basis"] == "label"
         assert 0 <= verdict["p_simple"] <= 1
@@ -93,3 +93,18 @@ def test_attacks_are_counted_by_family_and_target(turnout: Run) -> None:
     assert {line["family"] for line in lines} >= {"instruction", "words", "harmless", "all"}
     assert all(line["at_risk"] <= 10 for line in lines)
     assert "flipped by any" in turnout("classify", "--attacks", "--only", "keyword", "--pairs", "2")[1]
+
+
+def test_what_learned_from_outcomes_has_no_labels_to_be_held_against(turnout: Run, tmp_path: Path) -> None:
+    (tmp_path / "turnout.toml").write_text('[classifier]\nartefact = "router"\n')
+    for what in ("--held-out", "--attacks"):
+        code, _, err = turnout("classify", what, "--only", "learned")
+        assert (code, err.count("\n")) == (2, 1)
+        assert "use turnout evaluate" in err
+
+
+def test_the_packaged_default_is_held_against_labels(turnout: Run) -> None:
+    code, out, _ = turnout("classify", "--held-out", "--only", "learned", "--json")
+    (line,) = [one for one in json.loads(out) if one["classifier"] == "learned"]
+    assert code == 0
+    assert line["auc"]["low"] > 0.65

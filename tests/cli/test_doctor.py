@@ -4,7 +4,13 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
+from tests.evaluate.training.graded import graded
+from tests.trace.samples import decision
+from turnout.classify.examples import load_queries
 from turnout.cli import doctor
+from turnout.core.verdict import Verdict
+from turnout.trace.events import new_id
+from turnout.trace.store.ledger import Ledger
 
 
 def findings(out: str) -> dict[str, dict[str, str]]:
@@ -69,3 +75,71 @@ def test_credentials_are_named_and_never_shown(turnout: Run, monkeypatch: pytest
     _, out, _ = turnout("doctor", "--json")
     assert "AWS_ACCESS_KEY_ID" in findings(out)["AWS credentials"]["detail"]
     assert "AKIASECRET" not in out
+
+
+def prompts(path: Path, texts: list[str]) -> str:
+    path.write_text("".join(json.dumps({"prompt": text}) + "\n" for text in texts))
+    return str(path)
+
+
+def support(count: int) -> list[str]:
+    return [query.text for query in load_queries() if query.split == "held_out"][:count]
+
+
+PROOFS = [f"Prove that the sequence a_n = {number}/n converges to a limit in the reals." for number in range(60)]
+
+
+def test_the_learned_classifier_says_what_it_knows(turnout: Run, tmp_path: Path) -> None:
+    assert "learned classifier" not in findings(turnout("doctor", "--json")[1])
+    (tmp_path / "turnout.toml").write_text('[classifier]\nkind = "learned"\n')
+    detail = findings(turnout("doctor", "--json")[1])["learned classifier"]["detail"]
+    assert detail.startswith("the packaged default: knows the labels of 226 support queries and no model's answers")
+
+
+@pytest.mark.parametrize(
+    ("texts", "state", "words"),
+    [
+        (support(60), "ok", "are unlike what it was trained on (5 % would be usual)"),
+        (PROOFS, "doubtful", "your traffic is other traffic"),
+        (PROOFS[:5], "ok", "too few to say anything"),
+    ],
+)
+def test_prompts_are_held_against_what_was_trained_on(
+    turnout: Run, tmp_path: Path, texts: list[str], state: str, words: str
+) -> None:
+    code, out, _ = turnout("doctor", "--prompts", prompts(tmp_path / "p.jsonl", texts), "--json")
+    found = findings(out)["prompts"]
+    assert (code, found["state"]) == (0, state)
+    assert words in found["detail"]
+
+
+def test_an_artefact_says_on_what_it_was_trained(turnout: Run, tmp_path: Path) -> None:
+    graded(tmp_path / "t.csv")
+    assert turnout("train", "t.csv", "--models", "cheap,capable", "--features", "ngrams", "--to", "router")[0] == 0
+    (tmp_path / "turnout.toml").write_text('[classifier]\nkind = "learned"\nartefact = "router"\n')
+    _, out, _ = turnout("doctor", "--prompts", prompts(tmp_path / "p.jsonl", PROOFS), "--json")
+    found = findings(out)
+    assert found["learned classifier"]["detail"] == "trained on 120 prompts of t.csv for cheap, capable"
+    assert "train again on newer graded answers" in found["prompts"]["detail"]
+
+
+def test_an_artefact_that_is_none_is_a_finding(turnout: Run, tmp_path: Path) -> None:
+    (tmp_path / "turnout.toml").write_text('[classifier]\nkind = "learned"\nartefact = "router"\n')
+    code, out, _ = turnout("doctor", "--json")
+    assert (code, findings(out)["learned classifier"]["state"]) == (2, "wrong")
+
+
+def test_verdicts_in_the_ledger_tell_of_other_traffic(turnout: Run, tmp_path: Path) -> None:
+    (tmp_path / "turnout.toml").write_text('[classifier]\nkind = "learned"\n')
+    verdict = Verdict(classifier="learned", label="complex", p_simple=0.0)
+    with Ledger(tmp_path / "ledger.sqlite3") as ledger:
+        ledger.append([decision(verdict=verdict, event_id=new_id()) for _ in range(40)])
+    found = findings(turnout("doctor", "--json")[1])["recorded verdicts"]
+    assert found["state"] == "doubtful"
+    assert found["detail"].startswith("100% [91%, 100%] of 40 are unlike")
+
+
+def test_a_file_of_prompts_that_is_none_is_one_line(turnout: Run, tmp_path: Path) -> None:
+    code, out, err = turnout("doctor", "--prompts", "none.txt")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "cannot read none.txt" in err

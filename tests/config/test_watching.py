@@ -181,9 +181,9 @@ def test_files_that_settings_name_are_watched_too(file: Path, tmp_path: Path) ->
     models, rules = tmp_path / "models.toml", tmp_path / "rules.toml"
     models.write_text("")
     watcher = settings_watcher(file)
-    file.write_text('overrides = "models.toml"\n[classifier]\nrules = "rules.toml"\n')
+    file.write_text('overrides = "models.toml"\n[classifier]\nrules = "rules.toml"\nartefact = "router"\n')
     assert isinstance(polled(watcher), Reloaded)
-    assert set(files_of(watcher.value)) == {file, models, rules}
+    assert set(files_of(watcher.value)) == {file, models, rules, tmp_path / "router" / "model.json"}
     models.write_text("[nonsense]\n")
     found = polled(watcher)
     assert isinstance(found, Refused)

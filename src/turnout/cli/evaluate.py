@@ -46,8 +46,8 @@ def run(
         list[str] | None,
         typer.Option(
             "--router",
-            help="tfidf, keyword, embedding, llm, ..., module:function, a URL with /v1/route, or a file of "
-            "predictions; NAME= before it names it; may be repeated.",
+            help="tfidf, learned, keyword, embedding, llm, ..., module:function, a URL with /v1/route, a folder that "
+            "turnout train wrote, or a file of predictions; NAME= before it names it; may be repeated.",
         ),
     ] = None,
     train: Annotated[

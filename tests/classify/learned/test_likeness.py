@@ -15,7 +15,8 @@ TEXTS = [" ".join(DRAW.choice(WORDS, 6)) for _ in range(120)]
 def around(centre: int, count: int) -> np.ndarray:
     """Vectors of unit length near one of three directions."""
     found = np.eye(3, 8)[centre] + 0.1 * DRAW.standard_normal((count, 8))
-    return found / np.linalg.norm(found, axis=1, keepdims=True)
+    unit: np.ndarray = found / np.linalg.norm(found, axis=1, keepdims=True)
+    return unit
 
 
 def test_by_n_grams_other_words_are_unlike() -> None:

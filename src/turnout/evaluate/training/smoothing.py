@@ -74,7 +74,7 @@ def choose_mixture(scores: Any, unseen: Any, unseen_expected: Any, weights: Any)
 
     def good(errors: Any) -> bool:
         worse = errors - least
-        return float(worse.sum()) <= float(worse.std()) * len(worse) ** 0.5
+        return bool(worse.sum() <= worse.std() * len(worse) ** 0.5)
 
     near = [(errors, mixture) for errors, mixture in tried if good(errors)]
     return min(near, key=lambda one: (abs(one[1].share - 0.5), float(one[0].sum())))[1]

@@ -105,9 +105,9 @@ def train(
         raise OutcomesError(f"{len(candidates)} different names are needed, one a candidate, got {', '.join(names)}")
     if features != "ngrams" and heads != FAST:
         require("sklearn", extra=TRAIN_EXTRA)  # first: nobody wants to know after an hour of reading
-    folder.mkdir(parents=True, exist_ok=True)
     with working("reading outcomes", 0) as progress:
         answers = read_answers(source, candidates, progress=progress)
+    folder.mkdir(parents=True, exist_ok=True)  # here too: nobody wants to know after an hour of learning
     vectors = _vectors(features, len(answers), embed)
     choice = Choice(
         heads=heads or (FAST if vectors is None else SIMPLEST_FIRST),
@@ -170,7 +170,7 @@ def _facts(
     command: str,
 ) -> dict[str, Any]:
     layout = learned.model.features.layout
-    return _shortened(
+    facts: dict[str, Any] = _shortened(
         {
             "candidates": list(names),
             "table_names": list(answers.candidates),
@@ -196,6 +196,7 @@ def _facts(
             "pairs": msgspec.to_builtins(pairs),
         }
     )
+    return facts
 
 
 def _shortened(value: Any) -> Any:
