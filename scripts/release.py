@@ -45,7 +45,7 @@ IN_THE_WHEEL = (
 """Files beside the code that must not be forgotten."""
 
 LICENSES = ("LICENSE", "NOTICE")
-SUFFIXES = {".py", ".typed", ".toml", ".json", ".jsonl", ".css", ".js", ".md", ".html"}
+SUFFIXES = {".py", ".typed", ".toml", ".json", ".jsonl", ".css", ".js", ".md", ".html", ".safetensors"}
 """What kinds of files the package may hold: whatever else lies there came in by accident."""
 
 ARCHIVE_TOP = {"src", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "NOTICE", "PKG-INFO", ".gitignore"}

@@ -100,7 +100,7 @@ def test_the_learned_classifier_says_what_it_knows(turnout: Run, tmp_path: Path)
     ("texts", "state", "words"),
     [
         (support(60), "ok", "are unlike what it was trained on (5 % would be usual)"),
-        (PROOFS, "doubtful", "your traffic is other traffic"),
+        (PROOFS, "note", "your traffic is other traffic"),
         (PROOFS[:5], "ok", "too few to say anything"),
     ],
 )
@@ -135,7 +135,7 @@ def test_verdicts_in_the_ledger_tell_of_other_traffic(turnout: Run, tmp_path: Pa
     with Ledger(tmp_path / "ledger.sqlite3") as ledger:
         ledger.append([decision(verdict=verdict, event_id=new_id()) for _ in range(40)])
     found = findings(turnout("doctor", "--json")[1])["recorded verdicts"]
-    assert found["state"] == "doubtful"
+    assert found["state"] == "note"
     assert found["detail"].startswith("100% [91%, 100%] of 40 are unlike")
 
 
