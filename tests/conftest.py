@@ -98,6 +98,8 @@ def _tracer_provider() -> object:
 
 
 _ONCE = (
+    "benchmarks",
+    "cli/agentcore",
     "deploy",
     "docs",
     "doors/gateway",

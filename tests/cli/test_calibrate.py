@@ -181,7 +181,9 @@ def test_a_budget_is_for_so_many_requests(turnout: Run) -> None:
 
 
 def test_routers_that_settings_cannot_name_and_models_that_the_catalog_lacks(turnout: Run, tmp_path: Path) -> None:
-    (tmp_path / "my_calibrated_router.py").write_text("def need(batch):\n    return [float('prove' in one) for one in batch.prompt]\n")
+    (tmp_path / "my_calibrated_router.py").write_text(
+        "def need(batch):\n    return [float('prove' in one) for one in batch.prompt]\n"
+    )
     code, out, _ = turnout(*BASE, *QUALITY, "--router", "my_calibrated_router:need", "--to", "a.json")
     assert code == 0
     assert "Settings cannot name this router" in out

@@ -16,6 +16,9 @@ __all__ = ["certificate", "doubles", "gateway", "running"]
 
 @pytest.fixture(scope="module")
 def doubles() -> Iterator[Upstreams]:
+    # What is there by now need not be gone through after each test (see below), which took longer than most tests.
+    gc.collect()
+    gc.freeze()
     with upstreams() as found:
         yield found
 
