@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from turnout.cli.common import (
@@ -20,9 +18,9 @@ from turnout.cli.common import (
     load,
     open_for_reading,
     print_json,
-    progress_console,
 )
 from turnout.cli.errors import UserError
+from turnout.cli.progress import progress
 
 if TYPE_CHECKING:
     from turnout.config import Settings
@@ -213,7 +211,7 @@ def run(
             parameters=parameters,
             models=_facts(plan.names or (), catalog),
             embed=vectors,
-            working=_working,
+            working=progress,
         )
     except (
         ArtefactError,
@@ -324,14 +322,14 @@ def _check(
     if path.exists():
         with open_for_reading(path) as opened:
             chosen = Filter(since_ms=since_ms)
-            with _working("reading decisions", selection.count(opened, chosen, "decisions")) as progress:
+            with progress("reading decisions", selection.count(opened, chosen, "decisions")) as advance:
                 found = monitor(
                     file,
                     selection.decisions(opened, chosen),
                     changed=changed,
                     prices=changed_prices(file, catalog),
                     level=level,
-                    progress=progress,
+                    progress=advance,
                 )
     else:
         found = monitor(file, (), changed=changed, prices=changed_prices(file, catalog), level=level)
@@ -452,13 +450,3 @@ def _call_usd(text: str, models: int) -> tuple[float, ...] | None:
     if len(found) != models or not all(0.0 <= one < float("inf") for one in found):
         raise UserError(f"--call-usd must be {models} numbers such as 0.001,0.02, one a model, got {text!r}")
     return found
-
-
-@contextmanager
-def _working(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    shown = progress_console()
-    counted = TextColumn("{task.completed:,.0f}" + (f" of {total:,}" if total else ""))
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), counted, TimeElapsedColumn())
-    with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as bar:
-        task = bar.add_task(what, total=total or None)
-        yield lambda done: bar.advance(task, done)

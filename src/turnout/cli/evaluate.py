@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from turnout.cli.common import ConfigOption, JsonOption, console, load, print_json, progress_console
 from turnout.cli.errors import UserError
+from turnout.cli.progress import progress
 
 if TYPE_CHECKING:
     from turnout.evaluate.scoreboard.board import Board, Wanted
@@ -103,8 +102,8 @@ def run(
             call_usd=_two_numbers(call_usd),
             resamples=resamples,
         )
-        done = judgements(plan, working=_working)
-        board = measured(plan, done, working=_working)
+        done = judgements(plan, working=progress)
+        board = measured(plan, done, working=progress)
         found = held(board, requirements)
     except OutcomesError as error:
         raise UserError(str(error)) from None
@@ -188,13 +187,3 @@ def _written(path: Path, write: Callable[[], object]) -> None:
     except (OSError, ValueError) as error:
         raise UserError(f"cannot write {path}: {error}") from None
     progress_console().print(Text(f"written: {path}"))
-
-
-@contextmanager
-def _working(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    shown = progress_console()
-    counted = TextColumn("{task.completed:,.0f}" + (f" of {total:,}" if total else ""))
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), counted, TimeElapsedColumn())
-    with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as bar:
-        task = bar.add_task(what, total=total or None)
-        yield lambda done: bar.advance(task, done)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -20,9 +18,9 @@ from turnout.cli.common import (
     load,
     open_for_reading,
     print_json,
-    progress_console,
 )
 from turnout.cli.errors import UserError
+from turnout.cli.progress import progress
 
 if TYPE_CHECKING:
     from turnout.evaluate.outcomes.inspecting import Inspection, PairRow
@@ -61,8 +59,8 @@ def inspect(
 
     try:
         source = source_of(files)
-        with _counting("reading") as progress:
-            found = look(source, [_pair(one) for one in pair or ()], progress=progress)
+        with progress("reading rows") as advance:
+            found = look(source, [_pair(one) for one in pair or ()], progress=advance)
     except OutcomesError as error:
         raise UserError(str(error)) from None
     if json:
@@ -109,8 +107,8 @@ def convert(
             return
         if from_ not in FORMATS:
             raise UserError(unknown("format", from_, [*FORMATS, "ledger"]))
-        with _counting("converting") as progress:
-            written = write(_told(FORMATS[from_].read(given), progress), out)
+        with progress("converting rows") as advance:
+            written = write(_told(FORMATS[from_].read(given), advance), out)
     except OutcomesError as error:
         raise UserError(str(error)) from None
     except OSError as error:
@@ -131,8 +129,8 @@ def split(
 
     try:
         parts = [_share(one) for one in to]
-        with _counting("parting") as progress:
-            written = parted(source_of(files), parts, seed=seed, progress=progress)
+        with progress("parting rows") as advance:
+            written = parted(source_of(files), parts, seed=seed, progress=advance)
     except OutcomesError as error:
         raise UserError(str(error)) from None
     except OSError as error:
@@ -275,21 +273,7 @@ def _enough(pair: PairRow) -> str:
     )
 
 
-def _told(batches: Iterator[Batch], progress: Callable[[int], None]) -> Iterator[Batch]:
+def _told(batches: Iterator[Batch], advance: Callable[[int], None]) -> Iterator[Batch]:
     for batch in batches:
-        progress(len(batch))
+        advance(len(batch))
         yield batch
-
-
-@contextmanager
-def _counting(what: str) -> Iterator[Callable[[int], None]]:
-    shown = progress_console()
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        TextColumn("{task.completed:,.0f} rows"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda rows: bar.advance(task, rows)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from turnout.cli.common import JsonOption, console, print_json, progress_console
+from turnout.cli.common import JsonOption, console, print_json
 from turnout.cli.errors import UserError
+from turnout.cli.progress import progress
 
 if TYPE_CHECKING:
     from turnout.classify.assess import Figure
@@ -69,7 +67,7 @@ def run(
             features=features,
             categories=category,
             seed=seed,
-            working=_working,
+            working=progress,
         )
     except (OutcomesError, MissingExtraError, WeightsError) as error:
         raise UserError(str(error)) from None
@@ -105,13 +103,3 @@ def _show(found: Trained, folder: Path) -> None:
 
 def _figure(figure: Figure | None) -> str:
     return "not defined" if figure is None else f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
-
-
-@contextmanager
-def _working(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    shown = progress_console()
-    counted = TextColumn("{task.completed:,.0f}" + (f" of {total:,}" if total else ""))
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), counted, TimeElapsedColumn())
-    with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as bar:
-        task = bar.add_task(what, total=total or None)
-        yield lambda done: bar.advance(task, done)
