@@ -160,7 +160,7 @@ def a_stream_that_breaks(shop: Shop) -> None:
         shop.models(capable), capable, catalog=CATALOG, recorder=shop.recorder, run=RUN, simulated=True
     )
     shop.double.faults.add(mid_stream(3))
-    with pytest.raises(Exception, match="broke off.*ModelStreamErrorException"):
+    with pytest.raises(Exception, match=r"broke off.*ModelStreamErrorException"):
         Agent(model=model, system_prompt=PAGE * 200, callback_handler=None, retry_strategy=None)(EASY)
     gc.collect()
 
