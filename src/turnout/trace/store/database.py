@@ -90,8 +90,11 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """The connection for several reads that all see the same state."""
+        """The connection for several reads that all see the same state; within another such block, that block's."""
         with self.use() as connection:
+            if connection.in_transaction:
+                yield connection
+                return
             connection.execute("BEGIN")
             try:
                 yield connection
