@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
@@ -110,6 +110,22 @@ class Answer:
             self._client.release(self._origin, self._connection)
             self._connection = None
         return chunk
+
+    async def pour(self, take: Callable[[bytes], bool], stall_s: float) -> None:
+        """Give each piece of the body to ``take`` as it comes, until it takes no more or the last has come.
+
+        It is called from the event loop itself, so that no task wakes up for each piece. What follows, the end and
+        errors included, `next` tells.
+
+        Args:
+            take: Takes a piece at once, and says whether it takes more. It must not raise.
+            stall_s: Seconds that nothing may come.
+
+        Raises:
+            StalledError: Nothing came in time.
+        """
+        if self._connection is not None:
+            await self._connection.pour(take, stall_s)
 
     async def read(self, until: float, limit: int = MAX_ANSWER_BYTES) -> bytes:
         """The whole body.

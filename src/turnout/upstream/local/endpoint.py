@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import time
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -179,6 +179,9 @@ class LocalAnswer:
         """
         first, self._first = self._first, None
         return first if first is not None else await self._take(until)
+
+    async def pour(self, take: Callable[[bytes], bool], stall_s: float) -> None:
+        """Give nothing: what a thread makes wakes whoever waits anyway."""
 
     async def read(self, until: float, limit: int = MAX_ANSWER_BYTES) -> bytes:
         """All of it; it is never longer than the limit on output lets it be.

@@ -26,8 +26,9 @@ from turnout.doors.gateway.relaying.bill import Bill
 from turnout.doors.gateway.relaying.crossing import Crossing
 from turnout.doors.gateway.relaying.edits import edited
 from turnout.doors.gateway.relaying.filling import with_cache_point
+from turnout.doors.gateway.relaying.pouring import Pouring
 from turnout.doors.gateway.relaying.saying import note_whole, noting
-from turnout.doors.gateway.relaying.streams import FRAMED, Stream, comment
+from turnout.doors.gateway.relaying.streams import FRAMED, Part, Stream, comment
 from turnout.doors.gateway.relaying.traces import traced
 from turnout.doors.gateway.routing import GatewayRouting, Reading
 from turnout.messages.wire.asked import Asked, WireProtocol
@@ -88,6 +89,7 @@ class Relay:
         send: ASGI's.
         began_s: When the request came, by the event loop's clock.
         visit: The request as the limits of its key see it.
+        pours: Whether the server lets ``send`` be called outside of a task (`pouring`).
     """
 
     def __init__(
@@ -103,6 +105,8 @@ class Relay:
         send: Send,
         began_s: float,
         visit: Visit,
+        *,
+        pours: bool = False,
     ) -> None:
         self._routing = routing
         self._router = routing.router
@@ -116,6 +120,7 @@ class Relay:
         self._bill = bill
         self._send = send
         self._visit = visit
+        self._pours = pours
         self._now_s = asyncio.get_running_loop().time
         self._ends_s = began_s + self._rules.deadline_s
         self._failures = 0
@@ -225,15 +230,20 @@ class Relay:
 
     async def _streamed(self, answer: Answering, stream: Stream, call: OpenCall) -> None:
         reader, held, size = stream.reader, list[bytes](), 0
+        pouring = Pouring(stream, self._send) if self._pours else None
         while True:
             # Not in a coroutine of its own: each piece of a stream would go through it, there and back.
+            part: Part | None = None
             try:
                 if stream.broken is not None:
                     raise stream.broken
-                chunk = await answer.next(self._until(ended=reader.complete))
-                if chunk is None:
-                    break
-                part = stream.feed(chunk)
+                if pouring is not None and self._begun and not reader.complete:
+                    part = await pouring.pour(answer, self._stall_s)
+                if part is None:
+                    chunk = await answer.next(self._until(ended=reader.complete))
+                    if chunk is None:
+                        break
+                    part = stream.feed(chunk)
             except (ConnectionError, TimeoutError) as error:
                 if not stream.ended:
                     raise
