@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Any
 
 from turnout.core.cost import usd_text
-from turnout.core.decision import Unavailable
+from turnout.core.decision import larger_windows_only
 from turnout.core.usage import UsageError
 from turnout.doors.gateway.admission import Visit
 from turnout.doors.gateway.exchange import Send, answer_whole, begin_stream, go_on
@@ -353,7 +353,8 @@ class Relay:
         failure = failure_of(error)
         self._failures += 1
         router, conversation = self._router, self._reading.conversation
-        unavailable = self._unsuited(failure)
+        overflow = failure.kind == "overflow"
+        unavailable = larger_windows_only(router.catalog, self._routed.model) if overflow else ()
         same = not any(one.model == self._routed.model.id for one in unavailable)
         elsewhere = failure.kind in ("retryable", "overflow") and router.can_fail_over(
             self._routed, failure.name, conversation=conversation, unavailable=unavailable
@@ -403,14 +404,6 @@ class Relay:
             return False
         self._routed = routed
         return True
-
-    def _unsuited(self, failure: Failure) -> list[Unavailable]:
-        """The candidates that a prompt cannot go to which was too long for the chosen one."""
-        if failure.kind != "overflow":
-            return []
-        window = self._routed.model.context_window
-        models = self._router.catalog.models
-        return [Unavailable(one.id, "window_not_larger") for one in models if one.context_window <= window]
 
     async def _refuse(self, error: Exception) -> None:
         """Answer with the error of the last call: the provider's own where it is one for the client."""
