@@ -144,6 +144,8 @@ class Database:
                 connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
             self._write_ahead(connection)
             connection.execute("PRAGMA synchronous = NORMAL")
+            # What a statement keeps of the pages it changes, in case it fails: in a file, two system calls for each.
+            connection.execute("PRAGMA temp_store = MEMORY")
             # Takes the write lock also where there is nothing to do: a file that cannot be written is refused now.
             migrate(connection)
         except BaseException:

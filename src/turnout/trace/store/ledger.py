@@ -41,7 +41,9 @@ _ROWS = 16
 def _insert(table: str, columns: Sequence[str], rows: int) -> str:
     row = f"({', '.join('?' * len(columns))})"
     values = ", ".join([row] * rows)
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values} ON CONFLICT (event_id) DO NOTHING"
+    # With a bad row the whole transaction is undone anyway: then SQLite need not keep what pages were before the
+    # statement.
+    return f"INSERT OR ROLLBACK INTO {table} ({', '.join(columns)}) VALUES {values} ON CONFLICT (event_id) DO NOTHING"
 
 
 _INSERT_CALLS = tuple(_insert("calls", CALL_COLUMNS, rows) for rows in (_ROWS, 1))

@@ -167,6 +167,7 @@ def _prune(database: Database, before_ms: int, *, dry_run: bool, vacuum: bool, a
 def _plan(database: Database, before_ms: int) -> Pruned:
     """What is old, kept in temporary tables of the connection."""
     with database.use() as connection:
+        connection.execute("PRAGMA temp_store = FILE")  # of a large ledger the lists are long
         connection.execute("BEGIN")
         try:
             for table in _TABLES:
