@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
@@ -203,7 +204,7 @@ async def _worked(
     watch: Watch,
 ) -> Ended:
     models, settings = wanted.models, wanted.settings
-    client = HttpClient(rules=connection_rules(settings))
+    client = HttpClient(rules=connection_rules(settings), environment=os.environ)
     purse = Purse(limits.budget_pico, state.spent_pico)
     caller = Caller(
         ways,

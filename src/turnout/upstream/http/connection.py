@@ -1,6 +1,6 @@
 """One kept-alive HTTP/1.1 connection to a provider: bytes out, one answer at a time back.
 
-Known limitations: no HTTP/2, no proxy, no compression (the answer is asked for as it is).
+Known limitations: no HTTP/2, no compression (the answer is asked for as it is).
 """
 
 from __future__ import annotations
