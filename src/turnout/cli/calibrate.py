@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -128,9 +128,21 @@ def run(
     call_usd: Annotated[
         str, typer.Option("--call-usd", help="USD of a call to each model, for answers whose cost the table lacks.")
     ] = "",
-    scorer: Annotated[str, typer.Option("--scorer", help="Who graded, for the record: the guarantee is of it.")] = "",
+    scorer: Annotated[
+        str,
+        typer.Option(
+            "--scorer",
+            help="Who graded, for the record: the guarantee is of it. Default: the judge of turnout collect. With "
+            "--check: who grades now; another one ends the guarantee.",
+        ),
+    ] = "",
     parameters: Annotated[
-        str, typer.Option("--parameters", help="With which parameters the models answered, for the record.")
+        str,
+        typer.Option(
+            "--parameters",
+            help="With which parameters the models answered, for the record. With --check: those of now; others end "
+            "the guarantee.",
+        ),
     ] = "",
     check: Annotated[
         bool,
@@ -158,7 +170,8 @@ def run(
     passes is taken. What is printed then holds for any finite number of prompts.
     """
     if check:
-        return _check(calibration, ledger, config, since, level, json=json)
+        now = {"scorer": scorer, "parameters": parameters}
+        return _check(calibration, ledger, config, since, level, now, json=json)
     from turnout.classify.examples import LabelledSetError
     from turnout.classify.keyword import KeywordRulesError
     from turnout.classify.learned.artefact import ArtefactError
@@ -207,7 +220,7 @@ def run(
         found = calibrate(
             plan,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            scorer=scorer,
+            scorer=scorer or _judge_of(outcomes),
             parameters=parameters,
             models=_facts(plan.names or (), catalog),
             embed=vectors,
@@ -233,6 +246,18 @@ def run(
     else:
         _show(found, judge, to, catalog)
     return EXIT_AGAIN if found.conflict else 0
+
+
+def _judge_of(outcomes: Sequence[Path]) -> str:
+    """Who graded, where a collection made every one of the tables and one judge graded them all; else nobody."""
+    from turnout.evaluate.collect.card import read_card
+    from turnout.evaluate.collect.errors import CollectError
+
+    try:
+        judges = {card.judge if (card := read_card(path)) is not None else "" for path in outcomes}
+    except CollectError as error:
+        raise UserError(str(error)) from None
+    return judges.pop() if len(judges) == 1 else ""
 
 
 def _show(found: Calibrated, judge: Judge, to: Path | None, catalog: Catalog) -> None:
@@ -284,7 +309,14 @@ def _document(found: Calibrated) -> dict[str, Any]:
 
 
 def _check(
-    calibration: Path | None, ledger: Path | None, config: Path | None, since: str, level: float, *, json: bool
+    calibration: Path | None,
+    ledger: Path | None,
+    config: Path | None,
+    since: str,
+    level: float,
+    now_said: Mapping[str, str],
+    *,
+    json: bool,
 ) -> int:
     import time
 
@@ -317,6 +349,10 @@ def _check(
         except (ConfigError, ArtefactError) as error:
             other = str(error)
         changed += [] if other is None else [other]
+    # Neither ledger nor settings know these two: only who asks does.
+    for what, said in now_said.items():
+        if said and said != getattr(file, what):
+            changed.append(f"the {what} was {getattr(file, what) or 'not recorded'!r}, and is {said!r}")
     since_ms = selection.since(since or file.created, time.time_ns() // 1_000_000)
     path = ledger or settings.ledger
     if path.exists():

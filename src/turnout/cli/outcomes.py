@@ -23,6 +23,7 @@ from turnout.cli.errors import UserError
 from turnout.cli.progress import progress
 
 if TYPE_CHECKING:
+    from turnout.evaluate.collect.card import Card
     from turnout.evaluate.outcomes.inspecting import Inspection, PairRow
     from turnout.evaluate.outcomes.table import Batch
 
@@ -46,27 +47,37 @@ def inspect(
     pair: Annotated[
         list[str] | None,
         typer.Option(
-            "--pair", help="CHEAP,CAPABLE or CHEAP,CAPABLE@DATASET: is there enough for them? May be repeated."
+            "--pair",
+            help="CHEAP,CAPABLE or CHEAP,CAPABLE@DATASET: is there enough for them? May be repeated. Default: the pair "
+            "that turnout collect was run for.",
         ),
     ] = None,
     all_models: Annotated[bool, typer.Option("--all", help="List every model.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Say what is in a table: counts, what is missing, duplicates, leakage between splits, and whether it is enough."""
+    import msgspec
+
+    from turnout.evaluate.collect.card import read_card
+    from turnout.evaluate.collect.errors import CollectError
     from turnout.evaluate.outcomes.files import source_of
     from turnout.evaluate.outcomes.inspecting import inspect as look
     from turnout.evaluate.outcomes.table import OutcomesError
 
     try:
         source = source_of(files)
+        cards = {path: card for path in files if (card := read_card(path)) is not None}
+        asked = [_pair(one) for one in pair or ()] or sorted({(one.cheap, one.capable, "") for one in cards.values()})
         with progress("reading rows") as advance:
-            found = look(source, [_pair(one) for one in pair or ()], progress=advance)
-    except OutcomesError as error:
+            found = look(source, asked, progress=advance)
+    except (CollectError, OutcomesError) as error:
         raise UserError(str(error)) from None
     if json:
-        print_json(found)
+        print_json({**msgspec.to_builtins(found), "cards": {str(path): card for path, card in cards.items()}})
         return
     _show(found, all_models=all_models)
+    for path, card in cards.items():
+        _show_card(path, card, found, alone=len(files) == 1)
 
 
 @app.command()
@@ -108,7 +119,7 @@ def convert(
         if from_ not in FORMATS:
             raise UserError(unknown("format", from_, [*FORMATS, "ledger"]))
         with progress("converting rows") as advance:
-            written = write(_told(FORMATS[from_].read(given), advance), out)
+            written = write(_told(FORMATS[from_].read(given), advance, given), out)
     except OutcomesError as error:
         raise UserError(str(error)) from None
     except OSError as error:
@@ -213,12 +224,38 @@ def _show(found: Inspection, *, all_models: bool) -> None:
         out.print(Text(f"{len(found.per_model) - len(shown):,} more; --all lists them"))
     for pair in found.pairs:
         out.print(Text(_enough(pair)))
+    if not found.pairs and found.models > 1:
+        out.print(Text("whether they are enough for two models: --pair CHEAP,CAPABLE"))
     for leak in found.leaks:
         out.print(
             Text(
                 f"LEAKAGE: {leak.exact:,} texts are in both split {leak.first or 'without name'!r} and "
                 f"{leak.second!r}, {leak.normalised:,} with case, punctuation and blanks passed over, such as "
                 f"{leak.example!r}"
+            )
+        )
+
+
+def _show_card(path: Path, card: Card, found: Inspection, *, alone: bool) -> None:
+    """How a collection's outcomes came about, and what of it is to be known before they are relied on."""
+    from turnout.evaluate.collect.show import agreement_sentences, card_table
+
+    out = console()
+    shares = ", ".join(f"up to P {upto:g}: {share:g}" for upto, share in card.strata)
+    out.print(
+        Text(f"{path.name}: collected for {card.cheap} -> {card.capable}, judged by {card.judge}"), soft_wrap=True
+    )
+    out.print(Text(f"share of requests that was sampled: {card.share:g}{f' ({shares})' if shares else ''}"))
+    out.print(card_table(card))
+    for sentence in agreement_sentences(card.agreement) if card.agreement is not None else ():
+        out.print(Text(sentence), soft_wrap=True)
+    if card.pending:
+        out.print(Text(f"NOT DONE: {card.pending:,} requests of the sample are not graded; turnout collect goes on"))
+    if alone and found.rows != 2 * card.graded:
+        out.print(
+            Text(
+                f"CHANGED: the card is of {card.graded:,} graded requests, two rows each; the table has "
+                f"{found.rows:,} rows"
             )
         )
 
@@ -246,6 +283,15 @@ def _facts(found: Inspection) -> list[tuple[str, str]]:
         facts.append(("one text, several ids", f"{found.texts_with_several_names:,}: they are never split"))
     if found.sampled:
         facts.append(("sampled", f"{found.sampled:,} rows have a propensity below 1 and are weighted"))
+    if found.categories:
+        facts.append(("categories", f"{found.categories:,}; {found.categories_missing:,} rows have none"))
+    if found.texts_in_several_files:
+        facts.append(
+            (
+                "one text, several files",
+                f"{found.texts_in_several_files:,}: LEAKAGE where one file is to train on and another to test",
+            )
+        )
     if found.other_columns:
         facts.append(("columns read over", ", ".join(found.other_columns)))
     return facts
@@ -273,7 +319,14 @@ def _enough(pair: PairRow) -> str:
     )
 
 
-def _told(batches: Iterator[Batch], advance: Callable[[int], None]) -> Iterator[Batch]:
+def _told(batches: Iterator[Batch], advance: Callable[[int], None], given: list[Path]) -> Iterator[Batch]:
+    """The batches; that there is none is told before a file is written."""
+    from turnout.evaluate.outcomes.table import OutcomesError
+
+    found = False
     for batch in batches:
+        found = True
         advance(len(batch))
         yield batch
+    if not found:
+        raise OutcomesError(f"{', '.join(path.name for path in given)}: there are no graded answers in it")

@@ -24,6 +24,21 @@ def scores(batch):
     return [len(prompt) for prompt in batch.prompt]
 
 scores.meaning = "fails"
+
+def fails(batch):
+    return 1 / 0
+
+class Unmade:
+    def __init__(self, needed): ...
+    def scores(self, batch): ...
+
+class FailsToFit:
+    def fit(self, examples):
+        raise KeyError("no such thing")
+
+class FailsToScore:
+    def fit(self, examples):
+        return fails
 NUMBER = 3
 """
 
@@ -60,6 +75,16 @@ def test_a_function_and_a_class_of_a_module(module: str) -> None:
     assert not isinstance(trained, Router)
 
 
+def test_what_the_user_s_code_raises_is_told_with_its_place(module: str) -> None:
+    place = re.escape(f"ZeroDivisionError: division by zero ({module}.py, line 12)")
+    with pytest.raises(OutcomesError, match=place):
+        named(f"{module}:fails").scores(BATCH)
+    with pytest.raises(OutcomesError, match="KeyError: 'no such thing'"):
+        named(f"{module}:FailsToFit").fit(BATCH)
+    with pytest.raises(OutcomesError, match=place):
+        named(f"{module}:FailsToScore").fit(BATCH)(BATCH)
+
+
 def test_urls_files_and_classifiers(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("prompt,score\na,1\n", encoding="utf-8")
     assert isinstance(named("http://127.0.0.1:1/x?a=b"), ServedRouter)
@@ -77,8 +102,9 @@ def test_urls_files_and_classifiers(tmp_path: Path) -> None:
             "tfdif",
             "unknown router 'tfdif'; the nearest known one is 'tfidf'; or give module:function, a URL, or a file",
         ),
-        ("no_such_module:scores", "there is no module 'no_such_module' for the router"),
-        ("{module}:score", "unknown object 'score'; the nearest known one is 'scores'"),
+        ("no_such_module:scores", "the router 'no_such_module:scores': there is no module 'no_such_module'"),
+        ("{module}:score", "unknown name 'score'; the nearest known one is 'scores'"),
+        ("{module}:Unmade", "cannot be made: TypeError: "),
         ("{module}:NUMBER", "is neither a function nor has it 'scores' or 'fit'"),
         ("nowhere.csv", "cannot read nowhere.csv"),
     ],

@@ -61,7 +61,7 @@ def test_scores_that_are_none(tmp_path: Path, given: list[float], message: str) 
         scored(lambda batch: given, texts_of(tmp_path / "t.csv", "a", "b", "c"))
 
 
-def test_a_meaning_is_one_of_two() -> None:
+def test_a_meaning_is_one_of_three() -> None:
     def scores(batch: Batch) -> Any:
         return lengths(batch)
 
@@ -69,5 +69,5 @@ def test_a_meaning_is_one_of_two() -> None:
     scores.meaning = "gains"  # type: ignore[attr-defined] # functions may have attributes
     assert meaning_of(scores) == "gains"
     scores.meaning = "probability"  # type: ignore[attr-defined] # as above
-    with pytest.raises(ValueError, match="'gains' or 'fails'"):
+    with pytest.raises(ValueError, match="'gains', 'better' or 'fails'"):
         meaning_of(scores)

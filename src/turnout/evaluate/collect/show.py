@@ -9,11 +9,11 @@ from rich.table import Table
 
 from turnout.core.cost import pico_to_usd
 from turnout.evaluate.collect.agreement import Agreement
+from turnout.evaluate.collect.card import Card
 from turnout.evaluate.collect.choosing import Sample
 from turnout.evaluate.collect.collecting import Ended
 from turnout.evaluate.collect.session import Collected, Plan
 from turnout.evaluate.collect.wanted import Wanted
-from turnout.evaluate.collect.writing import Card
 
 _WHAT = {"cheap": "an answer that is not recorded", "capable": "the capable model's answer", "judge": "judging"}
 

@@ -196,9 +196,9 @@ def aligned(
 def sampled_together(*propensities: Any) -> Any:
     """For each prompt the probability with which all of its answers were sampled: the least of theirs.
 
-    One draw decides for a prompt and not for an answer: `turnout collect` takes a request with all its answers or not at
-    all, and an answer that was there anyway has the propensity 1. Whoever draws answers one by one writes the product
-    into each row.
+    One draw decides for a prompt and not for an answer: `turnout collect` takes a request with all its answers or not
+    at all, and an answer that was there anyway has the propensity 1. Whoever draws answers one by one writes the
+    product into each row.
 
     Args:
         propensities: Of each model's answers to the prompts: an array a model.

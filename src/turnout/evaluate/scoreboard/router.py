@@ -4,8 +4,12 @@ A scorer is ``scores(batch) -> floats``: the higher, the more a prompt needs the
 conversation, tools and category of a batch and must not look at grades. It may say what its scores are, so that their
 calibration can be judged, by an attribute ``meaning``:
 
-- ``"gains"``: the probability that the capable model's answer is better than the cheap one's;
-- ``"fails"``: the expected shortfall of the cheap model's answer, 1 - P(it suffices).
+- ``"gains"``: the expected gain, by how much the capable model's grade is above the cheap one's (0 where it is not);
+  one less it is what Turnout calls P(suffices);
+- ``"better"``: the probability that the capable model's grade is above the cheap one's, by however little;
+- ``"fails"``: the expected shortfall of the cheap model's answer, by how much its grade is below 1.
+
+Of answers that are right or wrong the first two are the same.
 
 It may also have ``usd_scores(batch)``: other scores, by which prompts are ranked for figures in USD.
 """
@@ -24,8 +28,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Meaning = Literal["gains", "fails"]
-"""What a score is the probability of."""
+Meaning = Literal["gains", "better", "fails"]
+"""What a score says, 0 to 1."""
 
 Scorer = Callable[[Batch], Any]
 """From a batch to a score for each of its rows, higher for more need of the capable model."""
@@ -185,12 +189,12 @@ def checked_scores(np: Any, given: Any, count: int) -> Any:
 
 
 def meaning_of(scorer: object) -> Meaning | None:
-    """What the scores are the probability of, if the scorer says so.
+    """What the scores say, if the scorer says so.
 
     Raises:
         ValueError: It says something that is not known.
     """
     meaning = getattr(scorer, "meaning", None)
-    if meaning not in (None, "gains", "fails"):
-        raise ValueError(f"a scorer's meaning must be 'gains' or 'fails', got {meaning!r}")
+    if meaning not in (None, "gains", "better", "fails"):
+        raise ValueError(f"a scorer's meaning must be 'gains', 'better' or 'fails', got {meaning!r}")
     return meaning

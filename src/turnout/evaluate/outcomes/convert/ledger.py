@@ -96,6 +96,8 @@ def joined(
     """
     answers = _answers(ledger, run)
     asked = {str(cells.get("id")) for _, cells in wide_rows(grades)}
+    if not asked:
+        raise OutcomesError(f"{grades}: there are no grades in it")
     for decision, turn in turns_of_decisions(ledger, asked - answers.keys(), run=run).items():
         if turn in answers:
             answers[decision] = answers[turn]
