@@ -68,6 +68,8 @@ class LockedWindow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         calls: How many calls for an answer belong to them.
         sessions: How many sessions they belong to.
         simulated: Whether its models were simulated.
+        sha256: A hash over these decisions and calls, and over the graded answers where quality rests on them: the same
+            data, the same hash.
     """
 
     first_day: str
@@ -77,6 +79,7 @@ class LockedWindow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     calls: int
     sessions: int
     simulated: bool = False
+    sha256: str = ""
 
 
 class LockedPrediction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -116,7 +116,7 @@ def _prediction(lock: PolicyLock) -> Iterator[str]:
         return
     simulated = " Its models were simulated." if window.simulated else ""
     yield from ("", f"# What the prediction rests on: the ledger's last days (UTC).{simulated}", "[window]")
-    yield from _fields(window, skip=() if window.simulated else ("simulated",))
+    yield from _fields(window, skip=[name for name in ("simulated", "sha256") if not getattr(window, name)])
     yield from (
         "",
         "# What the policy was reckoned to make of these requests. Exact is what it serves as it was recorded,",
