@@ -8,13 +8,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from turnout.config.policy_lock import (
-    Difference,
-    LockedPrediction,
-    LockedWindow,
-    PolicyLock,
-    differences,
-)
+from turnout.config.policy_lock import LockedPrediction, LockedWindow, PolicyLock
+from turnout.config.policy_lock_changes import Difference, differences
 from turnout.core.cost import pico_to_usd, usd_text
 from turnout.evaluate.outcomes.files import Source
 from turnout.evaluate.plan.naming import naming_of
