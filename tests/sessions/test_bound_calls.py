@@ -5,10 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from tests.sessions.bound_world import CAPABLE, CHEAP
 from tests.sessions.test_spend_bound import (
-    CAPABLE,
     CATALOG,
-    CHEAP,
     CHEAP_PICO,
     COLD_PICO,
     DEBT_PICO,
