@@ -85,7 +85,7 @@ class TestInspect:
         flat = " ".join(out.split())
         assert "cheap -> capable: 3 prompts" in flat  # the pair that it was collected for
         assert "t.csv: collected for cheap -> capable, judged by llm:some-model:1a2b" in flat
-        assert "0.2 (up to P 1: 0.5)" in flat
+        assert "share of requests that was sampled: 0.2, 0.5 up to P 1" in flat
         assert "the same in both orders in 33.3% of 3 requests" in flat
         assert "WARNING: so many contradictions" in flat
         assert "NOT DONE: 1 requests of the sample are not graded" in flat

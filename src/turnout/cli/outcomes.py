@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from turnout.cli.common import (
@@ -24,14 +23,12 @@ from turnout.cli.progress import progress
 
 if TYPE_CHECKING:
     from turnout.evaluate.collect.card import Card
-    from turnout.evaluate.outcomes.inspecting import Inspection, PairRow
+    from turnout.evaluate.outcomes.inspecting import Inspection
     from turnout.evaluate.outcomes.table import Batch
 
 NAME = "outcomes"
 
 app = typer.Typer(help="Inspect, convert and part tables of graded answers.", invoke_without_command=True)
-
-_MOST_MODELS = 30
 
 
 @app.callback()
@@ -75,9 +72,7 @@ def inspect(
     if json:
         print_json({**msgspec.to_builtins(found), "cards": {str(path): card for path, card in cards.items()}})
         return
-    _show(found, all_models=all_models)
-    for path, card in cards.items():
-        _show_card(path, card, found, alone=len(files) == 1)
+    _show(found, cards, all_models=all_models)
 
 
 @app.command()
@@ -198,125 +193,21 @@ def _pair(text: str) -> tuple[str, str, str]:
     return cheap.strip(), capable.strip(), dataset.strip()
 
 
-def _show(found: Inspection, *, all_models: bool) -> None:
-    out = console()
-    facts = Table(title=Text(found.files), title_justify="left", show_header=False)
-    facts.add_column("what")
-    facts.add_column("figure", overflow="fold")
-    for what, figure in _facts(found):
-        facts.add_row(what, Text(figure))
-    out.print(facts)
-    models = Table(title="answers", title_justify="left")
-    for heading in ("dataset", "model", "answers", "mean score", "without cost", "without tokens"):
-        models.add_column(heading, justify="left" if heading in ("dataset", "model") else "right", overflow="fold")
-    shown = found.per_model if all_models else found.per_model[:_MOST_MODELS]
-    for one in shown:
-        models.add_row(
-            Text(one.dataset or "–"),
-            Text(one.model),
-            f"{one.answers:,}",
-            f"{one.score:.3f}",
-            f"{one.costs_missing:,}",
-            f"{one.tokens_missing:,}",
-        )
-    out.print(models)
-    if len(shown) < len(found.per_model):
-        out.print(Text(f"{len(found.per_model) - len(shown):,} more; --all lists them"))
-    for pair in found.pairs:
-        out.print(Text(_enough(pair)))
-    if not found.pairs and found.models > 1:
-        out.print(Text("whether they are enough for two models: --pair CHEAP,CAPABLE"))
-    for leak in found.leaks:
-        out.print(
-            Text(
-                f"LEAKAGE: {leak.exact:,} texts are in both split {leak.first or 'without name'!r} and "
-                f"{leak.second!r}, {leak.normalised:,} with case, punctuation and blanks passed over, such as "
-                f"{leak.example!r}"
-            )
-        )
-
-
-def _show_card(path: Path, card: Card, found: Inspection, *, alone: bool) -> None:
-    """How a collection's outcomes came about, and what of it is to be known before they are relied on."""
-    from turnout.evaluate.collect.show import agreement_sentences, card_table
+def _show(found: Inspection, cards: Mapping[Path, Card], *, all_models: bool) -> None:
+    from turnout.evaluate.collect.show import card_table, inspected
+    from turnout.evaluate.outcomes.show import answers_table, facts_table, sentences
 
     out = console()
-    shares = ", ".join(f"up to P {upto:g}: {share:g}" for upto, share in card.strata)
-    out.print(
-        Text(f"{path.name}: collected for {card.cheap} -> {card.capable}, judged by {card.judge}"), soft_wrap=True
-    )
-    out.print(Text(f"share of requests that was sampled: {card.share:g}{f' ({shares})' if shares else ''}"))
-    out.print(card_table(card))
-    for sentence in agreement_sentences(card.agreement) if card.agreement is not None else ():
-        out.print(Text(sentence), soft_wrap=True)
-    if card.pending:
-        out.print(Text(f"NOT DONE: {card.pending:,} requests of the sample are not graded; turnout collect goes on"))
-    if alone and found.rows != 2 * card.graded:
-        out.print(
-            Text(
-                f"CHANGED: the card is of {card.graded:,} graded requests, two rows each; the table has "
-                f"{found.rows:,} rows"
-            )
-        )
-
-
-def _facts(found: Inspection) -> list[tuple[str, str]]:
-    datasets = ", ".join(f"{name or '(no name)'} {count:,}" for name, count in sorted(found.datasets.items()))
-    splits = ", ".join(f"{name or '(no name)'} {count:,}" for name, count in sorted(found.splits.items()))
-    facts = [
-        ("rows", f"{found.rows:,}"),
-        ("prompts", f"{found.prompts:,}: {datasets}"),
-        (
-            "different texts",
-            f"{found.texts:,}; {found.normalised_texts:,} with case, punctuation and blanks passed over; "
-            f"{found.groups:,} groups",
-        ),
-        ("models", f"{found.models:,}"),
-        ("rows of splits", splits),
-        ("repeated answers", f"{found.duplicates:,}, {found.disagreeing:,} of them with another score"),
-    ]
-    if found.names_with_several_texts:
-        facts.append(
-            ("one id, several texts", f"{found.names_with_several_texts:,}: answers to them are not put together")
-        )
-    if found.texts_with_several_names:
-        facts.append(("one text, several ids", f"{found.texts_with_several_names:,}: they are never split"))
-    if found.sampled:
-        facts.append(("sampled", f"{found.sampled:,} rows have a propensity below 1 and are weighted"))
-    if found.categories:
-        facts.append(("categories", f"{found.categories:,}; {found.categories_missing:,} rows have none"))
-    if found.texts_in_several_files:
-        facts.append(
-            (
-                "one text, several files",
-                f"{found.texts_in_several_files:,}: LEAKAGE where one file is to train on and another to test",
-            )
-        )
-    if found.other_columns:
-        facts.append(("columns read over", ", ".join(found.other_columns)))
-    return facts
-
-
-def _enough(pair: PairRow) -> str:
-    where = f" on {pair.dataset}" if pair.dataset else ""
-    text = (
-        f"{pair.cheap} -> {pair.capable}{where}: {pair.prompts:,} prompts, {pair.groups:,} different, score "
-        f"{pair.cheap_score:.3f} -> {pair.capable_score:.3f}; missing answers: {pair.only_capable:,} of the "
-        f"cheap model, {pair.only_cheap:,} of the capable one. "
-    )
-    if pair.least is None or pair.usual is None:
-        return text + "No number of prompts is enough to guarantee 98 % of the capable model's quality: it has none."
-    if pair.groups < pair.least:
-        verdict = "NOT ENOUGH"
-    elif pair.groups < pair.usual:
-        verdict = "enough for a router that errs little, NOT SURE for others"
-    else:
-        verdict = "enough"
-    return (
-        text + "To guarantee 98 % of the capable model's quality with probability 95 %, calibration needs at least "
-        f"{pair.least:,} different prompts beside those to train on, and about {pair.usual:,} for a router that sends "
-        f"half to the cheap model and loses as much as it gains: {verdict}."
-    )
+    out.print(facts_table(found), answers_table(found, all_models=all_models))
+    for sentence in sentences(found, all_models=all_models):
+        out.print(Text(sentence))
+    for path, card in cards.items():
+        # Of several tables it is not known which rows are of this one.
+        said = inspected(path.name, card, found.rows if found.files == path.name else None)
+        out.print(Text(said[0]), soft_wrap=True)
+        out.print(card_table(card))
+        for sentence in said[1:]:
+            out.print(Text(sentence), soft_wrap=True)
 
 
 def _told(batches: Iterator[Batch], advance: Callable[[int], None], given: list[Path]) -> Iterator[Batch]:

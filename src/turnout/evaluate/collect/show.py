@@ -94,6 +94,30 @@ def sentences(done: Collected, out: Path) -> list[str]:
     return said
 
 
+def inspected(name: str, card: Card, rows: int | None) -> list[str]:
+    """What is to be known of a collection's table before it is relied on; first whom it compares, and its sample.
+
+    Args:
+        name: The table's name.
+        card: Its card.
+        rows: How many rows the table has; none: that is not known.
+    """
+    shares = "".join(f", {share:g} up to P {upto:g}" for upto, share in card.strata)
+    said = [
+        f"{name}: collected for {card.cheap} -> {card.capable}, judged by {card.judge}; share of requests that was "
+        f"sampled: {card.share:g}{shares}"
+    ]
+    if card.agreement is not None:
+        said += agreement_sentences(card.agreement)
+    if card.pending:
+        said.append(f"NOT DONE: {card.pending:,} requests of the sample are not graded; turnout collect goes on.")
+    if rows is not None and rows != 2 * card.graded:
+        said.append(
+            f"CHANGED: the card is of {card.graded:,} graded requests, two rows each; the table has {rows:,} rows."
+        )
+    return said
+
+
 def agreement_sentences(found: Agreement) -> list[str]:
     """How far a judge agrees with itself."""
     if found.agreed is None:
