@@ -16,6 +16,7 @@ from turnout.cli.common import (
     LedgerOption,
     console,
     load,
+    models_named,
     open_for_reading,
     print_json,
 )
@@ -193,9 +194,9 @@ def run(
         raise UserError(f"cannot write {to}: there is no folder {to.parent}")
     if to is not None and to.is_dir():
         raise UserError(f"cannot write {to}: it is a folder")
-    models = _names(pair, "--pair")
+    models = models_named(pair, "--pair")
     settings, catalog = load(config, calibrated=False)
-    names = _catalog_names(settings, _names(as_, "--as"), required=True) if as_ else None
+    names = _catalogmodels_named(settings, models_named(as_, "--as"), required=True) if as_ else None
     if names is not None and len(names) != len(models):
         raise UserError(f"--as must name {len(models)} models, one for each of --pair, got {as_!r}")
     try:
@@ -208,7 +209,7 @@ def run(
             candidates=models,
             judge=judge,
             wanted=wanted,
-            names=_catalog_names(settings, ids, required=False),
+            names=_catalogmodels_named(settings, ids, required=False),
             delta=delta,
             served=served,
             test=test,
@@ -447,14 +448,7 @@ def _judge(
     return RouterJudge(found, spec)
 
 
-def _names(text: str, option: str) -> list[str]:
-    names = [name.strip() for name in text.split(",")]
-    if len(names) < 2 or not all(names):
-        raise UserError(f"{option} must be two or more names, the least capable first, got {text!r}")
-    return names
-
-
-def _catalog_names(settings: Settings, names: Sequence[str], *, required: bool) -> list[str]:
+def _catalogmodels_named(settings: Settings, names: Sequence[str], *, required: bool) -> list[str]:
     """Names as the catalog has them; those that it does not know as they are, unless they must be known."""
     from turnout.config.errors import ConfigError
     from turnout.core.catalog import UnknownModelError

@@ -14,8 +14,10 @@ from turnout.cli.common import (
     JsonOption,
     LedgerOption,
     console,
+    group,
     load,
     open_for_reading,
+    pair_named,
     print_json,
 )
 from turnout.cli.errors import UserError
@@ -31,11 +33,7 @@ NAME = "outcomes"
 app = typer.Typer(help="Inspect, convert and part tables of graded answers.", invoke_without_command=True)
 
 
-@app.callback()
-def _group(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-        raise typer.Exit(2)
+app.callback()(group)
 
 
 @app.command()
@@ -64,7 +62,9 @@ def inspect(
     try:
         source = source_of(files)
         cards = {path: card for path in files if (card := read_card(path)) is not None}
-        asked = [_pair(one) for one in pair or ()] or sorted({(one.cheap, one.capable, "") for one in cards.values()})
+        asked = [pair_named(one) for one in pair or ()] or sorted(
+            {(one.cheap, one.capable, "") for one in cards.values()}
+        )
         with progress("reading rows") as advance:
             found = look(source, asked, progress=advance)
     except (CollectError, OutcomesError) as error:
@@ -183,14 +183,6 @@ def _from_ledger(
             f"left out: {told.without_text:,} grades without 'prompt' or 'conversation', which the ledger lacks: "
             "add them, or --texts FILE"
         )
-
-
-def _pair(text: str) -> tuple[str, str, str]:
-    models, _, dataset = text.partition("@")
-    cheap, comma, capable = models.partition(",")
-    if not comma or not cheap.strip() or not capable.strip() or "," in capable:
-        raise UserError(f"--pair must be CHEAP,CAPABLE or CHEAP,CAPABLE@DATASET, got {text!r}")
-    return cheap.strip(), capable.strip(), dataset.strip()
 
 
 def _show(found: Inspection, cards: Mapping[Path, Card], *, all_models: bool) -> None:
