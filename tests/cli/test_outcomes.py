@@ -12,6 +12,7 @@ from tests.trace import samples
 from turnout.evaluate.collect.agreement import agreement_of
 from turnout.evaluate.collect.card import Card, card_path
 from turnout.evaluate.collect.judges.llm import grade_of
+from turnout.evaluate.outcomes.files import private
 from turnout.trace.store.ledger import Ledger
 
 
@@ -94,6 +95,16 @@ class TestInspect:
         card_path(tmp_path / "t.csv").write_bytes(msgspec.json.encode(msgspec.structs.replace(card, graded=4)))
         flat = " ".join(turnout("outcomes", "inspect", "t.csv")[1].split())
         assert "CHANGED: the card is of 4 graded requests, two rows each; the table has 6 rows" in flat
+        (tmp_path / "t.csv").chmod(0o600)
+        assert turnout("outcomes", "split", "t.csv", "--to", "a.csv=0.5", "--to", "b.csv=0.5")[0] == 0
+        parts = [tmp_path / name for name in ("a.csv", "b.csv") if "cheap" in (tmp_path / name).read_text()]
+        assert parts
+        for part in parts:
+            flat = " ".join(turnout("outcomes", "inspect", part.name)[1].split())
+            assert "judged by llm:some-model:1a2b" in flat
+            assert "this is a part of t.csv" in flat
+            assert "CHANGED" not in flat
+            assert {one.stat().st_mode & 0o777 for one in (part, card_path(part))} == {0o600}
         card_path(tmp_path / "t.csv").write_text("[]")
         assert "t.csv.card.json is no card of a collection" in turnout("outcomes", "inspect", "t.csv")[2]
 
@@ -125,6 +136,13 @@ class TestConvert:
             "cost_usd": 0.001,
             "split": "train",
         }
+
+    def test_what_only_its_owner_may_read_stays_so(self, turnout: Run, tmp_path: Path) -> None:
+        (tmp_path / "t.csv").chmod(0o644)
+        assert not private([tmp_path / "t.csv", tmp_path / "none.csv"])
+        (tmp_path / "t.csv").chmod(0o600)
+        assert turnout("outcomes", "convert", "t.csv", "hidden.csv")[0] == 0
+        assert (tmp_path / "hidden.csv").stat().st_mode & 0o777 == 0o600
 
     def test_from_routellm(self, turnout: Run, tmp_path: Path) -> None:
         (tmp_path / "mmlu_law.csv").write_text("prompt,small,large\nWhy?,False,True\n")

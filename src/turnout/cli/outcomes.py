@@ -99,7 +99,7 @@ def convert(
     """Write a table of graded answers from another format."""
     from turnout.core.catalog import unknown
     from turnout.evaluate.outcomes.convert import FORMATS
-    from turnout.evaluate.outcomes.files import write
+    from turnout.evaluate.outcomes.files import private, write
     from turnout.evaluate.outcomes.table import OutcomesError
 
     *given, out = files
@@ -114,7 +114,7 @@ def convert(
         if from_ not in FORMATS:
             raise UserError(unknown("format", from_, [*FORMATS, "ledger"]))
         with progress("converting rows") as advance:
-            written = write(_told(FORMATS[from_].read(given), advance, given), out)
+            written = write(_told(FORMATS[from_].read(given), advance, given), out, private=private(given))
     except OutcomesError as error:
         raise UserError(str(error)) from None
     except OSError as error:
@@ -129,15 +129,21 @@ def split(
     seed: Annotated[int, typer.Option(help="Another one gives other parts.")] = 0,
 ) -> None:
     """Part a table at random, so that no group of prompts is in two parts: to train, to calibrate and to test on."""
+    from turnout.evaluate.collect.card import read_card, write_card
+    from turnout.evaluate.collect.errors import CollectError
     from turnout.evaluate.outcomes.files import source_of
     from turnout.evaluate.outcomes.parting import parted
     from turnout.evaluate.outcomes.table import OutcomesError
 
     try:
         parts = [_share(one) for one in to]
+        card = read_card(files[0]) if len(files) == 1 else None
         with progress("parting rows") as advance:
             written = parted(source_of(files), parts, seed=seed, progress=advance)
-    except OutcomesError as error:
+        if card is not None:  # so that a part still says who graded, and how it was sampled
+            for path, _ in parts:
+                write_card(path, card.of_part(files[0].name))
+    except (CollectError, OutcomesError) as error:
         raise UserError(str(error)) from None
     except OSError as error:
         raise UserError(f"cannot write {error.filename}: {error.strerror}") from None
@@ -159,7 +165,7 @@ def _from_ledger(
     given: list[Path], out: Path, ledger: Path | None, run: str | None, texts: Path | None, config: Path | None
 ) -> None:
     from turnout.evaluate.outcomes.convert.ledger import Joined, joined
-    from turnout.evaluate.outcomes.files import write
+    from turnout.evaluate.outcomes.files import private, write
 
     settings, _ = load(config)
     told = Joined()
@@ -170,7 +176,7 @@ def _from_ledger(
             yield from joined(opened, path, run=run, told=told, texts=kept)
 
     with open_for_reading(ledger or settings.ledger) as opened:
-        written = write(batches(), out)
+        written = write(batches(), out, private=private([*given, *([] if kept is None else [kept])]))
     typer.echo(f"{written:,} rows written to {out}")
     if told.unknown:
         typer.echo(f"left out: {told.unknown:,} ids that the ledger has no answer for")

@@ -7,6 +7,7 @@ It lies beside the table and is what a reader of the table has to know: `turnout
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 
 import msgspec
@@ -42,6 +43,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         agreement: What an LLM judge said in both orders; none: the judge is no model.
         calls: Calls of all runs.
         spent_usd: What they count for in the budget, exactly.
+        part_of: The table that the collection made, where this is a part of it; counts are those of the whole.
     """
 
     cheap: str
@@ -60,11 +62,16 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     agreement: Agreement | None
     calls: int
     spent_usd: str
+    part_of: str = ""
 
     @property
     def least_propensity(self) -> float:
         """The least probability with which a request could be sampled: known before any was drawn."""
         return min((self.share, *(share for _, share in self.strata)))
+
+    def of_part(self, name: str) -> Card:
+        """The card of a part of the table of that name, or of a part of a part."""
+        return msgspec.structs.replace(self, part_of=self.part_of or name)
 
 
 def card_path(out: Path) -> Path:
@@ -87,6 +94,21 @@ def read_card(out: Path) -> Card | None:
         raise CollectError(f"cannot read {path}: {error.strerror}") from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise CollectError(f"{path} is no card of a collection: {error}") from error
+
+
+def write_card(out: Path, card: Card) -> None:
+    """Write the card of a table, for its owner alone.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    path = card_path(out)
+    part = path.with_name(f".{path.name}.part")
+    part.unlink(missing_ok=True)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
+    part.replace(path)
 
 
 def card_of(sample: Sample, sampling: Sampling, state: State) -> Card:

@@ -105,13 +105,13 @@ def inspected(name: str, card: Card, rows: int | None) -> list[str]:
     shares = "".join(f", {share:g} up to P {upto:g}" for upto, share in card.strata)
     said = [
         f"{name}: collected for {card.cheap} -> {card.capable}, judged by {card.judge}; share of requests that was "
-        f"sampled: {card.share:g}{shares}"
+        f"sampled: {card.share:g}{shares}" + (f"; this is a part of {card.part_of}" if card.part_of else "")
     ]
     if card.agreement is not None:
         said += agreement_sentences(card.agreement)
     if card.pending:
         said.append(f"NOT DONE: {card.pending:,} requests of the sample are not graded; turnout collect goes on.")
-    if rows is not None and rows != 2 * card.graded:
+    if rows is not None and not card.part_of and rows != 2 * card.graded:
         said.append(
             f"CHANGED: the card is of {card.graded:,} graded requests, two rows each; the table has {rows:,} rows."
         )

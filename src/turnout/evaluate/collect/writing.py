@@ -5,17 +5,14 @@ The table holds prompts. It and the card are created with mode 0600.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from turnout.core.cost import cost_of, pico_to_usd
 from turnout.core.price import Price
 from turnout.core.usage import Usage
-from turnout.evaluate.collect.card import card_of, card_path
+from turnout.evaluate.collect.card import card_of, write_card
 from turnout.evaluate.collect.choosing import Sample
 from turnout.evaluate.collect.requests import Request
 from turnout.evaluate.collect.sampling import Sampling
@@ -43,9 +40,7 @@ def write_outcomes(out: Path, sample: Sample, sampling: Sampling, state: State, 
         OSError: A file cannot be written.
     """
     rows = write(in_batches(_rows(sample, sampling, state, cheap_price)), out, private=True)
-    _write_private(
-        card_path(out), msgspec.json.format(msgspec.json.encode(card_of(sample, sampling, state)), indent=2) + b"\n"
-    )
+    write_card(out, card_of(sample, sampling, state))
     return rows
 
 
@@ -90,12 +85,3 @@ def _took(request: Request, side: str, state: State, price: Price) -> Mapping[st
         usage = Usage(input_tokens=request.input_tokens, output_tokens=request.output_tokens)
         usd = float(cost_of(usage, price).usd)
     return {"input_tokens": request.input_tokens, "output_tokens": request.output_tokens, "cost_usd": usd}
-
-
-def _write_private(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-    part.replace(path)

@@ -149,6 +149,11 @@ def other_columns(path: Path) -> list[str]:
     return [name for name in names if name not in NAMES]
 
 
+def private(paths: Iterable[Path]) -> bool:
+    """Whether one of these files may be read by its owner alone: so may then what is made of it."""
+    return any(path.is_file() and not path.stat().st_mode & 0o077 for path in paths)
+
+
 def write(batches: Iterable[Batch], path: Path, *, private: bool = False) -> int:
     """Write a file in the format that its name ends in; it appears under its name only when it is whole.
 
