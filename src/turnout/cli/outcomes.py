@@ -183,7 +183,7 @@ def _from_ledger(
     if told.several_models:
         typer.echo(f"left out: {told.several_models:,} turns that several models answered")
     if told.several_turns:
-        typer.echo(f"left out: {told.several_turns:,} query ids that several turns share: give the turn's id, or --run")
+        typer.echo(f"left out: {told.several_turns:,} ids that several turns share: give the turn's id, or --run")
     if told.without_text:
         typer.echo(
             f"left out: {told.without_text:,} grades without 'prompt' or 'conversation', which the ledger lacks: "
