@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from tests.evaluate.outcomes.tables import answers, file_of
+from turnout.evaluate.outcomes import prompts as prompts_module
 from turnout.evaluate.outcomes.pair import aligned
 from turnout.evaluate.outcomes.table import Batch
-from turnout.evaluate.scoreboard import router
 from turnout.evaluate.scoreboard.router import Examples, Texts, meaning_of, scored
 
 
@@ -27,7 +27,7 @@ def lengths(batch: Batch) -> Any:
 def test_each_prompt_comes_once_however_often_they_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int
 ) -> None:
-    monkeypatch.setattr(router, "KEPT_PROMPTS", kept)
+    monkeypatch.setattr(prompts_module, "KEPT_PROMPTS", kept)
     texts = texts_of(tmp_path / "t.csv", "a", "bb", "ccc")
     for _ in range(2):
         found = [prompt for batch, _ in texts.batches() for prompt in batch.prompt]

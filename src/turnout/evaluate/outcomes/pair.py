@@ -18,14 +18,13 @@ from turnout.config.extras import require
 from turnout.core.catalog import unknown
 from turnout.evaluate.outcomes.content import group_keys, row_keys
 from turnout.evaluate.outcomes.files import Source
+from turnout.evaluate.outcomes.prompts import EXTRA as EXTRA
+from turnout.evaluate.outcomes.prompts import places_of
 from turnout.evaluate.outcomes.table import Batch, OutcomesError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-EXTRA = "embedding"
-"""The extra that brings numpy."""
 
 
 class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,11 +89,7 @@ class Pair:
 
     def places(self, batch: Batch) -> NDArray[np.int64]:
         """For each row of a batch its prompt's index here, or -1."""
-        numpy = require("numpy", extra=EXTRA)
-        keys = numpy.array(row_keys(batch), numpy.uint64)
-        near = numpy.minimum(numpy.searchsorted(self.keys, keys), len(self) - 1)
-        places: NDArray[np.int64] = numpy.where(self.keys[near] == keys, near, -1)
-        return places
+        return places_of(self.keys, batch)
 
     def take(self, rows: Any) -> Pair:
         """These prompts, ascending, as another pair; groups are numbered anew."""

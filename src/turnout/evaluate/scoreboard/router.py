@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_ch
 from turnout.config.extras import require
 from turnout.evaluate.outcomes.files import Source
 from turnout.evaluate.outcomes.pair import EXTRA, Pair
+from turnout.evaluate.outcomes.prompts import Prompts
 from turnout.evaluate.outcomes.table import Batch
 
 if TYPE_CHECKING:
@@ -36,9 +37,6 @@ Scorer = Callable[[Batch], Any]
 
 Progress = Callable[[int], None]
 """Is told how many prompts were worked on since the last time."""
-
-KEPT_PROMPTS = 50_000
-"""Up to so many prompts their texts are kept in memory; of more they are read from the file each time."""
 
 
 class Examples(NamedTuple):
@@ -106,9 +104,8 @@ class Texts:
 
     def __init__(self, source: Source, pair: Pair) -> None:
         self.source = source
-        self._source = source._replace(models=frozenset({pair.cheap}))
         self.pair = pair
-        self._kept: list[tuple[Batch, Any]] | None = None
+        self._prompts = Prompts(source, pair.keys, pair.cheap)
 
     def batches(self, rows: Any | None = None) -> Iterator[tuple[Batch, NDArray[np.int64]]]:
         """Batches of prompts, each with its prompts' places in the pair.
@@ -116,40 +113,7 @@ class Texts:
         Args:
             rows: Only these prompts; default: all.
         """
-        np = require("numpy", extra=EXTRA)
-        wanted = np.ones(len(self.pair), bool)
-        if rows is not None:
-            wanted[:] = False
-            wanted[rows] = True
-        for batch, places in self._all(np):
-            kept = wanted[places]
-            if kept.all():
-                yield batch, places
-            elif kept.any():
-                chosen = np.flatnonzero(kept)
-                yield batch.take(chosen.tolist()), places[chosen]
-
-    def _all(self, np: Any) -> Iterator[tuple[Batch, Any]]:
-        if self._kept is not None:
-            yield from self._kept
-            return
-        keep: list[tuple[Batch, Any]] | None = [] if len(self.pair) <= KEPT_PROMPTS else None
-        seen = np.zeros(len(self.pair), bool)
-        for batch in self._source.batches():
-            places = self.pair.places(batch)
-            # The first row of each prompt: a model may have answered it several times.
-            _, first = np.unique(places, return_index=True)
-            fresh = np.zeros(len(places), bool)
-            fresh[first] = True
-            chosen = np.flatnonzero(fresh & (places >= 0) & ~seen[places])
-            if not len(chosen):
-                continue
-            seen[places[chosen]] = True
-            part = (batch.take(chosen.tolist()), places[chosen])
-            if keep is not None:
-                keep.append(part)
-            yield part
-        self._kept = keep
+        return self._prompts.batches(rows)
 
 
 def scored(
