@@ -17,7 +17,9 @@ from turnout.config import ConfigError, load_catalog, load_settings
 from turnout.config.calibration import read_calibration, write_calibration
 from turnout.core.policy import Reason
 from turnout.core.request import Request, Segment
+from turnout.evaluate.collect.agreement import agreement_of
 from turnout.evaluate.collect.card import Card, card_path
+from turnout.evaluate.collect.judges.llm import grade_of
 from turnout.evaluate.training.training import train
 from turnout.messages.conversation import conversation_of
 from turnout.router.routing import Router
@@ -183,6 +185,10 @@ def test_the_judge_of_a_collection_is_the_scorer(turnout: Run, tmp_path: Path) -
     assert found["scorer"] == "exact"
     found = json.loads(turnout(*BASE, *QUALITY, "--router", "keyword", "--scorer", "mine", "--json")[1])
     assert found["scorer"] == "mine"
+    weak = msgspec.structs.replace(card, agreement=agreement_of([grade_of("cheap", "capable")] * 3))
+    card_path(tmp_path / "cal.csv").write_bytes(msgspec.json.encode(weak))
+    assert "WARNING: so many contradictions" in turnout(*BASE, *QUALITY, "--router", "keyword")[1]
+    card_path(tmp_path / "cal.csv").write_bytes(msgspec.json.encode(card))
     # A second table that nobody knows the judge of.
     shutil.copy(tmp_path / "train.csv", tmp_path / "more.csv")
     more = ("--outcomes", "more.csv", "--router", "keyword", "--json")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from turnout.core.catalog import Catalog
     from turnout.evaluate.calibration.calibrating import Calibrated, Wanted
     from turnout.evaluate.calibration.judges import Judge
+    from turnout.evaluate.collect.card import Card
     from turnout.evaluate.training.vectors import RememberedVectors
 
 NAME = "calibrate"
@@ -201,6 +202,7 @@ def run(
         raise UserError(f"--as must name {len(models)} models, one for each of --pair, got {as_!r}")
     try:
         source = source_of(outcomes, datasets=dataset)
+        cards = _cards(outcomes)
         vectors = RememberedVectors()
         judge = _judge(router, models, names, settings, catalog, vectors)
         ids = names or list(judge.names or models)
@@ -221,7 +223,7 @@ def run(
         found = calibrate(
             plan,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            scorer=scorer or _judge_of(outcomes),
+            scorer=scorer or _judge_of(cards),
             parameters=parameters,
             models=_facts(plan.names or (), catalog),
             embed=vectors,
@@ -246,19 +248,35 @@ def run(
         print_json(_document(found))
     else:
         _show(found, judge, to, catalog)
+        for sentence in _warnings(cards):
+            console().print(Text(sentence), soft_wrap=True)
     return EXIT_AGAIN if found.conflict else 0
 
 
-def _judge_of(outcomes: Sequence[Path]) -> str:
-    """Who graded, where a collection made every one of the tables and one judge graded them all; else nobody."""
+def _cards(outcomes: Sequence[Path]) -> list[Card]:
+    """The cards of the tables, where a collection made every one of them; else none."""
     from turnout.evaluate.collect.card import read_card
     from turnout.evaluate.collect.errors import CollectError
 
     try:
-        judges = {card.judge if (card := read_card(path)) is not None else "" for path in outcomes}
+        cards = [card for path in outcomes if (card := read_card(path)) is not None]
     except CollectError as error:
         raise UserError(str(error)) from None
+    return cards if len(cards) == len(outcomes) else []
+
+
+def _judge_of(cards: Sequence[Card]) -> str:
+    """Who graded, where it was one judge; else nobody."""
+    judges = {card.judge for card in cards}
     return judges.pop() if len(judges) == 1 else ""
+
+
+def _warnings(cards: Sequence[Card]) -> list[str]:
+    """What a collection says against relying on its grades: the guarantee is of them."""
+    from turnout.evaluate.collect.show import agreement_sentences
+
+    weak = [card.agreement for card in cards if card.agreement is not None and card.agreement.weak]
+    return list(dict.fromkeys(sentence for one in weak for sentence in agreement_sentences(one)))
 
 
 def _show(found: Calibrated, judge: Judge, to: Path | None, catalog: Catalog) -> None:
