@@ -163,6 +163,15 @@ class TestConvert:
         ]
         assert rows[0]["cost_usd"] == pytest.approx(100e-6 + 50e-6)
 
+    def test_grades_that_are_all_left_out_make_no_file(self, turnout: Run, tmp_path: Path) -> None:
+        with Ledger(tmp_path / "ledger.sqlite3") as ledger:
+            ledger.append([samples.call(event_id="c-1")])
+        (tmp_path / "grades.csv").write_text("id,score\nt-1,1\nt-9,1\n")
+        code, _, err = turnout("outcomes", "convert", "--from", "ledger", "grades.csv", "out.csv")
+        assert (code, err.count("\n")) == (2, 1)
+        assert "grades.csv: no grade can be used: 1 ids that the ledger has no answer for; 1 grades without" in err
+        assert not (tmp_path / "out.csv").exists()
+
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [

@@ -25,6 +25,7 @@ from turnout.cli.progress import progress
 
 if TYPE_CHECKING:
     from turnout.evaluate.collect.card import Card
+    from turnout.evaluate.outcomes.convert.ledger import Joined
     from turnout.evaluate.outcomes.inspecting import Inspection
     from turnout.evaluate.outcomes.table import Batch
 
@@ -166,6 +167,7 @@ def _from_ledger(
 ) -> None:
     from turnout.evaluate.outcomes.convert.ledger import Joined, joined
     from turnout.evaluate.outcomes.files import private, write
+    from turnout.evaluate.outcomes.table import OutcomesError
 
     settings, _ = load(config)
     told = Joined()
@@ -174,21 +176,29 @@ def _from_ledger(
     def batches() -> Iterator[Batch]:
         for path in given:
             yield from joined(opened, path, run=run, told=told, texts=kept)
+        if not told.outcomes:
+            names = ", ".join(path.name for path in given)
+            raise OutcomesError(f"{names}: no grade can be used: {'; '.join(_left_out(told))}")
 
     with open_for_reading(ledger or settings.ledger) as opened:
         written = write(batches(), out, private=private([*given, *([] if kept is None else [kept])]))
     typer.echo(f"{written:,} rows written to {out}")
-    if told.unknown:
-        typer.echo(f"left out: {told.unknown:,} ids that the ledger has no answer for")
-    if told.several_models:
-        typer.echo(f"left out: {told.several_models:,} turns that several models answered")
-    if told.several_turns:
-        typer.echo(f"left out: {told.several_turns:,} ids that several turns share: give the turn's id, or --run")
-    if told.without_text:
-        typer.echo(
-            f"left out: {told.without_text:,} grades without 'prompt' or 'conversation', which the ledger lacks: "
-            "add them, or --texts FILE"
-        )
+    for why in _left_out(told):
+        typer.echo(f"left out: {why}")
+
+
+def _left_out(told: Joined) -> list[str]:
+    """What became of grades that are in no outcome."""
+    counts = (
+        (told.unknown, "ids that the ledger has no answer for"),
+        (told.several_models, "turns that several models answered"),
+        (told.several_turns, "ids that several turns share: give the turn's id, or --run"),
+        (
+            told.without_text,
+            "grades without 'prompt' or 'conversation', which the ledger lacks: add them, or --texts FILE",
+        ),
+    )
+    return [f"{count:,} {why}" for count, why in counts if count]
 
 
 def _show(found: Inspection, cards: Mapping[Path, Card], *, all_models: bool) -> None:
