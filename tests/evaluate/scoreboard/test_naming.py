@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
-from tests.evaluate.outcomes.tables import answers, batch_of
+from tests.evaluate.outcomes.tables import answers, batch_of, file_of
+from tests.evaluate.training.graded import rows_of
 from turnout.classify.keyword import KeywordClassifier
 from turnout.evaluate.outcomes.table import OutcomesError
+from turnout.evaluate.scoreboard.board import Plan, Wanted, scoreboard
 from turnout.evaluate.scoreboard.classifiers import ClassifierRouter
 from turnout.evaluate.scoreboard.naming import OWN, router_of
 from turnout.evaluate.scoreboard.router import Router, TrainedRouter, meaning_of
 from turnout.evaluate.scoreboard.served import ServedRouter
+from turnout.evaluate.training.training import train
 
 BATCH = batch_of(*answers("one two", 1, 1))
 MODULE = """
@@ -112,3 +115,16 @@ def test_urls_files_and_classifiers(tmp_path: Path) -> None:
 def test_what_is_no_router(module: str, written: str, message: str) -> None:
     with pytest.raises(OutcomesError, match=re.escape(message)):
         named(written.format(module=module))
+
+
+@pytest.mark.parametrize("categories", [True, False])
+def test_an_artefact_that_knows_categories_says_so(tmp_path: Path, categories: bool) -> None:
+    rows = [{**row, "category": row["prompt"].split()[0]} for row in rows_of(80)]
+    source = file_of(tmp_path / "t.csv", *rows)
+    train(source, ["cheap", "capable"], tmp_path / "router", features="ngrams", categories=categories)
+    found = named(str(tmp_path / "router"))
+    assert (found.name, meaning_of(found), isinstance(found, Router)) == ("router", "gains", True)
+    plan = Plan(source=source, pairs=[Wanted(cheap="cheap", capable="capable")], routers=[found], resamples=20)
+    (one,) = scoreboard(plan).pairs
+    said = [note for note in one.notes if note.startswith("router was trained with categories")]
+    assert len(said) == categories

@@ -250,6 +250,7 @@ def _judged(
         baselines.append(CategoryRouter())
     else:
         notes.append("no category tells prompts apart: there is no line for the known category")
+    notes += [note for router in plan.routers if (note := getattr(router, "note", ""))]
     names = [router.name for router in plan.routers]
     own = [(router, "router") for router in plan.routers]
     lines: list[tuple[Router | TrainedRouter, Any]] = [(one, "baseline") for one in baselines if one.name not in names]

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from turnout.classify.learned.artefact import MODEL
+from turnout.classify.learned.artefact import MODEL, read_manifest
 from turnout.classify.protocol import Classifier
 from turnout.core.catalog import unknown
 from turnout.evaluate.outcomes.files import ENDINGS
@@ -64,7 +64,9 @@ class FunctionRouter:
 
 
 class _Renamed:
-    """Whatever a router has, under another name."""
+    """Whatever a router has, under another name, and with what people should know of its figures."""
+
+    note = ""
 
     def __init__(self, router: Any, name: str) -> None:
         self._router = router
@@ -118,7 +120,15 @@ def router_of(
     if spec.lower().endswith(ENDINGS):
         return SavedRouter(Path(spec), name=name)
     if (Path(spec) / MODEL).is_file():
-        return ArtefactRouter(Path(spec), cheap=cheap, capable=capable, name=name)
+        artefact = ArtefactRouter(Path(spec), cheap=cheap, capable=capable, name=name)
+        if not read_manifest(Path(spec)).layout.categories:
+            return artefact
+        told = _RenamedRouter(artefact, artefact.name)
+        told.note = (
+            f"{artefact.name} was trained with categories: its figures are with those of the table, and requests carry "
+            "none (turnout train --no-category)"
+        )
+        return told
     if spec in OWN:
         router = OWN[spec]()
         return _renamed(router, name) if name else router
