@@ -22,7 +22,8 @@ from turnout.config.errors import ConfigError
 from turnout.config.facts import load_facts
 from turnout.config.model_names import ModelNames, model_names
 from turnout.config.pairs import DEFAULT_PAIR, Pair
-from turnout.config.policy_lock import PolicyLock, read_lock
+from turnout.config.policy_lock import PolicyLock
+from turnout.config.policy_lock_file import read_lock
 from turnout.config.presets import PRESETS
 from turnout.config.routes import ROUTED
 from turnout.config.settings_problems import check_variables, one_line, origin

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,22 @@ class TestTrainFile:
         (one,) = scoreboard(plan).pairs
         assert "30 prompts of the training file are in the outcomes too: they were not trained on" in one.notes
 
+    def test_prompts_without_a_category_that_was_trained_with_are_told(self, tmp_path: Path) -> None:
+        rows = [row for n in range(20) for row in answers(f"bare {n}", n % 2, 1, category="hard" if n < 5 else "")]
+        wanted = [Wanted(cheap="cheap", capable="capable")]
+        plan = Plan(
+            source=file_of(tmp_path / "bare.csv", *rows),
+            pairs=wanted,
+            routers=[],
+            train=table(tmp_path / "t.csv"),
+            resamples=20,
+        )
+        (one,) = scoreboard(plan).pairs
+        assert any(note.startswith("15 prompts have no category that the training file knows") for note in one.notes)
+        rows = [row for n in range(20) for row in answers(f"hard {n}", n % 2, 1, dataset="even", category="hard")]
+        (one,) = scoreboard(replace(plan, source=file_of(tmp_path / "hard.csv", *rows))).pairs
+        assert not any("training file knows" in note for note in one.notes)
+
     def test_a_training_file_that_is_the_test_file(self, tmp_path: Path) -> None:
         source = table(tmp_path / "t.csv")
         plan = Plan(source=source, pairs=[Wanted(cheap="cheap", capable="capable")], routers=[], train=source)
@@ -151,3 +168,9 @@ def test_what_cannot_be_done_is_named(tmp_path: Path, change: dict[str, Any], me
     given: dict[str, Any] = {"pairs": [Wanted(cheap="cheap", capable="capable")], "routers": [], "resamples": 20}
     with pytest.raises(OutcomesError, match=re.escape(message)):
         scoreboard(Plan(source=table(tmp_path / "t.csv"), **{**given, **change}))
+
+
+def test_a_dataset_is_asked_for_where_rows_name_none(tmp_path: Path) -> None:
+    source = file_of(tmp_path / "t.csv", *answers("a", 0, 1))
+    with pytest.raises(OutcomesError, match=r"t\.csv: its rows name no dataset, so none is 'even'"):
+        scoreboard(Plan(source=source, pairs=[Wanted(cheap="cheap", capable="capable", dataset="even")], routers=[]))
