@@ -185,6 +185,14 @@ def test_the_judge_of_a_collection_is_the_scorer(turnout: Run, tmp_path: Path) -
     assert found["scorer"] == "exact"
     found = json.loads(turnout(*BASE, *QUALITY, "--router", "keyword", "--scorer", "mine", "--json")[1])
     assert found["scorer"] == "mine"
+    # A request could be sampled by one half, though none of the table was: the bar is the more careful.
+    sampled = json.loads(turnout(*BASE, *QUALITY, "--router", "keyword", "--least-propensity", "0.5", "--json")[1])
+    card_path(tmp_path / "cal.csv").write_bytes(
+        msgspec.json.encode(msgspec.structs.replace(card, strata=((1.0, 0.5),)))
+    )
+    again = json.loads(turnout(*BASE, *QUALITY, "--router", "keyword", "--json")[1])
+    assert again["targets"] == sampled["targets"] != found["targets"]
+    card_path(tmp_path / "cal.csv").write_bytes(msgspec.json.encode(card))
     weak = msgspec.structs.replace(card, agreement=agreement_of([grade_of("cheap", "capable")] * 3))
     card_path(tmp_path / "cal.csv").write_bytes(msgspec.json.encode(weak))
     assert "WARNING: so many contradictions" in turnout(*BASE, *QUALITY, "--router", "keyword")[1]

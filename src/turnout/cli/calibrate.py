@@ -124,7 +124,7 @@ def run(
         typer.Option(
             "--least-propensity",
             help="With sampled answers: the least probability with which a prompt's answers can be sampled. Default: "
-            "the least in the table.",
+            "the least share of turnout collect, else the least in the table.",
         ),
     ] = None,
     call_usd: Annotated[
@@ -217,7 +217,7 @@ def run(
             test=test,
             overlap="trust" if disjoint else "leave_out" if leave_out_trained else "refuse",
             unlike_share=unlike_share,
-            least_propensity=least_propensity,
+            least_propensity=_least_of(cards) if least_propensity is None else least_propensity,
             call_usd=_call_usd(call_usd, len(models)),
         )
         found = calibrate(
@@ -277,6 +277,11 @@ def _warnings(cards: Sequence[Card]) -> list[str]:
 
     weak = [card.agreement for card in cards if card.agreement is not None and card.agreement.weak]
     return list(dict.fromkeys(sentence for one in weak for sentence in agreement_sentences(one)))
+
+
+def _least_of(cards: Sequence[Card]) -> float | None:
+    """The least probability with which a request could be sampled, where that was known before any was drawn."""
+    return min((card.least_propensity for card in cards), default=None)
 
 
 def _show(found: Calibrated, judge: Judge, to: Path | None, catalog: Catalog) -> None:
