@@ -8,7 +8,6 @@ from turnout.cli.common import console, load, models_named, open_for_reading, pa
 from turnout.cli.errors import UserError
 from turnout.config import ConfigError
 from turnout.trace.errors import LedgerError
-from turnout.trace.store.ledger import Ledger
 from turnout.trace.store.schema import MIGRATIONS
 
 
@@ -39,10 +38,7 @@ def test_json_has_its_keys_in_order(capfd: pytest.CaptureFixture[str]) -> None:
 
 def test_an_older_ledger_is_brought_up_to_date_and_then_only_read(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite3"
-    Ledger(path).close()
     with closing(sqlite3.connect(path)) as connection:
-        for table in ("calls", "decisions", "snapshots", "runs"):
-            connection.execute(f"DROP TABLE {table}")
         for statement in MIGRATIONS[0]:
             connection.execute(statement)
         connection.execute("PRAGMA user_version = 1")
