@@ -86,7 +86,8 @@ def convert(
         str,
         typer.Option(
             "--from",
-            help="outcomes (this table), answers, routellm, routerbench, or ledger (FILE then has ids and grades).",
+            help="outcomes (this table), answers, routellm, mtbench, routerbench, or ledger (FILE then has ids and "
+            "grades).",
         ),
     ] = "outcomes",
     ledger: LedgerOption = None,
