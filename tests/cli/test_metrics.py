@@ -43,7 +43,7 @@ def test_without_a_ledger_it_says_what_to_do(turnout: Run) -> None:
 def test_an_empty_ledger_says_how_to_fill_it(turnout: Run, tmp_path: Path) -> None:
     Ledger(tmp_path / "ledger.sqlite3").close()
     code, _, err = turnout("metrics")
-    assert (code, "make demo" in err) == (2, True)
+    assert (code, "turnout demo" in err) == (2, True)
 
 
 def test_the_newest_run_is_shown(turnout: Run, tmp_path: Path) -> None:

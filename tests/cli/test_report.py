@@ -59,5 +59,5 @@ def test_mistakes_are_one_line(turnout: Run, arguments: list[str], message: str)
 def test_an_empty_ledger_says_how_to_fill_it(turnout: Run, tmp_path: Path) -> None:
     Ledger(tmp_path / "ledger.sqlite3").close()
     code, _, err = turnout("report")
-    assert (code, "make demo" in err) == (2, True)
+    assert (code, "turnout demo" in err) == (2, True)
     assert not (tmp_path / "report.html").exists()

@@ -48,7 +48,7 @@ def run(
             return
         if run is None:
             if not runs:
-                raise UserError(f"{opened.path}: the ledger holds no run yet; `make demo` makes some")
+                raise UserError(f"{opened.path}: the ledger holds no run yet; `turnout demo` makes some")
             run = max(runs, key=lambda one: one.created_ms).name
         metrics = run_metrics(opened, run)
     _print(metrics, names, json=json)

@@ -38,7 +38,7 @@ def run(
         with open_for_reading(ledger or settings.ledger) as opened:
             known = {one.name: one for one in opened.runs()}
             if not known:
-                raise UserError(f"{opened.path}: the ledger holds no run yet; `make demo` makes some")
+                raise UserError(f"{opened.path}: the ledger holds no run yet; `turnout demo` makes some")
             wanted = runs or [max(known.values(), key=lambda one: one.created_ms).name]
             total = sum(known[name].decisions for name in wanted if name in known)
             with progress("read", total) as advance:

@@ -124,7 +124,7 @@ class Database:
         if not self.path.exists():
             if not self._create:
                 raise LedgerError(
-                    f"there is no ledger {self.path}: name one that exists, or record a run first, as `make demo` does"
+                    f"there is no ledger {self.path}: name one that exists, or record a run first (`turnout demo`)"
                 )
             self.path.parent.mkdir(parents=True, exist_ok=True)
         elif not self.path.is_file():

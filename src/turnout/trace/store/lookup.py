@@ -119,7 +119,7 @@ def _newest(ledger: Ledger, kinds: Sequence[Kind]) -> Found:
         )
         newest += [(started_ms, -place, Found(kind, event_id)) for started_ms, _, event_id in rows]
     if not newest:
-        raise LedgerError(f"the ledger {ledger.path} holds no {_words(kinds)} yet: `make demo` makes some")
+        raise LedgerError(f"the ledger {ledger.path} holds no {_words(kinds)} yet: `turnout demo` makes some")
     return max(newest)[2]
 
 
