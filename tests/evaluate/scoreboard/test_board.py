@@ -106,8 +106,33 @@ class TestSeveralPairs:
             found = board.pooled.differences[name]["apgr"]
             assert found is not None
             assert found.value == pytest.approx(np.mean(known) - 0.5)
+            gaps = [one.capable_score - one.cheap_score for one in board.pairs]
+            by_gap = board.pooled.by_gap[name]
+            assert by_gap is not None
+            assert by_gap.value == pytest.approx(np.average(known, weights=gaps) - 0.5)
+            assert by_gap.low <= by_gap.value <= by_gap.high
+        assert board.pooled.by_gap[BEST_SINGLE] is None
         # The category says it all here.
         assert board.pooled.medians["category"]["apgr"] == pytest.approx(board.pooled.medians[ORACLE]["apgr"])
+
+
+    def test_a_pair_of_models_that_are_as_good_spoils_the_mean_only(self, tmp_path: Path) -> None:
+        rows = []
+        for number in range(120):
+            hard = number % 3 == 0
+            rows += answers(f"clear {number}", float(not hard), 1.0, dataset="clear", category="hard" if hard else "easy")
+            # Each model is right where the other is not, and the capable one twice more.
+            grades = (float(number % 2), float(number % 2 == 0 or number in (1, 31)))
+            rows += answers(f"level {number}", *grades, dataset="level", category=f"{number % 4}")
+        pairs = [Wanted(cheap="cheap", capable="capable", dataset=name) for name in ("clear", "level")]
+        source = file_of(tmp_path / "t.csv", *rows)
+        board = scoreboard(Plan(source=source, pairs=pairs, routers=[], resamples=200, folds=3))
+        assert board.pooled is not None
+        plain, by_gap = board.pooled.differences["category"]["apgr"], board.pooled.by_gap["category"]
+        assert plain is not None
+        assert by_gap is not None
+        assert by_gap.high - by_gap.low < 0.2 * (plain.high - plain.low)
+        assert by_gap.low > 0.0
 
 
 class TestTrainFile:
