@@ -115,12 +115,13 @@ class TestSeveralPairs:
         # The category says it all here.
         assert board.pooled.medians["category"]["apgr"] == pytest.approx(board.pooled.medians[ORACLE]["apgr"])
 
-
     def test_a_pair_of_models_that_are_as_good_spoils_the_mean_only(self, tmp_path: Path) -> None:
         rows = []
         for number in range(120):
             hard = number % 3 == 0
-            rows += answers(f"clear {number}", float(not hard), 1.0, dataset="clear", category="hard" if hard else "easy")
+            rows += answers(
+                f"clear {number}", float(not hard), 1.0, dataset="clear", category="hard" if hard else "easy"
+            )
             # Each model is right where the other is not, and the capable one twice more.
             grades = (float(number % 2), float(number % 2 == 0 or number in (1, 31)))
             rows += answers(f"level {number}", *grades, dataset="level", category=f"{number % 4}")

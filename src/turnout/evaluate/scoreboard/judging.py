@@ -2,9 +2,10 @@
 
 k-fold: for each fold a router that learns is trained on the others, which are themselves cut into inner folds: the
 threshold is chosen on the scores that models trained on the other inner folds give. So no grade of a fold has a part in
-its scores or its threshold. What the models of different folds say is put on one scale before it is put in one order:
-see `turnout.evaluate.scoreboard.folds.within_folds`. A router that says ``few_parameters`` has its threshold chosen on the scores that it gives
-to its own training prompts: it cannot learn them by heart, and its few values are the same again.
+its scores or its threshold. What the models of different folds say is put on one scale before prompts are put in one
+order: see `turnout.evaluate.scoreboard.folds.within_folds`. A router that says ``few_parameters`` has its threshold
+chosen on the scores that it gives to its own training prompts: it cannot learn them by heart, and its few values are
+the same again.
 
 Train file: the same, with that file as the training part and all prompts as the fold. Groups are never split; prompts
 of the outcomes that are in the train file too are left out of training.

@@ -37,8 +37,8 @@ def card(facts: dict[str, Any], pairs: tuple[PairCard, ...]) -> str:
         "## How well it ranks",
         "",
         f"By {facts['folds']}-fold cross-validation that splits no group, on {facts['selected_on']:,} prompts; in "
-        "brackets 95 % intervals by bootstrap over groups. Penalty and head were chosen on the same folds, so figures "
-        "are a little too good; `turnout evaluate` chooses inside the training part.",
+        "brackets 95 % intervals by bootstrap over groups. Penalties and head were weighed on the same folds, so "
+        "figures are a little too good; `turnout evaluate` chooses inside the training part.",
         "",
         "| cheaper | most capable | their scores | APGR (0.5 is blind) | saved at 95 % | saved at 98 % |",
         "|---|---|---|---|---|---|",

@@ -72,6 +72,7 @@ class Learned:
         model: The model.
         places: Which prompts of the answers were looked at for selection, ascending.
         unseen: What the model says of those prompts, each by fits that had not seen its group.
+        folds: The fold of each of those prompts: what one fit had not seen.
         selected: Which head was selected, and how the others did.
         penalties: Of the ridge for scores, the one in the middle of what is averaged over, and, if known, for costs.
         others: How many other models' answers smoothed the scores.
@@ -81,6 +82,7 @@ class Learned:
     model: LearnedModel
     places: Any
     unseen: Predicted
+    folds: Any
     selected: Selected
     penalties: tuple[float, ...]
     others: int
@@ -172,6 +174,7 @@ def learn(
         model=model,
         places=places,
         unseen=said_of_all._replace(price=model.price),
+        folds=inside,
         selected=selected,
         penalties=ridge.penalties,
         others=0 if expected is None else len(answers.others),
