@@ -194,10 +194,10 @@ class FeatureMap:
         grams, block = raw.grams, self.blocks["ngrams"]
         width = block.stop - block.start
         values = self._signed[grams.buckets] * self.gram_scales(grams, len(out))
-        ends = np.searchsorted(grams.texts, np.arange(0, len(out) + _AT_ONCE, _AT_ONCE))
-        for part, (begin, end) in enumerate(zip(ends[:-1], ends[1:], strict=True)):
-            rows = out[part * _AT_ONCE : (part + 1) * _AT_ONCE]
-            cells = (grams.texts[begin:end] - part * _AT_ONCE) * width + self._places[grams.buckets[begin:end]]
+        for start in range(0, len(out), _AT_ONCE):
+            rows = out[start : start + _AT_ONCE]
+            begin, end = np.searchsorted(grams.texts, (start, start + len(rows)))
+            cells = (grams.texts[begin:end] - start) * width + self._places[grams.buckets[begin:end]]
             added = np.bincount(cells, weights=values[begin:end], minlength=len(rows) * width)
             rows[:, block] = added.reshape(len(rows), width)
         return out
