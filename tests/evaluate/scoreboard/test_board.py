@@ -10,6 +10,7 @@ import pytest
 from tests.evaluate.outcomes.tables import answers, file_of
 from tests.evaluate.scoreboard.crux import CAPABLE, CHEAP, crux
 from turnout.evaluate.outcomes.content import text_key
+from turnout.evaluate.outcomes.files import source_of
 from turnout.evaluate.outcomes.table import Batch, OutcomesError
 from turnout.evaluate.scoreboard.baselines import LengthRouter
 from turnout.evaluate.scoreboard.board import BEST_SINGLE, ORACLE, Board, Plan, Wanted, scoreboard
@@ -134,6 +135,24 @@ class TestSeveralPairs:
         assert by_gap is not None
         assert by_gap.high - by_gap.low < 0.2 * (plain.high - plain.low)
         assert by_gap.low > 0.0
+
+    def test_files_that_name_no_dataset_are_told_apart_by_their_names(self, tmp_path: Path) -> None:
+        for name, every in (("a.csv", 2), ("b.csv", 3)):
+            rows = (row for n in range(30) for row in answers(f"{name} {n}", float(n % every > 0), 1.0))
+            file_of(tmp_path / name, *rows)
+        source = source_of([tmp_path / "a.csv", tmp_path / "b.csv"])
+        pairs = [Wanted(cheap="cheap", capable="capable", dataset=name) for name in ("a.csv", "b.csv")]
+        board = scoreboard(Plan(source=source, pairs=pairs, routers=[], resamples=20, folds=3))
+        assert [(one.prompts, one.cheap_score) for one in board.pairs] == [(30, 0.5), (30, pytest.approx(2 / 3))]
+        assert board.pooled is not None
+        with pytest.raises(OutcomesError, match=r"unknown dataset 'c.csv'; the nearest known one is '[ab].csv'"):
+            scoreboard(
+                Plan(
+                    source=source,
+                    pairs=[pairs[0], Wanted(cheap="cheap", capable="capable", dataset="c.csv")],
+                    routers=[],
+                )
+            )
 
 
 class TestTrainFile:

@@ -31,7 +31,7 @@ class Source(NamedTuple):
     Attributes:
         paths: The files, in this order.
         models: Only rows of these models; none: of all.
-        datasets: Only rows of these datasets; none: of all.
+        datasets: Only rows of these datasets; none: of all. Rows that name no dataset are found by their file's name.
     """
 
     paths: tuple[Path, ...]
@@ -50,7 +50,7 @@ class Source(NamedTuple):
                 if self.datasets is None:
                     yield batch
                     continue
-                kept = [row for row, name in enumerate(batch.dataset) if name in self.datasets]
+                kept = [row for row, name in enumerate(batch.dataset) if (name or path.name) in self.datasets]
                 if kept:
                     yield batch if len(kept) == len(batch) else batch.take(kept)
 

@@ -42,7 +42,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         cheap: The cheap model.
         capable: The capable model.
-        dataset: Only prompts of this dataset; empty: of all.
+        dataset: Only prompts of this dataset, or, where the table names none, of the file of this name; empty: of all.
     """
 
     cheap: str
@@ -437,9 +437,10 @@ def _with_known_models(source: Source, wanted: Wanted, error: OutcomesError) -> 
 
     known: set[str] = set()
     datasets: set[str] = set()
-    for batch in source._replace(models=None, datasets=None).batches():
-        known.update(batch.model)
-        datasets.update(batch.dataset)
+    for path in source.paths:
+        for batch in Source((path,)).batches():
+            known.update(batch.model)
+            datasets.update(name or path.name for name in batch.dataset)
     if wanted.dataset and wanted.dataset not in datasets:
         return OutcomesError(f"{source.named()}: {unknown('dataset', wanted.dataset, datasets)}")
     for model in (wanted.cheap, wanted.capable):
