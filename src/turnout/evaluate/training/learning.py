@@ -141,7 +141,7 @@ def learn(
     inside = _some_folds(np, folds[places])
     likeness, centres = fitted_likeness(raw, inside, seed=choice.seed)
 
-    step("choosing the penalty")
+    step("weighing penalties")
     scores = answers.scores[places]
     ridge = _chosen(np, wide, scores, None if expected is None else expected[places], costs[places], own, inside)
     targets = mixed(answers.scores, expected, ridge.scores.share)
