@@ -193,13 +193,16 @@ class FeatureMap:
             out[:, self.blocks[name]] = values
         grams, block = raw.grams, self.blocks["ngrams"]
         width = block.stop - block.start
-        values = self._signed[grams.buckets] * self.gram_scales(grams, len(out))
+        # A part at a time: what is computed for each n-gram of 20,000 texts would take more memory than the table.
         for start in range(0, len(out), _AT_ONCE):
             rows = out[start : start + _AT_ONCE]
             begin, end = np.searchsorted(grams.texts, (start, start + len(rows)))
-            cells = (grams.texts[begin:end] - start) * width + self._places[grams.buckets[begin:end]]
-            added = np.bincount(cells, weights=values[begin:end], minlength=len(rows) * width)
-            rows[:, block] = added.reshape(len(rows), width)
+            part = grams._replace(
+                buckets=grams.buckets[begin:end], texts=grams.texts[begin:end] - start, times=grams.times[begin:end]
+            )
+            cells = part.texts * width + self._places[part.buckets]
+            values = self._signed[part.buckets] * self.gram_scales(part, len(rows))
+            rows[:, block] = np.bincount(cells, weights=values, minlength=len(rows) * width).reshape(len(rows), width)
         return out
 
     def gram_scales(self, grams: Grams, count: int) -> Any:

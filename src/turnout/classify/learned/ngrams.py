@@ -43,7 +43,7 @@ class Grams(NamedTuple):
     Attributes:
         buckets: The buckets of each text's n-grams, each once, ascending, one text behind the other: int64.
         texts: For each of them which text it is of: int64, ascending.
-        times: How often each stands in its text: int64.
+        times: How often each stands in its text: integers.
         bytes_: How often each byte stands in each text, before lowering: shape (texts, 256), float64.
         words: Words of each text: float64.
         numbers: Words that begin with a digit: float64.

@@ -63,7 +63,7 @@ class Looked:
         owners = np.repeat(np.arange(len(places)), sizes)
         within = np.arange(len(owners)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         cells = self._starts[places][owners] + within
-        buckets, times = self._buckets[cells].astype(np.int64), self._times[cells].astype(np.int64)
+        buckets, times = self._buckets[cells].astype(np.int64), self._times[cells]
         columns = {name: values[places] for name, values in self._columns.items()}
         return Raw(
             grams=Grams(buckets=buckets, texts=owners, times=times, **columns),
