@@ -23,6 +23,11 @@ def test_the_version_is_the_packages(turnout: Run) -> None:
     assert turnout("--version")[:2] == (0, f"turnout {package.__version__}\n")
 
 
+def test_python_m_is_the_same_command_line() -> None:
+    done = subprocess.run([sys.executable, "-m", "turnout", "--version"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"turnout {package.__version__}\n", "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -17,6 +17,9 @@ from turnout.config import ConfigError, load_catalog, load_settings
 from turnout.config.calibration import read_calibration, write_calibration
 from turnout.core.policy import Reason
 from turnout.core.request import Request, Segment
+from turnout.evaluate.collect.agreement import agreement_of
+from turnout.evaluate.collect.card import Card, card_path
+from turnout.evaluate.collect.judges.llm import grade_of
 from turnout.evaluate.training.training import train
 from turnout.messages.conversation import conversation_of
 from turnout.router.routing import Router
@@ -49,6 +52,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def here(files: Path, tmp_path: Path) -> None:
     shutil.copytree(files, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "routers_that_fail.py").write_text(
+        "def no_number(batch):\n    return [float('nan')] * len(batch)\ndef fails(batch):\n    return 1 / 0\n"
+    )
 
 
 def routed(count: int, *, seed: int, kinds: tuple[str, ...] = tuple(KINDS)) -> list[tuple[str, str, Reason]]:
@@ -142,6 +148,65 @@ def test_another_artefact_or_classifier_ends_it(turnout: Run, tmp_path: Path) ->
     assert turnout("calibrate", "--check")[0] == 0
 
 
+def test_another_scorer_or_other_parameters_end_it(turnout: Run, tmp_path: Path) -> None:
+    (tmp_path / "turnout.toml").write_text(SETTINGS)
+    said = ("--scorer", "exact match", "--parameters", "temperature 0")
+    assert turnout(*BASE, *IDS, *QUALITY, *said, "--to", "bar.json")[0] == 0
+    assert turnout("calibrate", "--check", *said)[0] == 0
+    code, out, _ = turnout("calibrate", "--check", "--scorer", "a judge")
+    assert code == 1
+    assert "CALIBRATE AGAIN: the scorer was 'exact match', and is 'a judge'" in " ".join(out.split())
+    code, out, _ = turnout("calibrate", "--check", "--parameters", "temperature 1")
+    assert "the parameters was 'temperature 0'" in " ".join(out.split())
+    assert code == 1
+
+
+def test_the_judge_of_a_collection_is_the_scorer(turnout: Run, tmp_path: Path) -> None:
+    card = Card(
+        cheap="cheap",
+        capable="capable",
+        judge="exact",
+        seed="s",
+        share=1.0,
+        strata=(),
+        population=1_200,
+        sampled=1_200,
+        graded=1_200,
+        failed={},
+        pending=0,
+        cheap_score=None,
+        capable_score=None,
+        agreement=None,
+        calls=0,
+        spent_usd="0",
+    )
+    card_path(tmp_path / "cal.csv").write_bytes(msgspec.json.encode(card))
+    found = json.loads(turnout(*BASE, *QUALITY, "--router", "keyword", "--json")[1])
+    assert found["scorer"] == "exact"
+    found = json.loads(turnout(*BASE, *QUALITY, "--router", "keyword", "--scorer", "mine", "--json")[1])
+    assert found["scorer"] == "mine"
+    # A request could be sampled by one half, though none of the table was: the bar is the more careful.
+    sampled = json.loads(turnout(*BASE, *QUALITY, "--router", "keyword", "--least-propensity", "0.5", "--json")[1])
+    card_path(tmp_path / "cal.csv").write_bytes(
+        msgspec.json.encode(msgspec.structs.replace(card, strata=((1.0, 0.5),)))
+    )
+    again = json.loads(turnout(*BASE, *QUALITY, "--router", "keyword", "--json")[1])
+    assert again["targets"] == sampled["targets"] != found["targets"]
+    card_path(tmp_path / "cal.csv").write_bytes(msgspec.json.encode(card))
+    weak = msgspec.structs.replace(card, agreement=agreement_of([grade_of("cheap", "capable")] * 3))
+    card_path(tmp_path / "cal.csv").write_bytes(msgspec.json.encode(weak))
+    assert "WARNING: so many contradictions" in turnout(*BASE, *QUALITY, "--router", "keyword")[1]
+    card_path(tmp_path / "cal.csv").write_bytes(msgspec.json.encode(card))
+    # A second table that nobody knows the judge of.
+    shutil.copy(tmp_path / "train.csv", tmp_path / "more.csv")
+    more = ("--outcomes", "more.csv", "--router", "keyword", "--json")
+    assert json.loads(turnout(*BASE, *QUALITY, *more)[1])["scorer"] == ""
+    card_path(tmp_path / "cal.csv").write_text("{}")
+    code, _, err = turnout(*BASE, *QUALITY, "--router", "keyword")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "cal.csv.card.json is no card of a collection" in err
+
+
 def test_a_guarantee_wants_prompts_that_were_not_trained_on(turnout: Run) -> None:
     code, _, err = turnout("calibrate", "--outcomes", "train.csv", *BASE[3:], "--router", "router", *QUALITY)
     assert code == 2
@@ -205,6 +270,14 @@ def test_routers_that_settings_cannot_name_and_models_that_the_catalog_lacks(tur
         ((*BASE, *QUALITY, "--outcomes", "cla.csv"), "there is no file cla.csv"),
         ((*BASE, *QUALITY, "--router", "keywrod"), "unknown router 'keywrod'; the nearest known one is 'keyword'"),
         ((*BASE, *QUALITY, "--router", "tfidf"), "'tfidf' learns from outcomes: train it first"),
+        (
+            (*BASE, *QUALITY, "--router", "routers_that_fail:no_number"),
+            "routers_that_fail:no_number: a router's scores",
+        ),
+        (
+            (*BASE, *QUALITY, "--router", "routers_that_fail:fails"),
+            "ZeroDivisionError: division by zero (routers_that_f",
+        ),
         ((*BASE, *QUALITY, "--as", "us.haiku-5.5"), "--as must be two or more names"),
         ((*BASE, *QUALITY, "--as", "us.haiku-5.5,nothing"), "--as: unknown model 'nothing'"),
         ((*BASE, *QUALITY, "--to", "no/such.json"), "cannot write no/such.json: there is no folder no"),

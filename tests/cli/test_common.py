@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from turnout.cli.common import console, load, open_for_reading, print_json
+from turnout.cli.common import console, load, models_named, open_for_reading, pair_named, print_json
+from turnout.cli.errors import UserError
 from turnout.config import ConfigError
 from turnout.trace.errors import LedgerError
-from turnout.trace.store.ledger import Ledger
 from turnout.trace.store.schema import MIGRATIONS
 
 
@@ -38,10 +38,7 @@ def test_json_has_its_keys_in_order(capfd: pytest.CaptureFixture[str]) -> None:
 
 def test_an_older_ledger_is_brought_up_to_date_and_then_only_read(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite3"
-    Ledger(path).close()
     with closing(sqlite3.connect(path)) as connection:
-        for table in ("calls", "decisions", "snapshots", "runs"):
-            connection.execute(f"DROP TABLE {table}")
         for statement in MIGRATIONS[0]:
             connection.execute(statement)
         connection.execute("PRAGMA user_version = 1")
@@ -49,3 +46,17 @@ def test_an_older_ledger_is_brought_up_to_date_and_then_only_read(tmp_path: Path
         assert ledger.runs() == []
         with pytest.raises(LedgerError):
             ledger.describe("run", note="x")
+
+
+def test_models_and_pairs_as_users_name_them() -> None:
+    assert models_named("small, medium,large", "--models") == ["small", "medium", "large"]
+    assert pair_named("small, large") == ("small", "large", "")
+    assert pair_named("a/small,b/large@my set") == ("a/small", "b/large", "my set")
+
+
+@pytest.mark.parametrize("text", ["", "small", "small,", ",large", "small,,large"])
+def test_names_that_are_none(text: str) -> None:
+    with pytest.raises(UserError, match="--models must be two or more names, the least capable first, got"):
+        models_named(text, "--models")
+    with pytest.raises(UserError, match="--pair must be CHEAP,CAPABLE or CHEAP,CAPABLE@DATASET, got"):
+        pair_named(text)

@@ -80,6 +80,10 @@ def test_saved_predictions_against_a_chosen_reference(turnout: Run, tmp_path: Pa
         (("--call-usd", "1"), "--call-usd must be two numbers"),
         (("--call-usd", "1,-1"), "--call-usd must be 0 or more"),
         (("--router", "a=length", "--router", "a=random"), "two routers are named 'a'"),
+        (
+            ("--require", "apgr>=0.1"),
+            "no router is under test: name one by --router, or a line of the table as in 'category:",
+        ),
         (("--plot", "no/such.png"), "cannot write no/such.png"),
         (("--plot", "board.xyz"), "cannot write board.xyz"),
     ],

@@ -3,11 +3,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.cli.conftest import Run
 from tests.evaluate.outcomes.tables import answers, file_of
 from tests.trace import samples
+from turnout.evaluate.collect.agreement import agreement_of
+from turnout.evaluate.collect.card import Card, card_path
+from turnout.evaluate.collect.judges.llm import grade_of
+from turnout.evaluate.outcomes.files import private
 from turnout.trace.store.ledger import Ledger
 
 
@@ -19,6 +24,7 @@ def outcomes(tmp_path: Path) -> None:
         *answers("two", 1, 1, dataset="d", prompt_id="3", split="test", propensity=0.5),
     ]
     file_of(tmp_path / "t.csv", *rows)
+    (tmp_path / "empty.csv").write_text("prompt,model,score\n")
 
 
 class TestSplit:
@@ -67,12 +73,48 @@ class TestInspect:
         assert code == 0
         assert (found["rows"], found["prompts"], found["leaks"][0]["normalised"]) == (6, 3, 1)
 
+    def test_a_collection_is_shown_by_its_card(self, turnout: Run, tmp_path: Path) -> None:
+        said = [grade_of("cheap", "cheap"), *[grade_of("cheap", "capable")] * 2]
+        card = Card(
+            cheap="cheap", capable="capable", judge="llm:some-model:1a2b", seed="s", share=0.2, strata=((1.0, 0.5),),
+            population=40, sampled=4, graded=3, failed={}, pending=1, cheap_score=0.75, capable_score=1.0,
+            agreement=agreement_of(said), calls=9, spent_usd="0.25",
+        )  # fmt: skip
+        card_path(tmp_path / "t.csv").write_bytes(msgspec.json.encode(card))
+        code, out, err = turnout("outcomes", "inspect", "t.csv")
+        assert (code, err) == (0, "")
+        flat = " ".join(out.split())
+        assert "cheap -> capable: 3 prompts" in flat  # the pair that it was collected for
+        assert "t.csv: collected for cheap -> capable, judged by llm:some-model:1a2b" in flat
+        assert "share of requests that was sampled: 0.2, 0.5 up to P 1" in flat
+        assert "the same in both orders in 33.3% of 3 requests" in flat
+        assert "WARNING: so many contradictions" in flat
+        assert "NOT DONE: 1 requests of the sample are not graded" in flat
+        assert "CHANGED" not in flat
+        assert json.loads(turnout("outcomes", "inspect", "t.csv", "--json")[1])["cards"]["t.csv"]["judge"] == card.judge
+        card_path(tmp_path / "t.csv").write_bytes(msgspec.json.encode(msgspec.structs.replace(card, graded=4)))
+        flat = " ".join(turnout("outcomes", "inspect", "t.csv")[1].split())
+        assert "CHANGED: the card is of 4 graded requests, two rows each; the table has 6 rows" in flat
+        (tmp_path / "t.csv").chmod(0o600)
+        assert turnout("outcomes", "split", "t.csv", "--to", "a.csv=0.5", "--to", "b.csv=0.5")[0] == 0
+        parts = [tmp_path / name for name in ("a.csv", "b.csv") if "cheap" in (tmp_path / name).read_text()]
+        assert parts
+        for part in parts:
+            flat = " ".join(turnout("outcomes", "inspect", part.name)[1].split())
+            assert "judged by llm:some-model:1a2b" in flat
+            assert "this is a part of t.csv" in flat
+            assert "CHANGED" not in flat
+            assert {one.stat().st_mode & 0o777 for one in (part, card_path(part))} == {0o600}
+        card_path(tmp_path / "t.csv").write_text("[]")
+        assert "t.csv.card.json is no card of a collection" in turnout("outcomes", "inspect", "t.csv")[2]
+
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
             (("t.cvs",), "the name must end in"),
             (("t.csv", "--pair", "cheap,cappable"), "unknown model 'cappable'; the nearest known one is 'capable'"),
             (("t.csv", "--pair", "cheap"), "--pair must be"),
+            (("empty.csv",), "empty.csv: there are no graded answers in it"),
         ],
     )
     def test_what_is_wrong(self, turnout: Run, arguments: tuple[str, ...], message: str) -> None:
@@ -95,6 +137,13 @@ class TestConvert:
             "split": "train",
         }
 
+    def test_what_only_its_owner_may_read_stays_so(self, turnout: Run, tmp_path: Path) -> None:
+        (tmp_path / "t.csv").chmod(0o644)
+        assert not private([tmp_path / "t.csv", tmp_path / "none.csv"])
+        (tmp_path / "t.csv").chmod(0o600)
+        assert turnout("outcomes", "convert", "t.csv", "hidden.csv")[0] == 0
+        assert (tmp_path / "hidden.csv").stat().st_mode & 0o777 == 0o600
+
     def test_from_routellm(self, turnout: Run, tmp_path: Path) -> None:
         (tmp_path / "mmlu_law.csv").write_text("prompt,small,large\nWhy?,False,True\n")
         assert turnout("outcomes", "convert", "--from", "routellm", "mmlu_law.csv", "out.csv")[0] == 0
@@ -114,6 +163,15 @@ class TestConvert:
         ]
         assert rows[0]["cost_usd"] == pytest.approx(100e-6 + 50e-6)
 
+    def test_grades_that_are_all_left_out_make_no_file(self, turnout: Run, tmp_path: Path) -> None:
+        with Ledger(tmp_path / "ledger.sqlite3") as ledger:
+            ledger.append([samples.call(event_id="c-1")])
+        (tmp_path / "grades.csv").write_text("id,score\nt-1,1\nt-9,1\n")
+        code, _, err = turnout("outcomes", "convert", "--from", "ledger", "grades.csv", "out.csv")
+        assert (code, err.count("\n")) == (2, 1)
+        assert "grades.csv: no grade can be used: 1 ids that the ledger has no answer for; 1 grades without" in err
+        assert not (tmp_path / "out.csv").exists()
+
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
@@ -122,12 +180,16 @@ class TestConvert:
             (("t.csv", "t.xlsx"), "the name must end in .parquet, .csv, .jsonl"),
             (("--from", "routelm", "t.csv", "o.csv"), "unknown format 'routelm'; the nearest known one is 'routellm'"),
             (("t.csv", "no/such.csv"), "cannot write no/such.csv"),
+            (("empty.csv", "o.csv"), "empty.csv: there are no graded answers in it"),
+            (("--from", "routellm", "empty.csv", "o.csv"), "empty.csv: there are no graded answers in it"),
+            (("--from", "routerbench", "empty.csv", "o.csv"), "empty.csv: there are no graded answers in it"),
         ],
     )
     def test_what_is_wrong(self, turnout: Run, arguments: tuple[str, ...], message: str) -> None:
         code, _, err = turnout("outcomes", "convert", *arguments)
         assert (code, err.count("\n")) == (2, 1)
         assert message in err
+        assert not Path("o.csv").exists()
 
 
 def test_without_a_command_it_shows_its_help(turnout: Run) -> None:

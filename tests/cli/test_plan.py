@@ -13,7 +13,7 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.evaluate.plan.world import CAPABLE, CHEAP, World
-from turnout.config.policy_lock import read_lock
+from turnout.config.policy_lock_file import read_lock
 
 SETTINGS = 'policy_file = "policy.toml"\n[policy]\nmarkers = "fill"\nadapt = true\n'
 

@@ -84,6 +84,7 @@ def test_what_an_upstream_may_say(write: Write) -> None:
         connect_seconds = 2
         stall_seconds = 90
         max_connections = 7
+        proxy = "http://proxy.example.com:3128"
         [upstreams.azure.models]
         gpt-5 = "mine"
         [upstreams.azure.headers]
@@ -108,6 +109,7 @@ def test_what_an_upstream_may_say(write: Write) -> None:
             connect_seconds=2,
             stall_seconds=90,
             max_connections=7,
+            proxy="http://proxy.example.com:3128",
         )
     }
 
@@ -125,6 +127,13 @@ def test_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ('[gateway]\ntls_key = "k.pem"', "gateway.tls_key: has no use without tls_cert"),
         ("[gateway]\nmax_bodies_bytes = 2000", "gateway.max_bodies_bytes: must be at least max_body_bytes"),
+        ('[upstreams.openai]\nproxy = "socks5://p"', "upstreams.openai.proxy: must begin with http://, or be none"),
+        ('[upstreams.openai]\nproxy = "http://a:b@p"', "upstreams.openai.proxy: has no place for a password"),
+        ('[upstreams.openai]\nproxy = "none"\nproxy_env = "P"', "upstreams.openai.proxy_env: has no use beside proxy"),
+        (
+            '[upstreams.openai]\nproxy_env = "http://p"',
+            "upstreams.openai.proxy_env: must be the name of an",
+        ),
         ("[gateway]\nprt = 1", "gateway: unknown key 'prt'; the nearest known one is 'port'"),
         ("[gateway]\nport = 70000", "gateway.port: must be at most 65535"),
         ("[gateway]\nmax_depth = true", "gateway.max_depth: must be a number, not true or false"),

@@ -10,7 +10,7 @@ from tests.core.price_table import HAIKU_4_5, SONNET_4_6
 from tests.core.strategies import decision_inputs
 from turnout.core.cache import COLD, CacheEntry, CacheState
 from turnout.core.catalog import Catalog
-from turnout.core.decision import Decision, DecisionInput, Estimate
+from turnout.core.decision import Decision, DecisionInput, Estimate, Unavailable, larger_windows_only
 from turnout.core.policy import Candidate, Policy, Reason
 from turnout.core.request import Request
 
@@ -59,3 +59,13 @@ def test_what_a_decision_is_given_survives_storage(made_from: DecisionInput) -> 
 def test_a_stored_decision_with_an_unknown_reason_is_refused() -> None:
     with pytest.raises(msgspec.ValidationError, match="mood"):
         msgspec.json.decode(b'{"model": "m", "reason": "mood", "estimates": []}', type=Decision)
+
+
+def test_a_prompt_that_was_too_long_goes_to_larger_windows_only() -> None:
+    small, same, large = (
+        msgspec.structs.replace(HAIKU_4_5, id=name, context_window=window)
+        for name, window in (("small", 100), ("same", 200), ("large", 300))
+    )
+    told = larger_windows_only(Catalog.of([small, same, large]), same)
+    assert set(told) == {Unavailable("small", "window_not_larger"), Unavailable("same", "window_not_larger")}
+    assert larger_windows_only(Catalog.of([large]), same) == []

@@ -10,16 +10,21 @@ import contextlib
 import io
 import os
 import re
+import socketserver
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from turnout.testing.loopback import LoopbackDouble
+
 RUN = ("python", "console")
 SHOWN = ("css", "html", "http", "json", "jsonc", "makefile", "mermaid", "text", "toml", "yaml")
 TIMEOUT_S = 300
+ENDING_S = 10
 
 _BLOCK = re.compile(r"^```([^\n`]*)\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
 _EXIT = re.compile(r"exit=(\d+)")
@@ -87,7 +92,7 @@ def unseen_blocks(path: Path) -> list[int]:
 
 
 def run_page(path: Path, folder: Path, root: Path) -> int:
-    """Run every block of a page in ``folder``.
+    """Run every block of a page in ``folder``, and end what it started: also where a block fails.
 
     Args:
         path: The page.
@@ -102,15 +107,50 @@ def run_page(path: Path, folder: Path, root: Path) -> int:
     """
     namespace: dict[str, Any] = {"__name__": "__main__"}
     ran = 0
-    for block in blocks(path):
-        if block.language not in RUN or block.skipped_because is not None:
-            continue
-        if block.language == "python":
-            _run_python(block, namespace)
-        else:
-            _run_console(block, folder, root)
-        ran += 1
+    try:
+        for block in blocks(path):
+            if block.language not in RUN or block.skipped_because is not None:
+                continue
+            if block.language == "python":
+                _run_python(block, namespace)
+            else:
+                _run_console(block, folder, root)
+            ran += 1
+    finally:
+        _end_what_runs(namespace)
     return ran
+
+
+def _end_what_runs(namespace: dict[str, Any]) -> None:
+    """End the programs and the servers that a page's names still hold, alone or in a list or tuple.
+
+    Limitation: what no name of the page holds is not found.
+    """
+    for value in namespace.values():
+        for one in value if isinstance(value, (list, tuple)) else (value,):
+            if isinstance(one, subprocess.Popen):
+                _end(one)
+            elif isinstance(one, LoopbackDouble):
+                one.stop()
+            elif isinstance(one, socketserver.BaseServer):
+                # In a thread of its own: it waits for ever for a server that never served.
+                ending = threading.Thread(target=one.shutdown, daemon=True)
+                ending.start()
+                ending.join(ENDING_S)
+                one.server_close()
+
+
+def _end(program: subprocess.Popen[Any]) -> None:
+    if program.poll() is None:
+        program.terminate()
+    try:
+        program.wait(ENDING_S)
+    except subprocess.TimeoutExpired:
+        program.kill()
+        program.wait()
+    for stream in (program.stdin, program.stdout, program.stderr):
+        if stream is not None:
+            stream.close()
 
 
 def _run_python(block: Block, namespace: dict[str, Any]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,32 @@ def test_an_error_in_a_block_is_traced_to_the_line_of_the_page(page: Path) -> No
     with pytest.raises(ZeroDivisionError) as caught:
         run(page, "one\n\n```python\nx = 1\nx / 0\n```\n")
     assert caught.traceback[-1].lineno + 1 == 5
+
+
+STARTED = """
+import http.server, subprocess, sys, threading
+from turnout.testing.completions import OpenAIDouble
+
+doubles = [OpenAIDouble().start()]
+program = subprocess.Popen([sys.executable, "-c", "print(1, flush=True); import time; time.sleep(600)"], stdout=-1)
+program.stdout.readline()
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+import builtins
+builtins.started_by_a_page = doubles[0], program, server
+"""
+
+
+@pytest.mark.parametrize("failing", [True, False])
+def test_what_a_page_started_is_ended(page: Path, failing: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builtins, "started_by_a_page", (), raising=False)
+    with pytest.raises(ZeroDivisionError) if failing else nullcontext():
+        run(page, f"```python\n{STARTED}\n{'1 / 0' if failing else ''}\n```\n")
+    double, program, server = builtins.started_by_a_page  # type: ignore[attr-defined] # what the page has set
+    assert program.poll() is not None
+    assert server.socket.fileno() == -1
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = double.url
 
 
 @pytest.mark.parametrize(

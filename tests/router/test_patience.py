@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from collections.abc import Awaitable
 
 import pytest
 
-from turnout.router.patience import soon
+from turnout.router.patience import begun, soon
 
 
 async def test_what_does_not_wait_needs_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,3 +91,37 @@ async def test_the_work_runs_in_the_callers_context() -> None:
 
     variable.set(5)
     assert await soon(reads(), 5.0) == 5
+
+
+async def test_what_begins_outside_of_a_task_is_done_or_goes_on_in_one() -> None:
+    seen: list[str] = []
+
+    async def work(*, waits: bool) -> None:
+        seen.append("began")
+        if waits:
+            await asyncio.sleep(0.001)
+        seen.append("ended")
+
+    def callback(waits: bool) -> None:
+        assert asyncio.current_task() is None
+        left.append(begun(work(waits=waits)))
+
+    left: list[Awaitable[None] | None] = []
+    loop = asyncio.get_running_loop()
+    loop.call_soon(callback, False)
+    loop.call_soon(callback, True)
+    await asyncio.sleep(0)
+    assert seen == ["began", "ended", "began"]
+    done, going = left
+    assert done is None
+    assert going is not None
+    await going
+    assert seen[3:] == ["ended"]
+
+
+async def test_what_fails_as_it_begins_says_so() -> None:
+    async def fails() -> None:
+        raise KeyError("no")
+
+    with pytest.raises(KeyError, match="no"):
+        begun(fails())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -16,6 +16,7 @@ from turnout.cli.common import (
     LedgerOption,
     console,
     load,
+    models_named,
     open_for_reading,
     print_json,
 )
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from turnout.core.catalog import Catalog
     from turnout.evaluate.calibration.calibrating import Calibrated, Wanted
     from turnout.evaluate.calibration.judges import Judge
+    from turnout.evaluate.collect.card import Card
     from turnout.evaluate.training.vectors import RememberedVectors
 
 NAME = "calibrate"
@@ -122,15 +124,27 @@ def run(
         typer.Option(
             "--least-propensity",
             help="With sampled answers: the least probability with which a prompt's answers can be sampled. Default: "
-            "the least in the table.",
+            "the least share of turnout collect, else the least in the table.",
         ),
     ] = None,
     call_usd: Annotated[
         str, typer.Option("--call-usd", help="USD of a call to each model, for answers whose cost the table lacks.")
     ] = "",
-    scorer: Annotated[str, typer.Option("--scorer", help="Who graded, for the record: the guarantee is of it.")] = "",
+    scorer: Annotated[
+        str,
+        typer.Option(
+            "--scorer",
+            help="Who graded, for the record: the guarantee is of it. Default: the judge of turnout collect. With "
+            "--check: who grades now; another one ends the guarantee.",
+        ),
+    ] = "",
     parameters: Annotated[
-        str, typer.Option("--parameters", help="With which parameters the models answered, for the record.")
+        str,
+        typer.Option(
+            "--parameters",
+            help="With which parameters the models answered, for the record. With --check: those of now; others end "
+            "the guarantee.",
+        ),
     ] = "",
     check: Annotated[
         bool,
@@ -158,7 +172,8 @@ def run(
     passes is taken. What is printed then holds for any finite number of prompts.
     """
     if check:
-        return _check(calibration, ledger, config, since, level, json=json)
+        now = {"scorer": scorer, "parameters": parameters}
+        return _check(calibration, ledger, config, since, level, now, json=json)
     from turnout.classify.examples import LabelledSetError
     from turnout.classify.keyword import KeywordRulesError
     from turnout.classify.learned.artefact import ArtefactError
@@ -180,13 +195,14 @@ def run(
         raise UserError(f"cannot write {to}: there is no folder {to.parent}")
     if to is not None and to.is_dir():
         raise UserError(f"cannot write {to}: it is a folder")
-    models = _names(pair, "--pair")
+    models = models_named(pair, "--pair")
     settings, catalog = load(config, calibrated=False)
-    names = _catalog_names(settings, _names(as_, "--as"), required=True) if as_ else None
+    names = _catalogmodels_named(settings, models_named(as_, "--as"), required=True) if as_ else None
     if names is not None and len(names) != len(models):
         raise UserError(f"--as must name {len(models)} models, one for each of --pair, got {as_!r}")
     try:
         source = source_of(outcomes, datasets=dataset)
+        cards = _cards(outcomes)
         vectors = RememberedVectors()
         judge = _judge(router, models, names, settings, catalog, vectors)
         ids = names or list(judge.names or models)
@@ -195,19 +211,19 @@ def run(
             candidates=models,
             judge=judge,
             wanted=wanted,
-            names=_catalog_names(settings, ids, required=False),
+            names=_catalogmodels_named(settings, ids, required=False),
             delta=delta,
             served=served,
             test=test,
             overlap="trust" if disjoint else "leave_out" if leave_out_trained else "refuse",
             unlike_share=unlike_share,
-            least_propensity=least_propensity,
+            least_propensity=_least_of(cards) if least_propensity is None else least_propensity,
             call_usd=_call_usd(call_usd, len(models)),
         )
         found = calibrate(
             plan,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            scorer=scorer,
+            scorer=scorer or _judge_of(cards),
             parameters=parameters,
             models=_facts(plan.names or (), catalog),
             embed=vectors,
@@ -232,7 +248,40 @@ def run(
         print_json(_document(found))
     else:
         _show(found, judge, to, catalog)
+        for sentence in _warnings(cards):
+            console().print(Text(sentence), soft_wrap=True)
     return EXIT_AGAIN if found.conflict else 0
+
+
+def _cards(outcomes: Sequence[Path]) -> list[Card]:
+    """The cards of the tables, where a collection made every one of them; else none."""
+    from turnout.evaluate.collect.card import read_card
+    from turnout.evaluate.collect.errors import CollectError
+
+    try:
+        cards = [card for path in outcomes if (card := read_card(path)) is not None]
+    except CollectError as error:
+        raise UserError(str(error)) from None
+    return cards if len(cards) == len(outcomes) else []
+
+
+def _judge_of(cards: Sequence[Card]) -> str:
+    """Who graded, where it was one judge; else nobody."""
+    judges = {card.judge for card in cards}
+    return judges.pop() if len(judges) == 1 else ""
+
+
+def _warnings(cards: Sequence[Card]) -> list[str]:
+    """What a collection says against relying on its grades: the guarantee is of them."""
+    from turnout.evaluate.collect.show import agreement_sentences
+
+    weak = [card.agreement for card in cards if card.agreement is not None and card.agreement.weak]
+    return list(dict.fromkeys(sentence for one in weak for sentence in agreement_sentences(one)))
+
+
+def _least_of(cards: Sequence[Card]) -> float | None:
+    """The least probability with which a request could be sampled, where that was known before any was drawn."""
+    return min((card.least_propensity for card in cards), default=None)
 
 
 def _show(found: Calibrated, judge: Judge, to: Path | None, catalog: Catalog) -> None:
@@ -284,7 +333,14 @@ def _document(found: Calibrated) -> dict[str, Any]:
 
 
 def _check(
-    calibration: Path | None, ledger: Path | None, config: Path | None, since: str, level: float, *, json: bool
+    calibration: Path | None,
+    ledger: Path | None,
+    config: Path | None,
+    since: str,
+    level: float,
+    now_said: Mapping[str, str],
+    *,
+    json: bool,
 ) -> int:
     import time
 
@@ -317,6 +373,10 @@ def _check(
         except (ConfigError, ArtefactError) as error:
             other = str(error)
         changed += [] if other is None else [other]
+    # Neither ledger nor settings know these two: only who asks does.
+    for what, said in now_said.items():
+        if said and said != getattr(file, what):
+            changed.append(f"the {what} was {getattr(file, what) or 'not recorded'!r}, and is {said!r}")
     since_ms = selection.since(since or file.created, time.time_ns() // 1_000_000)
     path = ledger or settings.ledger
     if path.exists():
@@ -411,14 +471,7 @@ def _judge(
     return RouterJudge(found, spec)
 
 
-def _names(text: str, option: str) -> list[str]:
-    names = [name.strip() for name in text.split(",")]
-    if len(names) < 2 or not all(names):
-        raise UserError(f"{option} must be two or more names, the least capable first, got {text!r}")
-    return names
-
-
-def _catalog_names(settings: Settings, names: Sequence[str], *, required: bool) -> list[str]:
+def _catalogmodels_named(settings: Settings, names: Sequence[str], *, required: bool) -> list[str]:
     """Names as the catalog has them; those that it does not know as they are, unless they must be known."""
     from turnout.config.errors import ConfigError
     from turnout.core.catalog import UnknownModelError

@@ -9,6 +9,8 @@ import msgspec
 import typer
 from rich.console import Console
 
+from turnout.cli.errors import UserError
+from turnout.cli.running import EXIT_USER_ERROR
 from turnout.config import load_catalog
 from turnout.core.catalog import Catalog
 from turnout.trace.errors import OutdatedLedgerError
@@ -22,6 +24,38 @@ ConfigOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of tables.")]
 LedgerOption = Annotated[Path | None, typer.Option("--ledger", help="Ledger file. Default: as configured.")]
+
+
+def group(context: typer.Context) -> None:
+    """What a group of commands does where none of them is named: it shows its help, and that is an error."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(EXIT_USER_ERROR)
+
+
+def models_named(text: str, option: str) -> list[str]:
+    """The models that a user names, the least capable first.
+
+    Raises:
+        UserError: There are fewer than two, or one has no name.
+    """
+    names = [name.strip() for name in text.split(",")]
+    if len(names) < 2 or not all(names):
+        raise UserError(f"{option} must be two or more names, the least capable first, got {text!r}")
+    return names
+
+
+def pair_named(text: str) -> tuple[str, str, str]:
+    """The cheap model, the capable one and the dataset (empty: all) of ``CHEAP,CAPABLE`` or ``CHEAP,CAPABLE@DATASET``.
+
+    Raises:
+        UserError: It is of another form.
+    """
+    models, _, dataset = text.partition("@")
+    cheap, comma, capable = models.partition(",")
+    if not comma or not cheap.strip() or not capable.strip() or "," in capable:
+        raise UserError(f"--pair must be CHEAP,CAPABLE or CHEAP,CAPABLE@DATASET, got {text!r}")
+    return cheap.strip(), capable.strip(), dataset.strip()
 
 
 def console() -> Console:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from turnout.cli.common import ConfigOption, JsonOption, console, load, print_json, progress_console
+from turnout.cli.common import ConfigOption, JsonOption, console, load, pair_named, print_json, progress_console
 from turnout.cli.errors import UserError
 from turnout.cli.progress import progress
 
@@ -140,11 +140,8 @@ def _sentence(one: Held) -> str:
 def _pair(text: str) -> Wanted:
     from turnout.evaluate.scoreboard.board import Wanted
 
-    models, _, dataset = text.partition("@")
-    cheap, comma, capable = models.partition(",")
-    if not comma or not cheap.strip() or not capable.strip() or "," in capable:
-        raise UserError(f"--pair must be CHEAP,CAPABLE or CHEAP,CAPABLE@DATASET, got {text!r}")
-    return Wanted(cheap=cheap.strip(), capable=capable.strip(), dataset=dataset.strip())
+    cheap, capable, dataset = pair_named(text)
+    return Wanted(cheap=cheap, capable=capable, dataset=dataset)
 
 
 def _two_numbers(text: str | None) -> tuple[float, float] | None:

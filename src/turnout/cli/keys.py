@@ -11,7 +11,16 @@ import msgspec
 import typer
 from rich.table import Table
 
-from turnout.cli.common import ConfigOption, JsonOption, LedgerOption, console, load, open_for_reading, print_json
+from turnout.cli.common import (
+    ConfigOption,
+    JsonOption,
+    LedgerOption,
+    console,
+    group,
+    load,
+    open_for_reading,
+    print_json,
+)
 from turnout.cli.errors import UserError
 from turnout.config.presets import PRESETS
 from turnout.config.routes import route_names
@@ -32,11 +41,7 @@ KeysOption = Annotated[
 KeyArgument = Annotated[str, typer.Argument(help="Id or name of a key.")]
 
 
-@app.callback()
-def _group(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-        raise typer.Exit(2)
+app.callback()(group)
 
 
 @app.command()

@@ -18,6 +18,7 @@ from turnout.cli.common import (
     JsonOption,
     LedgerOption,
     console,
+    group,
     load,
     open_for_reading,
     print_json,
@@ -58,11 +59,7 @@ SinceOption = Annotated[
 ]
 
 
-@app.callback()
-def _group(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-        raise typer.Exit(2)
+app.callback()(group)
 
 
 @app.command(name="list")

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from turnout.cli.common import JsonOption, console, print_json
+from turnout.cli.common import JsonOption, console, models_named, print_json
 from turnout.cli.errors import UserError
 from turnout.cli.progress import progress
 
@@ -61,9 +61,9 @@ def run(
     try:
         found = train(
             source_of(outcomes, datasets=dataset),
-            _names(models, "--models"),
+            models_named(models, "--models"),
             to,
-            names=None if as_ is None else _names(as_, "--as"),
+            names=None if as_ is None else models_named(as_, "--as"),
             features=features,
             categories=category,
             seed=seed,
@@ -77,13 +77,6 @@ def run(
         print_json(found.facts)
         return
     _show(found, to)
-
-
-def _names(text: str, option: str) -> list[str]:
-    names = [name.strip() for name in text.split(",")]
-    if len(names) < 2 or not all(names):
-        raise UserError(f"{option} must be two or more names, the least capable first, got {text!r}")
-    return names
 
 
 def _show(found: Trained, folder: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from turnout.config.policy_lock import FORMAT, PolicyLock, capabilities_of
+from turnout.config.policy_lock import FORMAT, PRICES, PolicyLock, capabilities_of
 from turnout.config.presets import preset_of
 from turnout.core.cache import NO_CACHE
 from turnout.core.catalog import Model
@@ -32,7 +32,7 @@ _SOURCES = {
 
 
 def lock_text(lock: PolicyLock) -> str:
-    """The file's text; `turnout.config.policy_lock.read_lock` gives the same lock back."""
+    """The file's text; `turnout.config.policy_lock_file.read_lock` gives the same lock back."""
     return "\n".join(_lines(lock)).rstrip() + "\n"
 
 
@@ -98,7 +98,7 @@ def _model(model: Model, rank: int | None) -> Iterator[str]:
         yield from ("", "[[models.price]]" + (" # USD per million tokens" if number == 0 else ""))
         if tier.above_prompt_tokens:
             yield f"above_prompt_tokens = {tier.above_prompt_tokens}"
-        for name in ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h"):
+        for name in PRICES:
             price: Decimal | None = getattr(tier, name)
             if price is not None:
                 yield f"{name} = {_toml(f'{price:f}')}"
@@ -116,7 +116,7 @@ def _prediction(lock: PolicyLock) -> Iterator[str]:
         return
     simulated = " Its models were simulated." if window.simulated else ""
     yield from ("", f"# What the prediction rests on: the ledger's last days (UTC).{simulated}", "[window]")
-    yield from _fields(window, skip=() if window.simulated else ("simulated",))
+    yield from _fields(window, skip=[name for name in ("simulated", "sha256") if not getattr(window, name)])
     yield from (
         "",
         "# What the policy was reckoned to make of these requests. Exact is what it serves as it was recorded,",

@@ -22,7 +22,8 @@ from turnout.config.errors import ConfigError
 from turnout.config.facts import load_facts
 from turnout.config.model_names import ModelNames, model_names
 from turnout.config.pairs import DEFAULT_PAIR, Pair
-from turnout.config.policy_lock import PolicyLock, read_lock
+from turnout.config.policy_lock import PolicyLock
+from turnout.config.policy_lock_file import read_lock
 from turnout.config.presets import PRESETS
 from turnout.config.routes import ROUTED
 from turnout.config.settings_problems import check_variables, one_line, origin
@@ -144,6 +145,9 @@ class UpstreamSettings(msgspec.Struct, frozen=True, kw_only=True):
         connect_seconds: How long a connection may take to be made; none: 10.
         stall_seconds: How long it may send nothing, instead of that of ``[calls]``.
         max_connections: How many requests it gets at once; others wait for their turn. None: as many as come.
+        proxy: The proxy that it is asked through, such as ``http://proxy.example.com:3128``; ``none``: directly. None:
+            as the environment says (``HTTPS_PROXY``, ``NO_PROXY``).
+        proxy_env: The environment variable that holds the proxy's URL, where that has a user and a password.
     """
 
     protocol: UpstreamProtocol
@@ -161,6 +165,8 @@ class UpstreamSettings(msgspec.Struct, frozen=True, kw_only=True):
     connect_seconds: float | None = None
     stall_seconds: float | None = None
     max_connections: int | None = None
+    proxy: str | None = None
+    proxy_env: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -484,12 +490,27 @@ class _Loader:
         if table.api_version is not None and table.base_url is None:
             raise self._error("needs a base_url, such as https://NAME.openai.azure.com", *where, "api_version")
         self._check_headers(where, table)
+        self._check_proxy(where, table)
         given = table.model_dump()
         speaks = None if table.speaks is None else tuple(dict.fromkeys(table.speaks))
         ca_file = _expanded(table.ca_file)
         if ca_file is not None and not ca_file.is_absolute() and self._file is not None:
             ca_file = self._file.parent / ca_file
         return UpstreamSettings(**{**given, "protocol": protocol, "speaks": speaks, "ca_file": ca_file})
+
+    def _check_proxy(self, where: tuple[str, str], table: UpstreamTable) -> None:
+        if table.proxy is not None and table.proxy_env is not None:
+            raise self._error("has no use beside proxy", *where, "proxy_env")
+        if table.proxy_env is not None and not (table.proxy_env.isascii() and table.proxy_env.isidentifier()):
+            raise self._error("must be the name of an environment variable, not the URL itself", *where, "proxy_env")
+        if table.proxy is None or table.proxy == "none":
+            return
+        if not table.proxy.startswith("http://"):
+            raise self._error("must begin with http://, or be none", *where, "proxy")
+        if "@" in table.proxy:
+            raise self._error(
+                "has no place for a password: name a variable that holds the URL by proxy_env", *where, "proxy"
+            )
 
     def _check_headers(self, where: tuple[str, str], table: UpstreamTable) -> None:
         for key, headers in (("headers", table.headers), ("headers_env", table.headers_env)):

@@ -302,6 +302,8 @@ class UpstreamTable(_Table):
     connect_seconds: Annotated[Number, Field(gt=0)] | None = None
     stall_seconds: Annotated[Number, Field(gt=0)] | None = None
     max_connections: Annotated[int, BeforeValidator(_not_bool), Field(ge=1)] | None = None
+    proxy: Text | None = None
+    proxy_env: Text | None = None
 
 
 class SettingsTable(BaseSettings):

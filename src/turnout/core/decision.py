@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from turnout.core.cache import COLD, NO_PLAN, CachePlan, CacheState
-from turnout.core.catalog import Catalog
+from turnout.core.catalog import Catalog, Model
 from turnout.core.expect import ExpectedTurn
 from turnout.core.horizon import NO_HORIZON, Horizon
 from turnout.core.policy import Policy, Reason
@@ -41,6 +41,12 @@ class Unavailable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fa
 
     model: str
     why: str
+
+
+def larger_windows_only(catalog: Catalog, model: Model) -> list[Unavailable]:
+    """The candidates that a prompt cannot go to which was too long for that model: those of no larger window."""
+    window = model.context_window
+    return [Unavailable(one.id, "window_not_larger") for one in catalog.models if one.context_window <= window]
 
 
 class DecisionInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):

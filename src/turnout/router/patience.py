@@ -1,4 +1,4 @@
-"""A time limit that costs nothing where there is nothing to wait for."""
+"""Work that is run up to where it first has to wait: what never waits then costs no timer, and needs no task."""
 
 from __future__ import annotations
 
@@ -31,6 +31,23 @@ async def soon(work: Awaitable[_Value], seconds: float) -> _Value:
         return value
     async with asyncio.timeout(seconds):
         return await _from(steps, waits_for)
+
+
+def begun(work: Awaitable[Any]) -> Awaitable[Any] | None:
+    """Run what is awaited up to where it first has to wait, from anywhere in its event loop, also outside of a task.
+
+    Returns:
+        What is left of it, to be awaited; none where it is done.
+
+    Raises:
+        Exception: What it raises.
+    """
+    steps = work.__await__()
+    try:
+        waits_for = steps.send(None)
+    except StopIteration:
+        return None
+    return _from(steps, waits_for)
 
 
 @coroutine

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from turnout.core.catalog import Model
@@ -28,6 +28,9 @@ class Answering(Protocol):
 
     async def next(self, until: float) -> bytes | None:
         """What has come of the body; none at its end."""
+
+    async def pour(self, take: Callable[[bytes], bool], stall_s: float) -> None:
+        """Give what comes to ``take`` until it takes no more, or until `next` has to say what came; maybe at once."""
 
     async def read(self, until: float, limit: int = ...) -> bytes:
         """The whole body."""

@@ -5,6 +5,7 @@ import http.server
 import threading
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from turnout.deploy.preflight.online import ask, called
@@ -149,3 +150,16 @@ def test_without_credentials_bedrock_is_not_called(monkeypatch: pytest.MonkeyPat
         finding = ask(bedrock(double))
         assert not double.calls
     assert (finding.state, finding.detail.rpartition(": ")[2]) == ("wrong", "not possible (NoCredentialsError)")
+
+
+def test_the_proxy_of_the_settings_is_asked(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # nobody listens there
+    monkeypatch.setenv("no_proxy", "")
+    far = openai("http://models.example.com/v1")
+    assert ask(far, {"K": KEY}).state == "wrong"
+    assert ask(msgspec.structs.replace(far, proxy=provider.url), {"K": KEY}).state == "ok"
+    assert ask(msgspec.structs.replace(far, proxy_env="P"), {"K": KEY, "P": provider.url}).state == "ok"
+    assert [path for path, _ in provider.asked] == ["http://models.example.com/v1/models"] * 2
+    near = msgspec.structs.replace(openai(f"{provider.url}/v1"), proxy="none")
+    assert ask(near, {"K": KEY}).state == "ok"
+    assert provider.asked[-1][0] == "/v1/models"

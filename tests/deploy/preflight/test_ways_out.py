@@ -104,3 +104,17 @@ def test_credentials_in_a_file_are_found_and_not_read(tmp_path: Path) -> None:
     assert aws_credential_sources(environment) == []
     shared.write_bytes(b"\xff not even text")
     assert aws_credential_sources(environment) == [str(shared)]
+
+
+def test_a_proxy_is_told(configured: Configured) -> None:
+    settings = with_upstreams(
+        mixed(configured),
+        openai={"base_url": "http://gpu.lan/v1", "proxy": "http://proxy.lan:3128"},
+        claude={"provider": "anthropic", "protocol": "anthropic", "proxy_env": "MY_PROXY"},
+    )
+    keys = {"ANTHROPIC_API_KEY": "k", "MY_PROXY": "http://me:secret@p"}
+    claude, own = finding(settings, keys)
+    assert claude.detail.startswith("https://api.anthropic.com through the proxy in MY_PROXY, key in")
+    assert own.detail.startswith("http://gpu.lan/v1 through the proxy http://proxy.lan:3128, without")
+    without, _ = finding(settings, {"ANTHROPIC_API_KEY": "k"})
+    assert (without.state, "MY_PROXY is not set" in without.detail) == ("missing", True)

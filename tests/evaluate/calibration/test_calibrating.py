@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import random
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +205,17 @@ class TestUnlike:
 
 
 class TestSampled:
+    def test_a_sample_by_strata_stands_for_all(self, tmp_path: Path) -> None:
+        every = rows_of(6_000)
+        draw, sample = random.Random(5), []
+        for cheap, capable in zip(every[::2], every[1::2], strict=True):
+            share = 0.6 if cheap["prompt"].startswith("prove") else 0.1
+            if draw.random() < share:  # one draw for both answers, as `turnout collect` has it
+                sample += [{**cheap, "propensity": share}, {**capable, "propensity": share}]
+        found = made(file_of(tmp_path / "sample.jsonl", *sample), unlike_share=0.0)
+        truth = sum(row["score"] for row in every[::2]) / 6_000
+        assert found.mean_scores[0] == pytest.approx(truth, abs=0.04)
+
     def test_the_least_propensity_scales_the_losses(self, tmp_path: Path) -> None:
         rows = [{**row, "propensity": 0.5 if row["model"] == "capable" else 1.0} for row in rows_of(1_200)]
         source = file_of(tmp_path / "t.jsonl", *rows)

@@ -4,37 +4,31 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.evaluate.calibration.worlds import graded, rows_of
+from tests.evaluate.calibration.worlds import graded
 from tests.evaluate.outcomes.tables import answers, file_of
-from turnout.evaluate.calibration.prompts import MOST_ASIDE, Prompts, set_aside
+from turnout.evaluate.calibration.prompts import MOST_ASIDE, known_to, set_aside
 from turnout.evaluate.calibration.prompts import rows_of as seen
 from turnout.evaluate.outcomes.content import group_key, text_key
+from turnout.evaluate.outcomes.prompts import Prompts
 from turnout.evaluate.training.answers import read_answers
 
 PAIR = ["cheap", "capable"]
 
 
-def test_each_prompt_once_with_its_place(tmp_path: Path) -> None:
-    source = file_of(tmp_path / "t.jsonl", *rows_of(30), *rows_of(30))
-    answers_ = read_answers(source, PAIR)
-    prompts = Prompts(source, answers_)
-    for _ in range(2):
-        places = np.concatenate([places for _, places in prompts.batches()])
-        assert sorted(places.tolist()) == list(range(30))
-    for batch, places in prompts.batches():
-        wanted = [text_key(prompt, None) for prompt in batch.prompt]
-        assert answers_.group_keys[answers_.groups[places]].tolist() == wanted
-        assert [row.text for row in seen(batch)] == batch.prompt
+def test_prompts_are_seen_as_requests_without_a_category(tmp_path: Path) -> None:
+    source = file_of(tmp_path / "t.jsonl", *answers("one", 1, 1, category="c"))
+    ((batch, _),) = Prompts(source, read_answers(source, PAIR).keys, "cheap").batches()
+    assert [(row.text, row.category) for row in seen(batch)] == [("one", "")]
 
 
 def test_what_a_classifier_was_trained_on_is_known_by_text_and_by_group(tmp_path: Path) -> None:
     rows = [*answers("one", 1, 1, group="g"), *answers("two", 1, 1, group="g"), *answers("three", 1, 1)]
     source = file_of(tmp_path / "t.jsonl", *rows)
     answers_ = read_answers(source, PAIR)
-    prompts = Prompts(source, answers_)
+    prompts = Prompts(source, answers_.keys, "cheap")
 
     def known(*keys: int) -> set[str]:
-        found = prompts.known_to(np.unique(np.array(keys, np.uint64)), answers_)
+        found = known_to(prompts, np.unique(np.array(keys, np.uint64)), answers_)
         return {batch.prompt[row] for batch, places in prompts.batches() for row in np.flatnonzero(found[places])}
 
     assert known() == set()

@@ -26,12 +26,12 @@ from tests.evaluate.collect.support import (
 )
 from turnout.config import Settings
 from turnout.core.cost import usd_to_pico
+from turnout.evaluate.collect.card import card_path
 from turnout.evaluate.collect.collecting import IN_A_ROW, Collector
 from turnout.evaluate.collect.errors import CollectError
 from turnout.evaluate.collect.purse import Purse
 from turnout.evaluate.collect.sampling import Sampling, strata_of
 from turnout.evaluate.collect.session import planned, sampled
-from turnout.evaluate.collect.writing import card_path
 from turnout.evaluate.outcomes.files import source_of
 from turnout.evaluate.outcomes.pair import aligned
 from turnout.testing.completions import Fault, OpenAIDouble, Said

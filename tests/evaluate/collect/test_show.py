@@ -6,13 +6,13 @@ import pytest
 
 from tests.evaluate.collect.support import ALL
 from turnout.evaluate.collect.agreement import agreement_of
+from turnout.evaluate.collect.card import card_of
 from turnout.evaluate.collect.choosing import Sample
 from turnout.evaluate.collect.collecting import Ended
 from turnout.evaluate.collect.judges.llm import grade_of
 from turnout.evaluate.collect.session import Collected
 from turnout.evaluate.collect.show import agreement_sentences, sentences, usd
 from turnout.evaluate.collect.state import Grade, Identity, State
-from turnout.evaluate.collect.writing import card_of
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from tests.evaluate.collect.support import ALL, CHEAP
+from turnout.evaluate.collect.card import card_path, read_card
 from turnout.evaluate.collect.choosing import Sample
 from turnout.evaluate.collect.requests import Request
-from turnout.evaluate.collect.sampling import Sampling, strata_of
 from turnout.evaluate.collect.state import Answered, Grade, Identity, State
-from turnout.evaluate.collect.writing import card_of, card_path, write_outcomes
+from turnout.evaluate.collect.writing import write_outcomes
 from turnout.evaluate.outcomes.files import read_batches
 from turnout.evaluate.outcomes.table import Batch
 
@@ -41,20 +41,7 @@ def test_two_rows_a_request(state: State, tmp_path: Path, ending: str) -> None:
     assert batch.conversation[:2] == [ONE.conversation] * 2
     assert batch.cost_usd == [None, 1e-6, 0.5, None]
     assert batch.input_tokens == [None, 3, None, None]  # what was not reported is not known
-    assert card_path(out).exists()
-
-
-def test_means_are_weighted(state: State) -> None:
-    sampling = Sampling(strata=strata_of("0.5=0.1,1=0.5"))
-    with state:
-        card = card_of(Sample(requests=[ONE, TWO], population=12), sampling, state)
-    # Weights 10 and 2.
-    assert card.cheap_score == pytest.approx(2 / 12)
-    assert card.capable_score == pytest.approx(10 / 12)
-    assert (card.sampled, card.population, card.graded, card.agreement) == (2, 12, 2, None)
-
-
-def test_nothing_graded_has_no_mean(tmp_path: Path) -> None:
-    with State(tmp_path / "s", IDENTITY) as state:
-        card = card_of(Sample(requests=[ONE]), ALL, state)
-    assert (card.cheap_score, card.capable_score, card.pending) == (None, None, 1)
+    card = read_card(out)
+    assert card is not None
+    assert (card.sampled, card.graded) == (2, 2)
+    assert card_path(out).stat().st_mode & 0o777 == 0o600

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.evaluate.outcomes.tables import answers, file_of
 from turnout.evaluate.guarantee.threshold import least_units, usual_units
 from turnout.evaluate.outcomes.inspecting import Leak, ModelRow, inspect
+from turnout.evaluate.outcomes.table import OutcomesError
 
 
 def test_counts_by_hand(tmp_path: Path) -> None:
@@ -38,3 +41,17 @@ def test_counts_by_hand(tmp_path: Path) -> None:
 def test_without_splits_there_is_no_leak(tmp_path: Path) -> None:
     found = inspect(file_of(tmp_path / "t.csv", *answers("a", 0, 1)))
     assert (found.leaks, found.pairs, found.other_columns) == ([], [], [])
+
+
+def test_texts_that_are_in_several_files(tmp_path: Path) -> None:
+    one = file_of(tmp_path / "one.csv", *answers("a", 0, 1, category="x"), *answers("b", 0, 1))
+    other = file_of(tmp_path / "other.csv", *answers("b", 0, 1), *answers("c", 0, 1))
+    found = inspect(one._replace(paths=(*one.paths, *other.paths)))
+    assert (found.texts, found.texts_in_several_files) == (3, 1)
+    assert (found.categories, found.categories_missing) == (1, 6)
+    assert inspect(one).texts_in_several_files == 0
+
+
+def test_a_table_without_a_row_is_told(tmp_path: Path) -> None:
+    with pytest.raises(OutcomesError, match=r"t\.csv: there are no graded answers in it"):
+        inspect(file_of(tmp_path / "t.csv"))

@@ -71,6 +71,13 @@ def test_weights_and_costs(tmp_path: Path) -> None:
     assert (filled.cheap_usd.tolist(), filled.capable_usd.tolist()) == ([0.01], [0.5])
 
 
+def test_one_draw_decides_for_both_answers(tmp_path: Path) -> None:
+    # As `turnout collect` writes them: both rows have the share of the request's stratum.
+    rows = [*answers("a", 1, 1, propensity=0.05), *answers("b", 0, 1, propensity=0.4), *answers("c", 0, 1)]
+    pair = aligned(file_of(tmp_path / "t.csv", *rows), "cheap", "capable")
+    assert sorted(pair.weights.tolist()) == [1.0, 2.5, 20.0]
+
+
 @pytest.mark.parametrize(
     ("cheap", "capable", "message"),
     [

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.evaluate.outcomes.tables import file_of
 from tests.evaluate.plan.world import CAPABLE, CATALOG, CHEAP, POLICY, World, priced, side
 from turnout.config.pairs import PAIR_5_5
 from turnout.config.policy_lock import LockedClassifier
@@ -275,6 +276,23 @@ def test_the_lock_of_a_plan_is_the_same_for_the_same_ledger(tmp_path: Path) -> N
     assert Decimal(predicted.spend_usd).scaleb(12) == one.new.tally.spend.pico
     assert predicted.quality_source == "classifier"
     assert sum(predicted.share.values()) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_the_lock_has_a_hash_of_the_data_that_it_rests_on(tmp_path: Path) -> None:
+    def locked_hash(path: Path, **options: Any) -> str:
+        window = locked(planned(path, side(), side(), **options)).window
+        assert window is not None
+        return window.sha256
+
+    path = World(sessions=10).write(tmp_path / "ledger.db")
+    alone = locked_hash(path)
+    assert len(alone) == 64
+    rows = [{"prompt": "a", "prompt_id": "t", "model": model, "score": 1.0} for model in (CHEAP, CAPABLE)]
+    graded = locked_hash(path, outcomes=file_of(tmp_path / "a.jsonl", *rows))
+    rows[0]["score"] = 0.5
+    regraded = locked_hash(path, outcomes=file_of(tmp_path / "b.jsonl", *rows))
+    other = locked_hash(World(sessions=11).write(tmp_path / "other.db"))
+    assert len({alone, graded, regraded, other}) == 4
 
 
 def test_prices_of_a_catalog_are_those_of_its_own_side(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +146,7 @@ class TestSeveralPairs:
         board = scoreboard(Plan(source=source, pairs=pairs, routers=[], resamples=20, folds=3))
         assert [(one.prompts, one.cheap_score) for one in board.pairs] == [(30, 0.5), (30, pytest.approx(2 / 3))]
         assert board.pooled is not None
-        with pytest.raises(OutcomesError, match=r"unknown dataset 'c.csv'; the nearest known one is '[ab].csv'"):
+        with pytest.raises(OutcomesError, match=r"none is 'c\.csv'; they go by their file's name"):
             scoreboard(
                 Plan(
                     source=source,
@@ -165,6 +166,22 @@ class TestTrainFile:
         )
         (one,) = scoreboard(plan).pairs
         assert "30 prompts of the training file are in the outcomes too: they were not trained on" in one.notes
+
+    def test_prompts_without_a_category_that_was_trained_with_are_told(self, tmp_path: Path) -> None:
+        rows = [row for n in range(20) for row in answers(f"bare {n}", n % 2, 1, category="hard" if n < 5 else "")]
+        wanted = [Wanted(cheap="cheap", capable="capable")]
+        plan = Plan(
+            source=file_of(tmp_path / "bare.csv", *rows),
+            pairs=wanted,
+            routers=[],
+            train=table(tmp_path / "t.csv"),
+            resamples=20,
+        )
+        (one,) = scoreboard(plan).pairs
+        assert any(note.startswith("15 prompts have no category that the training file knows") for note in one.notes)
+        rows = [row for n in range(20) for row in answers(f"hard {n}", n % 2, 1, dataset="even", category="hard")]
+        (one,) = scoreboard(replace(plan, source=file_of(tmp_path / "hard.csv", *rows))).pairs
+        assert not any("training file knows" in note for note in one.notes)
 
     def test_a_training_file_that_is_the_test_file(self, tmp_path: Path) -> None:
         source = table(tmp_path / "t.csv")
@@ -196,3 +213,9 @@ def test_what_cannot_be_done_is_named(tmp_path: Path, change: dict[str, Any], me
     given: dict[str, Any] = {"pairs": [Wanted(cheap="cheap", capable="capable")], "routers": [], "resamples": 20}
     with pytest.raises(OutcomesError, match=re.escape(message)):
         scoreboard(Plan(source=table(tmp_path / "t.csv"), **{**given, **change}))
+
+
+def test_a_dataset_is_asked_for_where_rows_name_none(tmp_path: Path) -> None:
+    source = file_of(tmp_path / "t.csv", *answers("a", 0, 1))
+    with pytest.raises(OutcomesError, match=r"t\.csv: its rows name no dataset, so none is 'even'"):
+        scoreboard(Plan(source=source, pairs=[Wanted(cheap="cheap", capable="capable", dataset="even")], routers=[]))

@@ -36,7 +36,7 @@ def test_labels_rank() -> None:
 def test_outcomes_are_probabilities_and_failures_need_the_capable_model() -> None:
     router = ClassifierRouter(Outcomes(), name="mine", cheap="cheap")
     assert router.scores(BATCH).tolist() == [0.25, 1.0]
-    assert (router.name, router.meaning, router.failures) == ("mine", "fails", 1)
+    assert (router.name, router.meaning, router.failures) == ("mine", "gains", 1)
 
 
 def test_a_verdict_that_does_not_know_the_cheap_model() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.evaluate.scoreboard.test_sweep import FOUR, NEED
-from turnout.evaluate.scoreboard.figures import AREA, GAP, METRIC_NAMES, METRICS, Measured
+from turnout.evaluate.scoreboard.figures import AREA, GAP, METRIC_NAMES, METRICS, Measured, came_of
 from turnout.evaluate.scoreboard.judging import Judged
 
 DOCS = Path(__file__).parents[3] / "docs" / "evaluate.md"
@@ -44,6 +44,18 @@ def test_calibration_of_both_meanings() -> None:
     assert gains == pytest.approx((0.1 + 0.2 + 0.3 + 0.3) / 4)
     fails = Measured(judged(meaning="fails"), FOUR).figures()["ece"][0]
     assert fails == pytest.approx((0.1 + 0.2 + 0.3 + 0.3) / 4)
+
+
+def test_grades_in_between_count_as_what_they_are() -> None:
+    from tests.evaluate.outcomes.tables import pair_of
+
+    pair = pair_of([0.5, 0.25, 1.0, 0.0], [0.75, 0.25, 0.5, 1.0])
+    assert came_of("gains", pair).tolist() == [0.25, 0.0, 0.0, 1.0]
+    assert came_of("better", pair).tolist() == [1.0, 0.0, 0.0, 1.0]
+    assert came_of("fails", pair).tolist() == [0.5, 0.75, 0.0, 1.0]
+    # Said 0.1, 0.2, 0.7, 0.7: the last two are in one bin, 0.7 and 0.5 on the mean.
+    found = Measured(judged(meaning="gains"), pair).figures()["ece"][0]
+    assert found == pytest.approx((0.15 + 0.2 + 0.7 - 0.3) / 4)
 
 
 def test_a_weight_is_as_many_prompts() -> None:

@@ -139,7 +139,7 @@ class TestTrainFile:
         left, common = without_groups_of(train.pair, tested.pair)
         assert (len(left), common) == (15, 30)
         rote = Rote()
-        judge(rote, tested, Split(inner_folds=2, train=Texts(train._source, left)))
+        judge(rote, tested, Split(inner_folds=2, train=Texts(train.source, left)))
         assert max(rote.trained, key=len) == {f"{number} " + "word " * (number % 7) for number in range(20, 30)}
 
     def test_nothing_is_left_to_train_on(self, tmp_path: Path) -> None:

@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
-from tests.evaluate.outcomes.tables import answers, batch_of
+from tests.evaluate.outcomes.tables import answers, batch_of, file_of
+from tests.evaluate.training.graded import rows_of
 from turnout.classify.keyword import KeywordClassifier
 from turnout.evaluate.outcomes.table import OutcomesError
+from turnout.evaluate.scoreboard.board import Plan, Wanted, scoreboard
 from turnout.evaluate.scoreboard.classifiers import ClassifierRouter
 from turnout.evaluate.scoreboard.naming import OWN, router_of
 from turnout.evaluate.scoreboard.router import Router, TrainedRouter, meaning_of
 from turnout.evaluate.scoreboard.served import ServedRouter
+from turnout.evaluate.training.training import train
 
 BATCH = batch_of(*answers("one two", 1, 1))
 MODULE = """
@@ -24,6 +27,21 @@ def scores(batch):
     return [len(prompt) for prompt in batch.prompt]
 
 scores.meaning = "fails"
+
+def fails(batch):
+    return 1 / 0
+
+class Unmade:
+    def __init__(self, needed): ...
+    def scores(self, batch): ...
+
+class FailsToFit:
+    def fit(self, examples):
+        raise KeyError("no such thing")
+
+class FailsToScore:
+    def fit(self, examples):
+        return fails
 NUMBER = 3
 """
 
@@ -60,6 +78,16 @@ def test_a_function_and_a_class_of_a_module(module: str) -> None:
     assert not isinstance(trained, Router)
 
 
+def test_what_the_user_s_code_raises_is_told_with_its_place(module: str) -> None:
+    place = re.escape(f"ZeroDivisionError: division by zero ({module}.py, line 12)")
+    with pytest.raises(OutcomesError, match=place):
+        named(f"{module}:fails").scores(BATCH)
+    with pytest.raises(OutcomesError, match="KeyError: 'no such thing'"):
+        named(f"{module}:FailsToFit").fit(BATCH)
+    with pytest.raises(OutcomesError, match=place):
+        named(f"{module}:FailsToScore").fit(BATCH)(BATCH)
+
+
 def test_urls_files_and_classifiers(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("prompt,score\na,1\n", encoding="utf-8")
     assert isinstance(named("http://127.0.0.1:1/x?a=b"), ServedRouter)
@@ -77,8 +105,9 @@ def test_urls_files_and_classifiers(tmp_path: Path) -> None:
             "tfdif",
             "unknown router 'tfdif'; the nearest known one is 'tfidf'; or give module:function, a URL, or a file",
         ),
-        ("no_such_module:scores", "there is no module 'no_such_module' for the router"),
-        ("{module}:score", "unknown object 'score'; the nearest known one is 'scores'"),
+        ("no_such_module:scores", "the router 'no_such_module:scores': there is no module 'no_such_module'"),
+        ("{module}:score", "unknown name 'score'; the nearest known one is 'scores'"),
+        ("{module}:Unmade", "cannot be made: TypeError: "),
         ("{module}:NUMBER", "is neither a function nor has it 'scores' or 'fit'"),
         ("nowhere.csv", "cannot read nowhere.csv"),
     ],
@@ -86,3 +115,16 @@ def test_urls_files_and_classifiers(tmp_path: Path) -> None:
 def test_what_is_no_router(module: str, written: str, message: str) -> None:
     with pytest.raises(OutcomesError, match=re.escape(message)):
         named(written.format(module=module))
+
+
+@pytest.mark.parametrize("categories", [True, False])
+def test_an_artefact_that_knows_categories_says_so(tmp_path: Path, categories: bool) -> None:
+    rows = [{**row, "category": row["prompt"].split()[0]} for row in rows_of(80)]
+    source = file_of(tmp_path / "t.csv", *rows)
+    train(source, ["cheap", "capable"], tmp_path / "router", features="ngrams", categories=categories)
+    found = named(str(tmp_path / "router"))
+    assert (found.name, meaning_of(found), isinstance(found, Router)) == ("router", "gains", True)
+    plan = Plan(source=source, pairs=[Wanted(cheap="cheap", capable="capable")], routers=[found], resamples=20)
+    (one,) = scoreboard(plan).pairs
+    said = [note for note in one.notes if note.startswith("router was trained with categories")]
+    assert len(said) == categories

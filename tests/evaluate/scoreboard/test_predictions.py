@@ -39,7 +39,7 @@ def test_prompts_are_found_by_what_the_file_names(tmp_path: Path, name: str, tex
 def test_probabilities_are_turned_round(tmp_path: Path) -> None:
     router = saved(tmp_path / "p.csv", "prompt,p_suffices\na,0.25\nb,1\n")
     assert router.scores(BATCH).tolist() == [0.75, 0.0]
-    assert router.meaning == "fails"
+    assert router.meaning == "gains"
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,8 @@ def test_probabilities_are_turned_round(tmp_path: Path) -> None:
         ("prompt,score\na,1\n", "no prediction for 1 of 2 prompts, such as '2'; prompts are found by prompt"),
         ("prompt,score\na,1\na,2\n", "line 3: another prediction for the same prompt came before"),
         ("prompt,score\na,high\n", "line 2, column score: must be a number, got 'high'"),
+        ("prompt,score\na,nan\n", "line 2, column score: must be a number, got nan"),
+        ("prompt,p_suffices\na,inf\n", "line 2, column p_suffices: must be a number, got inf"),
         ("prompt,p_suffices\na,1.5\n", "line 2, column p_suffices: must be between 0 and 1, got 1.5"),
         ("prompt,value\na,1\n", "no column 'score' or 'p_suffices'; there are prompt, value"),
         ("text,score\na,1\n", "no column 'prompt_id' or 'prompt'"),

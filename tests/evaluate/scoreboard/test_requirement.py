@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -66,3 +67,13 @@ def test_it_is_held_against_the_routers_under_test(board: Board, text: str, rout
 def test_a_router_that_is_not_there(board: Board) -> None:
     with pytest.raises(OutcomesError, match="unknown router 'char'; the nearest known one is 'chars'"):
         held(board, [requirement_of("char:apgr>0.5")])
+
+
+def test_a_requirement_of_routers_under_test_wants_one(tmp_path: Path) -> None:
+    source = file_of(
+        tmp_path / "t.csv", *(row for number in range(10) for row in answers(f"p {number}", number % 2, 1))
+    )
+    bare = scoreboard(Plan(source=source, pairs=[Wanted(cheap="cheap", capable="capable")], routers=[], resamples=20))
+    with pytest.raises(OutcomesError, match=r"'apgr>=0\.1': no router is under test: name one by --router"):
+        held(bare, [requirement_of("apgr>=0.1")])
+    assert held(bare, [requirement_of("random:apgr>=0.1")])[0].fulfilled

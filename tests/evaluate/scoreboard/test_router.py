@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from tests.evaluate.outcomes.tables import answers, file_of
+from turnout.evaluate.outcomes import prompts as prompts_module
 from turnout.evaluate.outcomes.pair import aligned
 from turnout.evaluate.outcomes.table import Batch
-from turnout.evaluate.scoreboard import router
 from turnout.evaluate.scoreboard.router import Examples, Texts, meaning_of, scored
 
 
@@ -27,7 +27,7 @@ def lengths(batch: Batch) -> Any:
 def test_each_prompt_comes_once_however_often_they_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int
 ) -> None:
-    monkeypatch.setattr(router, "KEPT_PROMPTS", kept)
+    monkeypatch.setattr(prompts_module, "KEPT_PROMPTS", kept)
     texts = texts_of(tmp_path / "t.csv", "a", "bb", "ccc")
     for _ in range(2):
         found = [prompt for batch, _ in texts.batches() for prompt in batch.prompt]
@@ -61,7 +61,7 @@ def test_scores_that_are_none(tmp_path: Path, given: list[float], message: str) 
         scored(lambda batch: given, texts_of(tmp_path / "t.csv", "a", "b", "c"))
 
 
-def test_a_meaning_is_one_of_two() -> None:
+def test_a_meaning_is_one_of_three() -> None:
     def scores(batch: Batch) -> Any:
         return lengths(batch)
 
@@ -69,5 +69,5 @@ def test_a_meaning_is_one_of_two() -> None:
     scores.meaning = "gains"  # type: ignore[attr-defined] # functions may have attributes
     assert meaning_of(scores) == "gains"
     scores.meaning = "probability"  # type: ignore[attr-defined] # as above
-    with pytest.raises(ValueError, match="'gains' or 'fails'"):
+    with pytest.raises(ValueError, match="'gains', 'better' or 'fails'"):
         meaning_of(scores)

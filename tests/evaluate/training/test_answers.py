@@ -25,8 +25,8 @@ def test_answers_are_aligned(tmp_path: Path) -> None:
     assert found.scores[by_score].tolist() == [[0.5, 0.5], [0.0, 1.0]]
     assert np.isnan(found.other_scores[by_score[0], 0])
     assert found.other_scores[by_score[1], 0] == 0.25
-    # One of the two answers of "cheap" was surely sampled, the other by half.
-    assert np.allclose(found.weights[by_score], [1.0 / (0.75 * 0.5), 1.0])
+    # One draw took both models' answers.
+    assert np.allclose(found.weights[by_score], [2.0, 1.0])
     assert not found.costs_known
 
 

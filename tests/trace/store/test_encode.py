@@ -14,12 +14,14 @@ from turnout.trace.store.encode import (
     call_of,
     call_row,
     canonical,
+    decision_json,
     decision_of,
     decision_row,
     decode_event,
     encode_event,
+    own_json,
 )
-from turnout.trace.store.pack import unpacked_pair
+from turnout.trace.store.pack import packed_pair
 
 
 @given(st.data())
@@ -36,11 +38,13 @@ def test_a_decision_comes_back_from_its_row_and_its_snapshots(
     decision_events: SearchStrategy[DecisionEvent], data: st.DataObject
 ) -> None:
     event = data.draw(decision_events)
-    row = decision_row(event, "p-hash", "c-hash")
-    assert decision_of(row, event.given.policy, event.given.catalog) == event
+    pair = decision_json(event, "p-hash", "c-hash")
+    row = (*decision_row(event, "p-hash", "c-hash", given=packed_pair(*pair)), None)
+    assert own_json(row) == pair
+    assert decision_of(row, pair, event.given.policy, event.given.catalog) == event
     columns = dict(zip(DECISION_COLUMNS, row, strict=True))
-    given_json, decision_json = unpacked_pair(columns["given"])
-    assert decision_json == canonical(event.decision)
+    given_json, made_json = pair
+    assert made_json == canonical(event.decision)
     stored = msgspec.json.decode(given_json)
     assert (stored["policy"], stored["catalog"]) == ("p-hash", "c-hash")
     assert b"context_window" not in given_json

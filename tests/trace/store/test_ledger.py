@@ -16,7 +16,7 @@ from turnout.core.decide import decide
 from turnout.core.usage import Usage
 from turnout.trace.errors import EventError, LedgerError
 from turnout.trace.events import CallEvent, DecisionEvent, Event, new_id
-from turnout.trace.store.encode import DECISION_COLUMNS, canonical, decision_row
+from turnout.trace.store.encode import DECISION_COLUMNS, canonical, decision_json, decision_row
 from turnout.trace.store.ledger import Ledger, Run
 from turnout.trace.store.pack import packed, unpacked_pair
 from turnout.trace.store.schema import MIGRATIONS
@@ -104,14 +104,15 @@ def test_a_decision_replays_byte_for_byte(
 def test_a_ledger_of_an_older_schema_is_brought_up_and_read(tmp_path: Path, schema: int, kind: str) -> None:
     recorded = decided.decided()
     policy, catalog = recorded.given.policy, recorded.given.catalog
-    row = dict(zip(DECISION_COLUMNS, decision_row(recorded, policy.content_hash, catalog.content_hash), strict=True))
-    if schema == 1:
-        del row["parent_span_id"]  # came with a later step
+    hashes = policy.content_hash, catalog.content_hash
+    row = dict(zip(DECISION_COLUMNS, (*decision_row(recorded, *hashes), None), strict=True))
+    for later in ("place", "pack", *(["parent_span_id"] if schema == 1 else [])):
+        del row[later]
     # The first version wrote JSON as text, later ones packed each by itself.
-    given_json, decision_json = unpacked_pair(row["given"])
+    pair = decision_json(recorded, *hashes)
     row |= {
         name: json.decode() if schema == 1 else packed(json)
-        for name, json in (("given", given_json), ("decision", decision_json))
+        for name, json in zip(("given", "decision"), pair, strict=True)
     }
     path = tmp_path / "old.db"
     connection = sqlite3.connect(path)
@@ -134,7 +135,7 @@ def test_a_ledger_of_an_older_schema_is_brought_up_and_read(tmp_path: Path, sche
         assert ledger.select("SELECT typeof(given), decision = x'' FROM decisions") == [(kind, 0), ("blob", 1)]
         old, new = ledger.decisions()
     assert old == recorded
-    assert canonical(decide(old.given)) == canonical(new.decision) == decision_json
+    assert canonical(decide(old.given)) == canonical(new.decision) == pair[1]
 
 
 @pytest.mark.parametrize("count", [1, 15, 16, 17, 40])

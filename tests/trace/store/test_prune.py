@@ -115,6 +115,24 @@ def test_what_waits_beside_the_ledger_is_old_too(tmp_path: Path) -> None:
     assert left(path)[0] == {"d-new", "c-new"}
 
 
+def test_nothing_of_an_old_decision_stays_in_a_pack_that_others_need(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "ledger.db",
+        [event for name, days in (("old", 40), ("a", 1), ("b", 2)) for event in turn(name, days)],
+    )
+    write(path, [*turn("c", 1), *turn("d", 1)])  # a pack that nothing old stands in
+    write(path, [*turn("e", 40), *turn("f", 40)])  # and one that goes whole
+    with Ledger(path, read_only=True) as ledger:
+        before = {event.event_id: event for event in ledger.decisions()}
+        assert ledger.select("SELECT count(*) FROM packs") == [(3,)]
+    assert prune(path, NOW_MS - 30 * DAY_MS).decisions == 3
+    with Ledger(path, read_only=True) as ledger:
+        after = {event.event_id: event for event in ledger.decisions()}
+        assert ledger.select("SELECT count(*) FROM packs") == [(1,)]
+        assert ledger.select("SELECT event_id FROM decisions WHERE pack IS NULL ORDER BY 1") == [("d-a",), ("d-b",)]
+    assert after == {name: before[name] for name in ("d-a", "d-b", "d-c", "d-d")}
+
+
 def test_vacuum_gives_the_space_back(tmp_path: Path) -> None:
     path = write(tmp_path / "ledger.db", [event for number in range(400) for event in turn(f"t{number}", 40)])
     pruned = prune(path, NOW_MS, vacuum=True)

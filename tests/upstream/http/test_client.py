@@ -422,3 +422,92 @@ class TestRules:
             finally:
                 await trusting.aclose()
                 await other.aclose()
+
+
+PIECES = [b"%x\r\n%b\r\n" % (len(text), text) for text in (b"one", b"two", b"three")]
+
+
+class Glass:
+    """What is poured into it; it takes so many pieces."""
+
+    def __init__(self, most: int = 100) -> None:
+        self.most = most
+        self.pieces: list[bytes] = []
+        self.filling = asyncio.Event()
+
+    def take(self, piece: bytes) -> bool:
+        self.pieces.append(piece)
+        self.filling.set()
+        return len(self.pieces) < self.most
+
+
+async def test_pieces_are_poured_until_the_last() -> None:
+    async with server(answering(CHUNKED, *PIECES, b"0\r\n\r\n")) as origin, client() as one:
+        for _ in range(2):  # the connection is kept
+            answer = await one.send(origin, b"POST", b"/", [], b"{}", soon())
+            glass = Glass()
+            await answer.pour(glass.take, 5.0)
+            assert b"".join(glass.pieces) == b"onetwothree"
+            assert await answer.next(soon()) is None
+            await answer.pour(glass.take, 5.0)  # there is nothing more
+        assert one.connections == 1
+
+
+async def test_what_is_taken_no_more_waits() -> None:
+    async with server(answering(CHUNKED, *PIECES, b"0\r\n\r\n")) as origin, client() as one:
+        answer = await one.send(origin, b"POST", b"/", [], b"{}", soon())
+        glass = Glass(most=1)
+        await answer.pour(glass.take, 5.0)
+        assert glass.pieces == [b"one"]
+        await asyncio.sleep(0.05)
+        assert glass.pieces == [b"one"]
+        await answer.pour(glass.take, 5.0)
+        assert glass.pieces == [b"one", b"twothree"]
+        assert await answer.next(soon()) is None
+
+
+async def test_each_piece_gives_the_next_one_its_time() -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request(reader)
+        writer.write(CHUNKED)
+        for piece in PIECES:
+            await asyncio.sleep(0.08)
+            writer.write(piece)
+        await asyncio.sleep(60)
+
+    async with server(script) as origin, client() as one:
+        answer = await one.send(origin, b"POST", b"/", [], b"{}", soon())
+        glass = Glass()
+        with pytest.raises(StalledError):
+            await answer.pour(glass.take, 0.15)
+        assert b"".join(glass.pieces) == b"onetwothree"
+        answer.close()
+
+
+@pytest.mark.parametrize(
+    ("last", "error"), [(b"", TruncatedStreamError), (b"no size\r\n", RemoteProtocolError)], ids=["closed", "garbage"]
+)
+async def test_what_ends_the_pouring_is_told_next(last: bytes, error: type[Exception]) -> None:
+    async with server(answering(CHUNKED, *PIECES, last, close=True)) as origin, client() as one:
+        answer = await one.send(origin, b"POST", b"/", [], b"{}", soon())
+        glass = Glass()
+        await answer.pour(glass.take, 5.0)
+        assert b"".join(glass.pieces) == b"onetwothree"
+        with pytest.raises(error):
+            await answer.next(soon())
+        answer.close()
+
+
+async def test_who_is_cancelled_gets_nothing_more() -> None:
+    async with server(answering(CHUNKED, *PIECES, *PIECES)) as origin, client() as one:
+        answer = await one.send(origin, b"POST", b"/", [], b"{}", soon())
+        glass = Glass()
+        task = asyncio.create_task(answer.pour(glass.take, 5.0))
+        await glass.filling.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        count = len(glass.pieces)
+        await asyncio.sleep(0.03)
+        assert len(glass.pieces) == count
+        answer.close()

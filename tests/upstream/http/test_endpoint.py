@@ -18,6 +18,7 @@ from turnout.messages.wire.asked import WireProtocol
 from turnout.upstream.http.auth import KeyAuth, NoAuth, SigV4Auth
 from turnout.upstream.http.client import ConnectionRules, HttpClient, Origin
 from turnout.upstream.http.endpoint import Endpoint, connection_rules, endpoints_of
+from turnout.upstream.http.proxies import ProxyServer
 
 HAIKU = "bedrock/global.anthropic.claude-haiku-4-5-20251001-v1:0"
 
@@ -239,10 +240,10 @@ def test_a_header_whose_variable_cannot_be_used(tmp_path: Path, value: str) -> N
 
 
 class TestConnectionRules:
-    def rules(self, folder: Path, text: str) -> dict[Origin, ConnectionRules]:
+    def rules(self, folder: Path, text: str, **variables: str) -> dict[Origin, ConnectionRules]:
         file = folder / "turnout.toml"
         file.write_text(text)
-        return connection_rules(load_settings(file), {"AWS_REGION": "eu-west-1"})
+        return connection_rules(load_settings(file), {"AWS_REGION": "eu-west-1", **variables})
 
     def test_by_server(self, tmp_path: Path) -> None:
         text = """
@@ -271,6 +272,36 @@ class TestConnectionRules:
             (tmp_path / "ca.pem").write_text(content)
         with pytest.raises(ConfigError, match="cannot be used"):
             self.rules(tmp_path, '[upstreams.openai]\nca_file = "ca.pem"')
+
+    def test_proxies(self, tmp_path: Path) -> None:
+        text = """
+        [upstreams.openai]
+        proxy = "http://proxy.example.com"
+        [upstreams.anthropic]
+        proxy = "none"
+        [upstreams.bedrock]
+        proxy_env = "MY_PROXY"
+        """
+        found = self.rules(tmp_path, text, MY_PROXY="http://me:secret@p:8")
+        assert {origin.host: (rules.direct, rules.proxy) for origin, rules in found.items()} == {
+            "api.openai.com": (False, ProxyServer("proxy.example.com", 3128)),
+            "api.anthropic.com": (True, None),
+            "bedrock-runtime.eu-west-1.amazonaws.com": (False, ProxyServer.of("http://me:secret@p:8")),
+        }
+
+    @pytest.mark.parametrize(
+        ("text", "variables", "said"),
+        [
+            ('proxy = "http://proxy.example.com/x"', {}, "upstreams.openai.proxy: must be a URL such as"),
+            ('proxy_env = "MY_PROXY"', {}, "upstreams.openai.proxy_env: the environment has no MY_PROXY"),
+            ('proxy_env = "MY_PROXY"', {"MY_PROXY": "socks5://me:secret@p"}, "proxy_env: must be a URL"),
+            ("", {"HTTPS_PROXY": "https://me:secret@p"}, "environment variable HTTPS_PROXY must be a URL"),
+        ],
+    )
+    def test_what_is_no_proxy(self, tmp_path: Path, text: str, variables: dict[str, str], said: str) -> None:
+        with pytest.raises(ConfigError, match=said) as caught:
+            self.rules(tmp_path, f"[upstreams.openai]\n{text}", **variables)
+        assert "secret" not in str(caught.value)
 
     def test_two_rules_for_one_server(self, tmp_path: Path) -> None:
         text = """

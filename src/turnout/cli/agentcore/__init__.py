@@ -10,6 +10,7 @@ import typer
 
 from turnout.cli.agentcore import app as local_app
 from turnout.cli.agentcore import deploy, destroy, invoke, logs, status
+from turnout.cli.common import group
 
 NAME = "agentcore"
 
@@ -21,14 +22,7 @@ agentcore = typer.Typer(
 )
 for command in COMMANDS:
     agentcore.command(name=command.NAME, **getattr(command, "SETTINGS", {}))(command.run)
-
-
-@agentcore.callback()
-def _group(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-        raise typer.Exit(2)
-
+agentcore.callback()(group)
 
 app = agentcore
 """The name by which the command line finds a group of commands."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from turnout.config import ConfigError, Settings
-from turnout.config.policy_lock import Difference, moved, proposed
+from turnout.config.policy_lock_changes import Difference, moved, proposed
 from turnout.core.catalog import Catalog, UnknownModelError
 from turnout.deploy.preflight.finding import Finding
 

@@ -36,7 +36,7 @@ def ask(way: WayOut, environment: Mapping[str, str] = os.environ) -> Finding:
     """Call it once, and say what came of it; no text of an answer is shown."""
     what = f"call to {way.name}"
     if way.protocol == "bedrock":
-        state, detail = _count_tokens(way)
+        state, detail = _count_tokens(way, environment)
     else:
         state, detail = _list_models(way, environment)
     return Finding(what, "ok" if state else "wrong", f"{called(way)}: {detail}")
@@ -59,7 +59,7 @@ def _list_models(way: WayOut, environment: Mapping[str, str]) -> tuple[bool, str
         return False, "base_url must begin with http:// or https://"
     try:
         request = urllib.request.Request(_models_url(way), headers=headers)
-        with _OPENER.open(request, timeout=TIMEOUT_S) as answer:
+        with _opener(_proxies(way, environment)).open(request, timeout=TIMEOUT_S) as answer:
             return True, f"answered with status {answer.status}"
     except urllib.error.HTTPError as error:
         with error:
@@ -77,7 +77,15 @@ class _StaysThere(urllib.request.HTTPRedirectHandler):
         """None: it is not followed."""
 
 
-_OPENER = urllib.request.build_opener(_StaysThere)
+def _proxies(way: WayOut, environment: Mapping[str, str]) -> dict[str, str] | None:
+    """The proxy that settings name, for each scheme; none: as the environment says, which both libraries read."""
+    url = environment.get(way.proxy_env, "") if way.proxy_env else way.proxy
+    return None if not url else {} if url == "none" else {"http": url, "https": url}
+
+
+def _opener(proxies: dict[str, str] | None) -> urllib.request.OpenerDirector:
+    return urllib.request.build_opener(_StaysThere, urllib.request.ProxyHandler(proxies))
+
 
 _HINTS = {401: ": the key is not known", 403: ": the key may not do this", 404: ": is base_url right?"}
 
@@ -86,13 +94,18 @@ def _cause(reason: object) -> str:
     return getattr(reason, "strerror", None) or type(reason).__name__ if isinstance(reason, Exception) else str(reason)
 
 
-def _count_tokens(way: WayOut) -> tuple[bool, str]:
+def _count_tokens(way: WayOut, environment: Mapping[str, str]) -> tuple[bool, str]:
     require("boto3", extra="strands")
     import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
-    settings = Config(retries={"total_max_attempts": 1}, connect_timeout=TIMEOUT_S, read_timeout=TIMEOUT_S)
+    settings = Config(
+        retries={"total_max_attempts": 1},
+        connect_timeout=TIMEOUT_S,
+        read_timeout=TIMEOUT_S,
+        proxies=_proxies(way, environment),
+    )
     try:
         # A session of its own: the default one keeps the credentials that it found first.
         client = boto3.Session().client(

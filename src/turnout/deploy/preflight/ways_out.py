@@ -44,6 +44,8 @@ class WayOut(msgspec.Struct, frozen=True, kw_only=True):
         auth: ``none`` where no credentials are sent, ``sigv4``, else a key.
         key_env: The variable that holds the key, for a key.
         region: The AWS region, or empty.
+        proxy: The proxy that settings name, ``none`` where they want none; empty: as the environment says.
+        proxy_env: The variable that holds the proxy's URL, or empty.
         models: The provider's own ids of the models that are used, lowest rank first.
     """
 
@@ -54,6 +56,8 @@ class WayOut(msgspec.Struct, frozen=True, kw_only=True):
     auth: str
     key_env: str = ""
     region: str = ""
+    proxy: str = ""
+    proxy_env: str = ""
     models: tuple[str, ...] = ()
 
 
@@ -102,6 +106,8 @@ def ways_out(settings: Settings, catalog: Catalog, environment: Mapping[str, str
                 auth="key" if auth in ("bearer", "api_key") else auth,
                 key_env=key_env or (_KEYS.get(protocol, "") if auth not in ("none", "sigv4") else ""),
                 region=(getattr(given, "region", None) or region) if protocol == "bedrock" else "",
+                proxy=getattr(given, "proxy", None) or "",
+                proxy_env=getattr(given, "proxy_env", None) or "",
                 models=tuple(models),
             )
         )
@@ -121,6 +127,10 @@ def _way(way: WayOut, environment: Mapping[str, str]) -> Finding:
     if way.protocol == "bedrock" and not way.base_url and not way.region and not environment.get("AWS_PROFILE"):
         return Finding(what, "missing", "no AWS region: set region in the settings, or AWS_REGION")
     where = way.base_url or f"Amazon Bedrock{f' in {way.region}' if way.region else ''}"
+    if way.proxy_env and not environment.get(way.proxy_env):
+        return Finding(what, "missing", f"{way.proxy_env} is not set: it holds the URL of the proxy to {where}")
+    if way.proxy_env or way.proxy not in ("", "none"):
+        where += f" through the proxy {way.proxy or f'in {way.proxy_env}'}"
     if way.auth == "none":
         return Finding(what, "ok", f"{where}, without credentials (key_env would name the variable of a key)")
     if way.auth == "sigv4":

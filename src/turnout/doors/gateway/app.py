@@ -73,6 +73,8 @@ class Gateway:
         beside: An agent's application (`turnout.doors.agentcore`) for ``/invocations`` and ``/ping``, or none.
         stopping: Set by the server when it was told to stop: then nobody is to send new requests.
         busy: How many requests are being served.
+        pours: Whether the server lets ASGI's ``send`` be called outside of a task; set by a server that does, it makes
+            streams cheaper.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class Gateway:
         self.beside: Callable[[Scope, Receive, Send], Awaitable[None]] | None = None
         self.stopping = False
         self.busy = 0
+        self.pours = False
         self._client = client
         self._metrics = metrics
         self._held = Held(limits.max_bodies_bytes)
@@ -211,6 +214,7 @@ class Gateway:
                 send,
                 began_s,
                 visit,
+                pours=self.pours,
             )
             await relay.run()
         except asyncio.CancelledError:

@@ -87,7 +87,7 @@ def gateway_of(
         chance=chance,
         clock=admission.clock,
     )
-    client = HttpClient(rules=connection_rules(settings, environment))
+    client = HttpClient(rules=connection_rules(settings, environment), environment=environment)
     return Gateway(routing, client, settings.gateway, admission, metrics=metrics)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from strands.models import Model
 
-from turnout.core.decision import FAILOVER_UNSAFE, Unavailable
+from turnout.core.decision import FAILOVER_UNSAFE, Unavailable, larger_windows_only
 from turnout.core.policy import Reason
 from turnout.core.request import Request
 from turnout.doors.strands.clients import continues, streams
@@ -24,19 +24,13 @@ from turnout.doors.strands.given_out import GivenOut
 from turnout.doors.strands.routing import StrandsRouting
 from turnout.doors.strands.watch import Watch
 from turnout.messages.conversation import Conversation
-from turnout.router import OpenCall, RefusedError, Routed, Router
+from turnout.router import OpenCall, RefusedError, Routed
 from turnout.upstream.errors import BROKE_OFF, CallFailedError, Failure, failure_of
 from turnout.upstream.retry import next_step
 
 logger = logging.getLogger(__name__)
 
 _CANCEL_POLL_S = 0.05
-
-
-def larger_windows_only(router: Router, routed: Routed) -> list[Unavailable]:
-    """The candidates that a prompt cannot go to which was too long for the chosen one."""
-    window = routed.model.context_window
-    return [Unavailable(one.id, "window_not_larger") for one in router.catalog.models if one.context_window <= window]
 
 
 class Attempts:
@@ -173,7 +167,7 @@ class Attempts:
             models = self._routing.models
             return [Unavailable(one.id, "no_prefill") for one in entries if not continues(models[one.id], one)]
         if failure.kind == "overflow":
-            return larger_windows_only(self._router, self.routed)
+            return larger_windows_only(self._router.catalog, self.routed.model)
         return []
 
     async def _wait(self, seconds: float) -> None:

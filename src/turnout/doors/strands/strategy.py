@@ -23,7 +23,7 @@ import msgspec
 from strands.models import Model, RoutingCandidate
 from strands.models.routing import RoutingContext
 
-from turnout.doors.strands.attempts import larger_windows_only
+from turnout.core.decision import larger_windows_only
 from turnout.doors.strands.conversation import Call
 from turnout.doors.strands.metered import MeteredModel
 from turnout.doors.strands.routing import RoutingOptions, StrandsRouting
@@ -90,7 +90,8 @@ class TurnoutStrategy:
         if error is None or turn is None or turn.routed is None or turn.broke_off:
             return None
         failure = failure_of(error)
-        unavailable = larger_windows_only(self.routing.router, turn.routed) if failure.kind == "overflow" else ()
+        catalog, model = self.routing.router.catalog, turn.routed.model
+        unavailable = larger_windows_only(catalog, model) if failure.kind == "overflow" else ()
         if failure.kind not in ("retryable", "overflow"):
             return None
         try:

@@ -32,12 +32,13 @@ from turnout.config.extras import require
 from turnout.evaluate.calibration.bars import Bars, Served, bars_in_order, bars_on, grid, laid_by
 from turnout.evaluate.calibration.figures import Figures, Measured
 from turnout.evaluate.calibration.judges import Judge
-from turnout.evaluate.calibration.prompts import Prompts, rows_of, set_aside
+from turnout.evaluate.calibration.prompts import known_to, rows_of, set_aside
 from turnout.evaluate.guarantee.pvalues import Test
 from turnout.evaluate.guarantee.sequence import Step, Units
 from turnout.evaluate.guarantee.threshold import least_units, statement, units_for
 from turnout.evaluate.outcomes.files import Source
 from turnout.evaluate.outcomes.pair import EXTRA
+from turnout.evaluate.outcomes.prompts import Prompts
 from turnout.evaluate.outcomes.table import OutcomesError
 from turnout.evaluate.training.answers import Answers, read_answers
 
@@ -172,10 +173,10 @@ def calibrate(
     if plan.call_usd is not None:
         costs = np.where(np.isnan(answers.costs), np.array(plan.call_usd), answers.costs)
         answers = dataclasses.replace(answers, costs=costs)
-    prompts = Prompts(plan.source, answers)
+    prompts = Prompts(plan.source, answers.keys, plan.candidates[0])
     answers, left_out, known = _disjoint(np, plan, answers, prompts)
     if left_out:
-        prompts = Prompts(plan.source, answers)
+        prompts = Prompts(plan.source, answers.keys, plan.candidates[0])
     said = np.empty((len(answers), len(plan.candidates) - 1))
     with working(f"asking {plan.judge.name}", len(answers)) as progress:
         for batch, places in prompts.batches():
@@ -256,7 +257,7 @@ def _disjoint(np: Any, plan: Plan, answers: Answers, prompts: Prompts) -> tuple[
     keys = plan.judge.trained_on() if plan.overlap != "trust" else None
     if keys is None:
         return answers, 0, False
-    known = prompts.known_to(keys, answers)
+    known = known_to(prompts, keys, answers)
     count = int(known.sum())
     if not count:
         return answers, 0, True

@@ -189,10 +189,18 @@ class RouterJudge:
         self.probability = meaning_of(router) is not None
 
     def suffices(self, batch: Batch) -> Any:
-        """One less the score, or the score the other way round where it is no probability."""
+        """One less the score, or the score the other way round where it is no probability.
+
+        Raises:
+            OutcomesError: The router fails, or its scores are not one finite number for each prompt.
+        """
         np = require("numpy", extra=EXTRA)
-        scores = checked_scores(np, self._router.scores(batch), len(batch))[:, None]
-        return 1.0 - scores if self.probability else -scores
+        try:
+            scores = checked_scores(np, self._router.scores(batch), len(batch))[:, None]
+        except ValueError as error:
+            raise OutcomesError(f"{self.name}: {error}") from error
+        # 0 less a score, and not the score negated: there is no bar -0.
+        return 1.0 - scores if self.probability else 0.0 - scores
 
     def trained_on(self) -> Any | None:
         """Nobody knows."""

@@ -97,13 +97,17 @@ def _lacking(found: Calibrated, place: int) -> Iterator[str]:
                 f"for a router that loses nothing{_about(outcome.more)}."
             )
         else:
-            yield f"Always capable: not even the highest bar keeps {target.value:g} for sure{_about(outcome.more)}."
+            needed = "different prompts are needed for this router"
+            yield (
+                f"Always capable: {units:,} different prompts are too few for this router to be sure of "
+                f"{target.value:g}{_about(outcome.more, needed)}."
+            )
 
 
-def _about(more: int | None) -> str:
+def _about(more: int | None, needed: str = "for this one") -> str:
     if more is None:
         return "; the highest bar loses too much on these, more of them would not help"
-    return f"; about {more:,} for this one, if others are like these"
+    return f"; about {more:,} {needed}, if others are like these"
 
 
 def stream_table(found: Monitored) -> Table:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 from turnout.evaluate.collect.calling import Caller
+from turnout.evaluate.collect.card import Card, card_of
 from turnout.evaluate.collect.choosing import Sample, sample_of
 from turnout.evaluate.collect.collecting import Collector, Ended
 from turnout.evaluate.collect.errors import CollectError
@@ -18,7 +20,7 @@ from turnout.evaluate.collect.requests import Request
 from turnout.evaluate.collect.state import State
 from turnout.evaluate.collect.wanted import Wanted, plain_judge
 from turnout.evaluate.collect.ways import ways_of
-from turnout.evaluate.collect.writing import Card, card_of, write_outcomes
+from turnout.evaluate.collect.writing import write_outcomes
 from turnout.trace.events import Records
 from turnout.trace.store.ledger import Ledger
 from turnout.upstream.http.client import HttpClient
@@ -203,7 +205,7 @@ async def _worked(
     watch: Watch,
 ) -> Ended:
     models, settings = wanted.models, wanted.settings
-    client = HttpClient(rules=connection_rules(settings))
+    client = HttpClient(rules=connection_rules(settings), environment=os.environ)
     purse = Purse(limits.budget_pico, state.spent_pico)
     caller = Caller(
         ways,

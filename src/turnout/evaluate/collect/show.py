@@ -9,11 +9,11 @@ from rich.table import Table
 
 from turnout.core.cost import pico_to_usd
 from turnout.evaluate.collect.agreement import Agreement
+from turnout.evaluate.collect.card import Card
 from turnout.evaluate.collect.choosing import Sample
 from turnout.evaluate.collect.collecting import Ended
 from turnout.evaluate.collect.session import Collected, Plan
 from turnout.evaluate.collect.wanted import Wanted
-from turnout.evaluate.collect.writing import Card
 
 _WHAT = {"cheap": "an answer that is not recorded", "capable": "the capable model's answer", "judge": "judging"}
 
@@ -91,6 +91,30 @@ def sentences(done: Collected, out: Path) -> list[str]:
         said.append(why)
     said.append(f"{done.rows:,} outcomes written to {out} (it holds prompts; only you can read it). Next:")
     said.append(f"turnout outcomes inspect {out} --pair {card.cheap},{card.capable}")
+    return said
+
+
+def inspected(name: str, card: Card, rows: int | None) -> list[str]:
+    """What is to be known of a collection's table before it is relied on; first whom it compares, and its sample.
+
+    Args:
+        name: The table's name.
+        card: Its card.
+        rows: How many rows the table has; none: that is not known.
+    """
+    shares = "".join(f", {share:g} up to P {upto:g}" for upto, share in card.strata)
+    said = [
+        f"{name}: collected for {card.cheap} -> {card.capable}, judged by {card.judge}; share of requests that was "
+        f"sampled: {card.share:g}{shares}" + (f"; this is a part of {card.part_of}" if card.part_of else "")
+    ]
+    if card.agreement is not None:
+        said += agreement_sentences(card.agreement)
+    if card.pending:
+        said.append(f"NOT DONE: {card.pending:,} requests of the sample are not graded; turnout collect goes on.")
+    if rows is not None and not card.part_of and rows != 2 * card.graded:
+        said.append(
+            f"CHANGED: the card is of {card.graded:,} graded requests, two rows each; the table has {rows:,} rows."
+        )
     return said
 
 

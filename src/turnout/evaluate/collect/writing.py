@@ -1,104 +1,24 @@
-"""The table of outcomes that a collection makes, and its card: how it was sampled and judged, and at what cost.
+"""The table of outcomes that a collection makes, and its card beside it.
 
 The table holds prompts. It and the card are created with mode 0600.
 """
 
 from __future__ import annotations
 
-import math
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from turnout.core.cost import cost_of, pico_to_usd
 from turnout.core.price import Price
 from turnout.core.usage import Usage
-from turnout.evaluate.collect.agreement import Agreement, agreement_of
+from turnout.evaluate.collect.card import card_of, write_card
 from turnout.evaluate.collect.choosing import Sample
 from turnout.evaluate.collect.requests import Request
 from turnout.evaluate.collect.sampling import Sampling
-from turnout.evaluate.collect.state import Grade, State
+from turnout.evaluate.collect.state import State
 from turnout.evaluate.outcomes.convert.rows import in_batches
 from turnout.evaluate.outcomes.files import write
-
-CARD_ENDING = ".card.json"
-
-
-class Card(msgspec.Struct, frozen=True, kw_only=True):
-    """What must be known to read a collection's outcomes.
-
-    Attributes:
-        cheap: The cheap model.
-        capable: The capable model.
-        judge: How answers were judged.
-        seed: Keys the sample.
-        share: The share of requests without stratum.
-        strata: The other shares, each with the probability that its bin goes up to.
-        population: How many requests could be in the sample.
-        sampled: How many are.
-        graded: How many of them were graded.
-        failed: How many were not, by reason.
-        pending: How many are still to be done.
-        cheap_score: Mean score of the cheap model, each request weighted by 1 / propensity; none: nothing was graded.
-        capable_score: The same of the capable model.
-        agreement: What an LLM judge said in both orders; none: the judge is no model.
-        calls: Calls of all runs.
-        spent_usd: What they count for in the budget, exactly.
-    """
-
-    cheap: str
-    capable: str
-    judge: str
-    seed: str
-    share: float
-    strata: tuple[tuple[float, float], ...]
-    population: int
-    sampled: int
-    graded: int
-    failed: dict[str, int]
-    pending: int
-    cheap_score: float | None
-    capable_score: float | None
-    agreement: Agreement | None
-    calls: int
-    spent_usd: str
-
-
-def card_path(out: Path) -> Path:
-    """Where the card of a table lies."""
-    return out.with_name(out.name + CARD_ENDING)
-
-
-def card_of(sample: Sample, sampling: Sampling, state: State) -> Card:
-    """The card of what is graded so far."""
-    graded = [(request, state.grades[request.key]) for request in sample.requests if request.key in state.grades]
-    failed: dict[str, int] = {}
-    for request in sample.requests:
-        if request.key not in state.grades and (one := state.failures.get(request.key)) is not None:
-            failed[one.why] = failed.get(one.why, 0) + 1
-    cheap_score, capable_score = _means(graded, sampling)
-    identity = state.identity
-    return Card(
-        cheap=identity.cheap,
-        capable=identity.capable,
-        judge=identity.judge,
-        seed=identity.seed,
-        share=sampling.share,
-        strata=tuple((one.upto, one.share) for one in sampling.strata),
-        population=sample.population,
-        sampled=len(sample.requests),
-        graded=len(graded),
-        failed=dict(sorted(failed.items(), key=lambda item: (-item[1], item[0]))),
-        pending=len(sample.requests) - len(graded) - sum(failed.values()),
-        cheap_score=cheap_score,
-        capable_score=capable_score,
-        agreement=agreement_of(grade for _, grade in graded) if identity.judge.startswith("llm:") else None,
-        calls=state.calls,
-        spent_usd=f"{pico_to_usd(state.spent_pico):f}",
-    )
 
 
 def write_outcomes(out: Path, sample: Sample, sampling: Sampling, state: State, cheap_price: Price) -> int:
@@ -120,9 +40,7 @@ def write_outcomes(out: Path, sample: Sample, sampling: Sampling, state: State, 
         OSError: A file cannot be written.
     """
     rows = write(in_batches(_rows(sample, sampling, state, cheap_price)), out, private=True)
-    _write_private(
-        card_path(out), msgspec.json.format(msgspec.json.encode(card_of(sample, sampling, state)), indent=2) + b"\n"
-    )
+    write_card(out, card_of(sample, sampling, state))
     return rows
 
 
@@ -167,22 +85,3 @@ def _took(request: Request, side: str, state: State, price: Price) -> Mapping[st
         usage = Usage(input_tokens=request.input_tokens, output_tokens=request.output_tokens)
         usd = float(cost_of(usage, price).usd)
     return {"input_tokens": request.input_tokens, "output_tokens": request.output_tokens, "cost_usd": usd}
-
-
-def _means(graded: list[tuple[Request, Grade]], sampling: Sampling) -> tuple[float | None, float | None]:
-    weights = [1.0 / sampling.propensity(request.p) for request, _ in graded]
-    whole = math.fsum(weights)
-    if not whole:
-        return None, None
-    cheap = math.fsum(weight * grade.cheap for weight, (_, grade) in zip(weights, graded, strict=True))
-    capable = math.fsum(weight * grade.capable for weight, (_, grade) in zip(weights, graded, strict=True))
-    return cheap / whole, capable / whole
-
-
-def _write_private(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-    part.replace(path)

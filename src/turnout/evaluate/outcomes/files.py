@@ -42,17 +42,30 @@ class Source(NamedTuple):
         """All rows, at most ``rows`` at a time.
 
         Raises:
-            OutcomesError: A file cannot be read, or a value is not what its column holds.
+            OutcomesError: A file cannot be read, a value is not what its column holds, or there is no row at all.
             MissingExtraError: A Parquet file, and pyarrow is not installed.
         """
+        for _, batch in self.by_file(rows):
+            yield batch
+
+    def by_file(self, rows: int = ROWS_AT_ONCE) -> Iterator[tuple[Path, Batch]]:
+        """All rows, at most ``rows`` at a time, each batch with its file.
+
+        Raises:
+            OutcomesError: As `batches`, which also says that there is no row in any file.
+        """
+        found = False
         for path in self.paths:
             for batch in read_batches(path, rows, self.models):
+                found = True
                 if self.datasets is None:
-                    yield batch
+                    yield path, batch
                     continue
                 kept = [row for row, name in enumerate(batch.dataset) if (name or path.name) in self.datasets]
                 if kept:
-                    yield batch if len(kept) == len(batch) else batch.take(kept)
+                    yield path, batch if len(kept) == len(batch) else batch.take(kept)
+        if not found and all(next(read_batches(path, 1), None) is None for path in self.paths):
+            raise OutcomesError(f"{self.named()}: there are no graded answers in it")
 
     def named(self) -> str:
         """The files' names, for people."""
@@ -134,6 +147,11 @@ def other_columns(path: Path) -> list[str]:
     else:
         names = next(((cells) for _, cells in (csv_rows(path) if ending == ".csv" else jsonl_rows(path))), {})
     return [name for name in names if name not in NAMES]
+
+
+def private(paths: Iterable[Path]) -> bool:
+    """Whether one of these files may be read by its owner alone: so may then what is made of it."""
+    return any(path.is_file() and not path.stat().st_mode & 0o077 for path in paths)
 
 
 def write(batches: Iterable[Batch], path: Path, *, private: bool = False) -> int:

@@ -105,6 +105,9 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
         names_with_several_texts: Prompt ids that stand for different texts in one dataset.
         texts_with_several_names: Texts that have several prompt ids in one dataset.
         sampled: Rows with a propensity below 1.
+        categories: How many categories there are.
+        categories_missing: Rows without one.
+        texts_in_several_files: Different texts that are in more than one of the files.
         per_model: A row for each dataset and model.
         pairs: Whether there is enough, for each pair that was asked for.
         leaks: Prompts that are in two splits.
@@ -125,6 +128,9 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     names_with_several_texts: int
     texts_with_several_names: int
     sampled: int
+    categories: int
+    categories_missing: int
+    texts_in_several_files: int
     per_model: list[ModelRow]
     pairs: list[PairRow]
     leaks: list[Leak]
@@ -149,7 +155,8 @@ def inspect(
         OutcomesError: The table cannot be read, or lacks a model of a pair.
     """
     seen = _Seen()
-    for batch in source.batches():
+    for path, batch in source.by_file():
+        seen.file = source.paths.index(path)
         keys = row_keys(batch)
         for row, (key, group) in enumerate(zip(keys, group_keys(batch), strict=True)):
             seen.add(
@@ -164,6 +171,7 @@ def inspect(
                 tokens_missing=batch.input_tokens[row] is None or batch.output_tokens[row] is None,
                 sampled=batch.propensity[row] < 1.0,
                 split=batch.split[row],
+                category=batch.category[row],
             )
         progress(len(batch))
     return Inspection(
@@ -182,6 +190,9 @@ def inspect(
         names_with_several_texts=len(seen.names_with_several_texts),
         texts_with_several_names=len(seen.texts_with_several_names),
         sampled=seen.sampled,
+        categories=len(seen.categories),
+        categories_missing=seen.categories_missing,
+        texts_in_several_files=len(seen.texts_in_several_files),
         per_model=seen.per_model(),
         pairs=[_pair_row(source, *pair) for pair in pairs],
         leaks=seen.leaks(),
@@ -192,7 +203,11 @@ class _Seen:
     """What was read so far, as hashes and small numbers: no text is kept but of what is in two splits."""
 
     def __init__(self) -> None:
-        self.rows = self.duplicates = self.disagreeing = self.sampled = 0
+        self.rows = self.duplicates = self.disagreeing = self.sampled = self.categories_missing = 0
+        self.file = 0
+        self.categories: set[tuple[str, str]] = set()
+        self.texts_in_several_files: set[int] = set()
+        self._file_of: dict[int, int] = {}
         self.group_of: dict[int, int] = {}
         self.splits: Counter[str] = Counter()
         self.dataset_prompts: Counter[str] = Counter()
@@ -224,8 +239,13 @@ class _Seen:
         tokens_missing: bool,
         sampled: bool,
         split: str,
+        category: str,
     ) -> None:
         self.rows += 1
+        if category:
+            self.categories.add((dataset, category))
+        else:
+            self.categories_missing += 1
         self.sampled += sampled
         self.splits[split] += 1
         self._take_text(prompt, split)
@@ -276,6 +296,8 @@ class _Seen:
     def _take_text(self, prompt: str, split: str) -> None:
         bit = self._split_bits.setdefault(split, 1 << len(self._split_bits))
         text = text_key(prompt, None)
+        if self._file_of.setdefault(text, self.file) != self.file:
+            self.texts_in_several_files.add(text)
         if text not in self.plain_of:
             self.plain_of[text] = text_key(normalised(prompt), None)
         plain = self.plain_of[text]

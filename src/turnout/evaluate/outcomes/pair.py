@@ -18,14 +18,13 @@ from turnout.config.extras import require
 from turnout.core.catalog import unknown
 from turnout.evaluate.outcomes.content import group_keys, row_keys
 from turnout.evaluate.outcomes.files import Source
+from turnout.evaluate.outcomes.prompts import EXTRA as EXTRA
+from turnout.evaluate.outcomes.prompts import places_of
 from turnout.evaluate.outcomes.table import Batch, OutcomesError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-EXTRA = "embedding"
-"""The extra that brings numpy."""
 
 
 class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +52,7 @@ class Pair:
         capable: The capable model.
         keys: What each prompt is found by, ascending.
         groups: For each prompt the number of its group, 0 to the number of groups - 1: what must not be split.
-        weights: 1 over the probability with which both answers were sampled.
+        weights: 1 over the probability with which both answers were sampled: see `sampled_together`.
         cheap_scores: Grades of the cheap model's answers, 0 to 1.
         capable_scores: The same for the capable model.
         cheap_usd: What the cheap model's answers cost in USD; NaN where that is not known.
@@ -90,11 +89,7 @@ class Pair:
 
     def places(self, batch: Batch) -> NDArray[np.int64]:
         """For each row of a batch its prompt's index here, or -1."""
-        numpy = require("numpy", extra=EXTRA)
-        keys = numpy.array(row_keys(batch), numpy.uint64)
-        near = numpy.minimum(numpy.searchsorted(self.keys, keys), len(self) - 1)
-        places: NDArray[np.int64] = numpy.where(self.keys[near] == keys, near, -1)
-        return places
+        return places_of(self.keys, batch)
 
     def take(self, rows: Any) -> Pair:
         """These prompts, ascending, as another pair; groups are numbered anew."""
@@ -175,7 +170,8 @@ def aligned(
         capable=capable,
         keys=keys,
         groups=groups,
-        weights=1.0 / (cheap_columns["propensity"][at_cheap] * capable_columns["propensity"][at_capable]),
+        weights=1.0
+        / sampled_together(cheap_columns["propensity"][at_cheap], capable_columns["propensity"][at_capable]),
         cheap_scores=cheap_columns["scores"][at_cheap],
         capable_scores=capable_columns["scores"][at_capable],
         cheap_usd=usd[0],
@@ -190,6 +186,20 @@ def aligned(
             other_models=others.total(),
         ),
     )
+
+
+def sampled_together(*propensities: Any) -> Any:
+    """For each prompt the probability with which all of its answers were sampled: the least of theirs.
+
+    One draw decides for a prompt and not for an answer: `turnout collect` takes a request with all its answers or not
+    at all, and an answer that was there anyway has the propensity 1. Whoever draws answers one by one writes the
+    product into each row.
+
+    Args:
+        propensities: Of each model's answers to the prompts: an array a model.
+    """
+    np = require("numpy", extra=EXTRA)
+    return np.min(propensities, axis=0)
 
 
 class _Answers:

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from turnout.evaluate.outcomes.content import group_keys, name_key
-from turnout.evaluate.outcomes.files import Source, write
+from turnout.evaluate.outcomes.files import Source, private, write
 from turnout.evaluate.outcomes.table import Batch, OutcomesError
 
 
@@ -38,7 +38,7 @@ def parted(
     seed: int = 0,
     progress: Callable[[int], None] = lambda rows: None,
 ) -> list[int]:
-    """Write the parts; the table is read once for each.
+    """Write the parts; the table is read once for each. Parts of a file that only its owner may read are such files.
 
     Args:
         source: The table.
@@ -69,11 +69,12 @@ def parted(
             if rows:
                 yield batch.take(rows)
 
+    hidden = private(source.paths)
     with ExitStack() as undo:
         written = []
         for place, (path, _) in enumerate(parts):
             fresh = not path.exists()
-            written.append(write(of_part(place), path))
+            written.append(write(of_part(place), path, private=hidden))
             if fresh:
                 undo.callback(path.unlink, missing_ok=True)
         undo.pop_all()

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable
 
 import msgspec
 
-from turnout.config.policy_lock import (
-    Difference,
-    LockedPrediction,
-    LockedWindow,
-    PolicyLock,
-    differences,
-)
+from turnout.config.policy_lock import LockedPrediction, LockedWindow, PolicyLock
+from turnout.config.policy_lock_changes import Difference, differences
 from turnout.core.cost import pico_to_usd, usd_text
 from turnout.evaluate.outcomes.files import Source
 from turnout.evaluate.plan.naming import naming_of
@@ -55,6 +51,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         calls: How many calls for an answer belong to the decisions.
         sessions: How many sessions there are.
         recorded_pico: What those calls, and the classifier's, did cost at the prices of their time.
+        sha256: A hash over the decisions and calls, and over the graded answers if there are any.
         other_grades: Grades of models that are on neither side.
         named: How many decisions were made by each preset or route that the caller named.
     """
@@ -67,6 +64,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     calls: int
     sessions: int
     recorded_pico: int
+    sha256: str
     other_grades: int = 0
     named: dict[str, int] = {}
 
@@ -117,6 +115,7 @@ def make_plan(
     tallies = (Tally(), Tally())
     changes, sessions = Changes(), Distinct()
     calls = recorded_pico = 0
+    digest = hashlib.sha256()
     named: Counter[str] = Counter()
     for batch in recorded(ledger, window):
         for one in batch:
@@ -128,11 +127,15 @@ def make_plan(
             changes.add(session, first, second)
             sessions.add(session)
             calls += len(one.answers)
-            recorded_pico += sum([call.cost.total_pico for call in (*one.answers, *one.classifier)])
+            paid = [(call.event_id, call.cost.total_pico) for call in (*one.answers, *one.classifier)]
+            recorded_pico += sum([pico for _, pico in paid])
+            digest.update(msgspec.msgpack.encode((event.event_id, event.started_ms, paid)))
             named[naming.of(event.given.policy)] += 1
             if grades is not None:
                 grades.meet(one, first.verdict_p)
         advance(len(batch))
+    if grades is not None:
+        digest.update(grades.digest)
     played = [
         Played(side=side, tally=tally, quality=by_verdicts(tally) if grades is None else grades.quality(tally))
         for side, tally in zip((old, new), tallies, strict=True)
@@ -146,6 +149,7 @@ def make_plan(
         calls=calls,
         sessions=sessions.count(),
         recorded_pico=recorded_pico,
+        sha256=digest.hexdigest(),
         other_grades=0 if grades is None else grades.others,
         named={name: count for name, count in sorted(named.items()) if name},
     )
@@ -165,6 +169,7 @@ def locked(plan: Plan) -> PolicyLock:
             calls=plan.calls,
             sessions=plan.sessions,
             simulated=window.simulated,
+            sha256=plan.sha256,
         ),
         predicted=LockedPrediction(
             spend_usd=_trimmed(usd_text(spend.pico)),

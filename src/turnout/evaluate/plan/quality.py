@@ -17,6 +17,7 @@ prompts like those that were graded; that of the second supposes that the chance
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -104,6 +105,7 @@ class Grades:
 
     Attributes:
         others: Grades of models that are on neither side.
+        digest: A hash over what of the table counts: models, scores, propensities, and what they are the answers to.
 
     Raises:
         OutcomesError: The table cannot be read, or none of its grades is of one of these models.
@@ -117,8 +119,10 @@ class Grades:
         self._cells: defaultdict[Cell, _Mean] = defaultdict(_Mean)
         self._waiting: defaultdict[str, list[_Grade]] = defaultdict(list)
         seen: set[str] = set()
+        digest = hashlib.sha256()
         for batch in source.batches():
-            rows = zip(batch.model, batch.score, batch.propensity, batch.prompt_id, strict=True)
+            rows = list(zip(batch.model, batch.score, batch.propensity, batch.prompt_id, strict=True))
+            digest.update(msgspec.msgpack.encode(rows))
             for name, score, propensity, prompt_id in rows:
                 seen.add(name)
                 if name not in names:
@@ -128,6 +132,7 @@ class Grades:
                 self._models[grade.model].add(score, grade.weight)
                 if prompt_id:
                     self._waiting[prompt_id].append(grade)
+        self.digest = digest.digest()
         if not self._models:
             raise OutcomesError(
                 f"{source.named()}: no row grades a model that routes: {unknown('model', min(seen, default=''), names)}"

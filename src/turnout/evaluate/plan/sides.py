@@ -7,7 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from turnout.config.policy_lock import PolicyLock, classifier_of, is_lock, lock_of, read_lock
+from turnout.config.policy_lock import PolicyLock, classifier_of, lock_of
+from turnout.config.policy_lock_file import is_lock, read_lock
 from turnout.config.presets import PRESETS, bars_of
 from turnout.config.settings import Settings, load_settings
 from turnout.core.catalog import Catalog

@@ -226,6 +226,7 @@ def judgements(plan: Plan, *, working: Working = no_progress) -> list[Judgements
         notes = (
             [] if pair.costs_known else ["costs are not known of every answer: saved is in calls to the capable model"]
         )
+        texts = Texts(source, pair)
         train = None
         if plan.train is not None:
             train_source = plan.train._replace(models=source.models, datasets=source.datasets)
@@ -239,8 +240,9 @@ def judgements(plan: Plan, *, working: Working = no_progress) -> list[Judgements
                     f"{common:,} prompts of the training file are in the outcomes too: they were not trained on"
                 )
             train = Texts(train_source, train_pair)
+            notes += _unknown_categories(texts, train)
         split = Split(folds=plan.folds, inner_folds=plan.inner_folds, seed=plan.seed, train=train)
-        done.append(_judged(plan, wanted, pair, Texts(source, pair), split, notes, working))
+        done.append(_judged(plan, wanted, pair, texts, split, notes, working))
     return done
 
 
@@ -252,6 +254,7 @@ def _judged(
         baselines.append(CategoryRouter())
     else:
         notes.append("no category tells prompts apart: there is no line for the known category")
+    notes += [note for router in plan.routers if (note := getattr(router, "note", ""))]
     names = [router.name for router in plan.routers]
     own = [(router, "router") for router in plan.routers]
     lines: list[tuple[Router | TrainedRouter, Any]] = [(one, "baseline") for one in baselines if one.name not in names]
@@ -431,6 +434,18 @@ def _split_in_words(plan: Plan) -> str:
     return f"{plan.folds} folds, thresholds chosen on the others ({plan.inner_folds} inner folds)"
 
 
+def _unknown_categories(texts: Texts, train: Texts) -> list[str]:
+    """What is to be known where prompts lack the categories that a router may have learned from."""
+    known = {category for batch, _ in train.batches() for category in batch.category if category}
+    lacking = sum(category not in known for batch, _ in texts.batches() for category in batch.category)
+    if not known or not lacking:
+        return []
+    return [
+        f"{lacking:,} prompts have no category that the training file knows: the scores and thresholds of a router "
+        "that learned from categories are not for such (learned-text has none)"
+    ]
+
+
 def _with_known_models(source: Source, wanted: Wanted, error: OutcomesError) -> OutcomesError:
     """The error with the nearest model that the table has: the table was read for two models only."""
     from turnout.core.catalog import unknown
@@ -442,6 +457,11 @@ def _with_known_models(source: Source, wanted: Wanted, error: OutcomesError) -> 
             known.update(batch.model)
             datasets.update(name or path.name for name in batch.dataset)
     if wanted.dataset and wanted.dataset not in datasets:
+        if datasets <= {path.name for path in source.paths}:
+            return OutcomesError(
+                f"{source.named()}: its rows name no dataset, so none is {wanted.dataset!r}; "
+                "they go by their file's name"
+            )
         return OutcomesError(f"{source.named()}: {unknown('dataset', wanted.dataset, datasets)}")
     for model in (wanted.cheap, wanted.capable):
         if model not in known:

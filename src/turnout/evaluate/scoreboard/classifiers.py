@@ -1,6 +1,7 @@
 """Turnout's own classifiers on the scoreboard: what their verdicts say of a prompt is its score.
 
-A verdict on outcomes says P(the cheap model suffices): the score is one less that, and its calibration can be judged.
+A verdict on outcomes says P(the cheap model suffices), that the most capable one would do no better: the score is one
+less that, the expected gain, and its calibration can be judged.
 A verdict on labels says P(the label is simple) only: the score is one less that, and ranks. A failure counts as a
 prompt that needs the capable model, as in routing, and is counted.
 """
@@ -29,7 +30,7 @@ class ClassifierRouter:
 
     Attributes:
         failures: How many verdicts were failures.
-        meaning: What scores are the probability of, once a verdict on outcomes was seen.
+        meaning: What scores say, once a verdict on outcomes was seen.
     """
 
     def __init__(self, classifier: Classifier, *, name: str = "", cheap: str = "") -> None:
@@ -57,7 +58,7 @@ class ClassifierRouter:
                 raise ValueError(
                     f"a verdict of {self._classifier.name!r} has no p for {self._cheap!r}, only for {', '.join(p)}"
                 )
-            self.meaning = "fails"
+            self.meaning = "gains"
             return 1.0 - p[self._cheap]
         assert verdict.p_simple is not None
         return 1.0 - verdict.p_simple

@@ -8,6 +8,7 @@ from turnout.config.extras import require
 from turnout.evaluate.outcomes.pair import EXTRA, Pair
 from turnout.evaluate.scoreboard import metrics
 from turnout.evaluate.scoreboard.judging import Judged
+from turnout.evaluate.scoreboard.router import Meaning
 from turnout.evaluate.scoreboard.sweep import Order, curves, order_of, thinned
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("saved_98_curve", "on curve, 98 %", "more", "share", "cost saved at 98 %, threshold from the same prompts"),
     Metric("aiq", "AIQ", "more", "score", "RouterBench's average improvement in quality"),
     Metric("arena", "arena", "more", "score", "RouterArena's score at the threshold for 95 %"),
-    Metric("ece", "ECE", "less", "score", "calibration error of the scores as probabilities, ten bins"),
+    Metric("ece", "ECE", "less", "score", "calibration error: how far scores are from what came, ten bins"),
 )
 """All figures, in the order of tables."""
 
@@ -64,6 +65,16 @@ METRIC_NAMES: tuple[str, ...] = tuple(metric.name for metric in METRICS)
 
 AREA, GAP = "area", "gap"
 """What APGR is one over the other of. Pairs are pooled by them; tables do not show them."""
+
+
+def came_of(meaning: Meaning, pair: Pair) -> Floats:
+    """For each prompt what came of what a score says, 0 to 1: grades between right and wrong count as what they are."""
+    np = require("numpy", extra=EXTRA)
+    if meaning == "fails":
+        shortfall: Floats = 1.0 - pair.cheap_scores
+        return shortfall
+    gain: Floats = np.maximum(pair.capable_scores - pair.cheap_scores, 0.0)
+    return gain if meaning == "gains" else (gain > 0.0).astype(float)
 
 
 class Measured:
@@ -90,9 +101,7 @@ class Measured:
         self._calibration: tuple[Any, Any] | None = None
         if judged.meaning is not None:
             said = np.clip(judged.scores, 0.0, 1.0)
-            gains = (pair.capable_scores > pair.cheap_scores).astype(float)
-            came = gains if judged.meaning == "gains" else 1.0 - pair.cheap_scores
-            self._calibration = metrics.calibration_sums(said, came, pair.weights)
+            self._calibration = metrics.calibration_sums(said, came_of(judged.meaning, pair), pair.weights)
 
     def figures(self, weights: Any | None = None) -> dict[str, Floats]:
         """Every figure of `METRICS`, and `AREA` and `GAP`, one value a weighting; NaN where it is not defined.

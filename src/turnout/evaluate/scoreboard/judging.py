@@ -53,7 +53,7 @@ class Judged:
         kind: What it is in the table.
         scores: The score of each prompt.
         usd_scores: Scores for figures in USD, if they are others.
-        meaning: What the scores are the probability of.
+        meaning: What the scores say.
         sent: For each of `KEEPS` the probability with which each prompt went to the capable model, by a threshold that
             was chosen without that prompt's fold; none: there is no threshold to choose.
         cuts: The thresholds that were chosen, for each of `KEEPS`, one a fold.

@@ -13,17 +13,16 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from turnout.classify.learned.artefact import MODEL
+from turnout.classify.learned.artefact import MODEL, read_manifest
 from turnout.classify.protocol import Classifier
 from turnout.core.catalog import unknown
 from turnout.evaluate.outcomes.files import ENDINGS
 from turnout.evaluate.outcomes.table import Batch, OutcomesError
+from turnout.evaluate.own_code import OwnCodeError, object_named, told
 from turnout.evaluate.scoreboard.baselines import CategoryRouter, KeywordRouter, LengthRouter, RandomRouter
 from turnout.evaluate.scoreboard.classifiers import ClassifierRouter
 from turnout.evaluate.scoreboard.predictions import SavedRouter
@@ -50,7 +49,7 @@ class FunctionRouter:
     """A function ``scores(batch)`` as a router.
 
     Args:
-        function: The function; an attribute ``meaning`` of it says what its scores are the probability of.
+        function: The function; an attribute ``meaning`` of it says what its scores are.
         name: The name in tables.
     """
 
@@ -65,7 +64,9 @@ class FunctionRouter:
 
 
 class _Renamed:
-    """Whatever a router has, under another name."""
+    """Whatever a router has, under another name, and with what people should know of its figures."""
+
+    note = ""
 
     def __init__(self, router: Any, name: str) -> None:
         self._router = router
@@ -119,7 +120,15 @@ def router_of(
     if spec.lower().endswith(ENDINGS):
         return SavedRouter(Path(spec), name=name)
     if (Path(spec) / MODEL).is_file():
-        return ArtefactRouter(Path(spec), cheap=cheap, capable=capable, name=name)
+        artefact = ArtefactRouter(Path(spec), cheap=cheap, capable=capable, name=name)
+        if not read_manifest(Path(spec)).layout.categories:
+            return artefact
+        told = _RenamedRouter(artefact, artefact.name)
+        told.note = (
+            f"{artefact.name} was trained with categories: its figures are with those of the table, and requests carry "
+            "none (turnout train --no-category)"
+        )
+        return told
     if spec in OWN:
         router = OWN[spec]()
         return _renamed(router, name) if name else router
@@ -135,24 +144,38 @@ def router_of(
 
 
 def _imported(spec: str, name: str) -> Router | TrainedRouter:
-    module_name, _, attribute = spec.partition(":")
-    # As for `python -m`: a module beside the user's files is found.
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
     try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or module_name.split(".")[0] != error.name.split(".")[0]:
-            raise
-        raise OutcomesError(f"there is no module {module_name!r} for the router {spec!r}") from error
-    if not hasattr(module, attribute):
-        known = [one for one in vars(module) if not one.startswith("_")]
-        raise OutcomesError(f"module {module_name!r} has {unknown('object', attribute, known)}")
-    found = getattr(module, attribute)
-    if isinstance(found, type):
-        found = found()
+        found = object_named(spec, "router")
+        if isinstance(found, type):
+            found = found()
+    except OwnCodeError as error:
+        raise OutcomesError(str(error)) from error
+    except Exception as error:
+        raise OutcomesError(f"the router {spec!r} cannot be made: {told(error)}") from error
     if hasattr(found, "fit") or hasattr(found, "scores"):
-        return _renamed(found, name)
+        return _renamed(_OwnTrained(found) if hasattr(found, "fit") else _Own(found), name)
     if not callable(found):
         raise OutcomesError(f"{spec!r} is neither a function nor has it 'scores' or 'fit'")
-    return FunctionRouter(found, name=name)
+    return FunctionRouter(_Own(found), name=name)
+
+
+class _Own:
+    """The user's own code: what it raises is told in one line, with the place in it."""
+
+    def __init__(self, own: Any) -> None:
+        self._own = own
+
+    def __call__(self, *given: Any) -> Any:
+        try:
+            return self._own(*given)
+        except Exception as error:
+            raise OutcomesError(told(error)) from error
+
+    def __getattr__(self, attribute: str) -> Any:
+        found = getattr(self._own, attribute)
+        return _Own(found) if callable(found) else found
+
+
+class _OwnTrained(_Own):
+    def fit(self, examples: Examples) -> Scorer:
+        return _Own(_Own(self._own.fit)(examples))

@@ -2,12 +2,13 @@
 
 CSV, JSONL or Parquet. A prompt is named as in the table of outcomes: by ``dataset``, ``prompt_id``, ``prompt`` or
 ``conversation``, and ``tools``, all that the outcomes have; or by ``prompt_id`` alone (with ``dataset`` if there are
-several), or by ``prompt`` alone. ``score`` is the score; or ``p_suffices``, the probability that the cheap model's
-answer is good enough, from which calibration is judged too.
+several), or by ``prompt`` alone. ``score`` is the score; or ``p_suffices``, the probability that the capable model
+would do no better, from which calibration is judged too.
 """
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ class SavedRouter:
         name: The name in tables; default: the file's name without its ending.
 
     Attributes:
-        meaning: ``fails`` where the file has ``p_suffices``.
+        meaning: ``gains`` where the file has ``p_suffices``.
 
     Raises:
         OutcomesError: The file cannot be read, names no prompts, has no score, or two scores for one prompt.
@@ -73,7 +74,7 @@ class SavedRouter:
             if not {"prompt_id", "prompt", "conversation"} & set(self._columns):
                 raise OutcomesError(f"{where}: no column 'prompt_id' or 'prompt'; there are {', '.join(cells)}")
             if "p_suffices" in cells:
-                self.meaning = "fails"
+                self.meaning = "gains"
             elif "score" not in cells:
                 raise OutcomesError(f"{where}: no column 'score' or 'p_suffices'; there are {', '.join(cells)}")
         column = "score" if self.meaning is None else "p_suffices"
@@ -81,6 +82,8 @@ class SavedRouter:
             value = float(cells.get(column))  # type: ignore[arg-type] # what is no number is told below
         except (TypeError, ValueError):
             raise OutcomesError(f"{where}, column {column}: must be a number, got {cells.get(column)!r}") from None
+        if not math.isfinite(value):
+            raise OutcomesError(f"{where}, column {column}: must be a number, got {value:g}")
         if self.meaning is not None and not 0.0 <= value <= 1.0:
             raise OutcomesError(f"{where}, column {column}: must be between 0 and 1, got {value:g}")
         score = value if self.meaning is None else 1.0 - value

@@ -82,14 +82,20 @@ def held(board: Board, requirements: Sequence[Requirement]) -> list[Held]:
     """Hold requirements against every pair of a board.
 
     Raises:
-        OutcomesError: A requirement names a router that is not there.
+        OutcomesError: A requirement names a router that is not there, or none and none is under test: a build that
+            forgot to name one must not pass.
     """
-    out = []
+    out: list[Held] = []
     for one in requirements:
         for pair in board.pairs:
             names = [line.router for line in pair.lines]
             if one.router and one.router not in names:
                 raise OutcomesError(f"requirement {one.text!r}: {unknown('router', one.router, names)}")
+            if not one.router and not any(line.kind == "router" for line in pair.lines):
+                raise OutcomesError(
+                    f"requirement {one.text!r}: no router is under test: name one by --router, or a line of the table "
+                    f"as in 'category:{one.text}'"
+                )
             for line in pair.lines:
                 if line.router != one.router and (one.router or line.kind != "router"):
                     continue

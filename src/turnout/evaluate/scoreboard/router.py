@@ -4,8 +4,12 @@ A scorer is ``scores(batch) -> floats``: the higher, the more a prompt needs the
 conversation, tools and category of a batch and must not look at grades. It may say what its scores are, so that their
 calibration can be judged, by an attribute ``meaning``:
 
-- ``"gains"``: the probability that the capable model's answer is better than the cheap one's;
-- ``"fails"``: the expected shortfall of the cheap model's answer, 1 - P(it suffices).
+- ``"gains"``: the expected gain, by how much the capable model's grade is above the cheap one's (0 where it is not);
+  one less it is what Turnout calls P(suffices);
+- ``"better"``: the probability that the capable model's grade is above the cheap one's, by however little;
+- ``"fails"``: the expected shortfall of the cheap model's answer, by how much its grade is below 1.
+
+Of answers that are right or wrong the first two are the same.
 
 It may also have ``usd_scores(batch)``: other scores, by which prompts are ranked for figures in USD.
 """
@@ -18,23 +22,21 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_ch
 from turnout.config.extras import require
 from turnout.evaluate.outcomes.files import Source
 from turnout.evaluate.outcomes.pair import EXTRA, Pair
+from turnout.evaluate.outcomes.prompts import Prompts
 from turnout.evaluate.outcomes.table import Batch
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Meaning = Literal["gains", "fails"]
-"""What a score is the probability of."""
+Meaning = Literal["gains", "better", "fails"]
+"""What a score says, 0 to 1."""
 
 Scorer = Callable[[Batch], Any]
 """From a batch to a score for each of its rows, higher for more need of the capable model."""
 
 Progress = Callable[[int], None]
 """Is told how many prompts were worked on since the last time."""
-
-KEPT_PROMPTS = 50_000
-"""Up to so many prompts their texts are kept in memory; of more they are read from the file each time."""
 
 
 class Examples(NamedTuple):
@@ -102,9 +104,8 @@ class Texts:
 
     def __init__(self, source: Source, pair: Pair) -> None:
         self.source = source
-        self._source = source._replace(models=frozenset({pair.cheap}))
         self.pair = pair
-        self._kept: list[tuple[Batch, Any]] | None = None
+        self._prompts = Prompts(source, pair.keys, pair.cheap)
 
     def batches(self, rows: Any | None = None) -> Iterator[tuple[Batch, NDArray[np.int64]]]:
         """Batches of prompts, each with its prompts' places in the pair.
@@ -112,40 +113,7 @@ class Texts:
         Args:
             rows: Only these prompts; default: all.
         """
-        np = require("numpy", extra=EXTRA)
-        wanted = np.ones(len(self.pair), bool)
-        if rows is not None:
-            wanted[:] = False
-            wanted[rows] = True
-        for batch, places in self._all(np):
-            kept = wanted[places]
-            if kept.all():
-                yield batch, places
-            elif kept.any():
-                chosen = np.flatnonzero(kept)
-                yield batch.take(chosen.tolist()), places[chosen]
-
-    def _all(self, np: Any) -> Iterator[tuple[Batch, Any]]:
-        if self._kept is not None:
-            yield from self._kept
-            return
-        keep: list[tuple[Batch, Any]] | None = [] if len(self.pair) <= KEPT_PROMPTS else None
-        seen = np.zeros(len(self.pair), bool)
-        for batch in self._source.batches():
-            places = self.pair.places(batch)
-            # The first row of each prompt: a model may have answered it several times.
-            _, first = np.unique(places, return_index=True)
-            fresh = np.zeros(len(places), bool)
-            fresh[first] = True
-            chosen = np.flatnonzero(fresh & (places >= 0) & ~seen[places])
-            if not len(chosen):
-                continue
-            seen[places[chosen]] = True
-            part = (batch.take(chosen.tolist()), places[chosen])
-            if keep is not None:
-                keep.append(part)
-            yield part
-        self._kept = keep
+        return self._prompts.batches(rows)
 
 
 def scored(
@@ -185,12 +153,12 @@ def checked_scores(np: Any, given: Any, count: int) -> Any:
 
 
 def meaning_of(scorer: object) -> Meaning | None:
-    """What the scores are the probability of, if the scorer says so.
+    """What the scores say, if the scorer says so.
 
     Raises:
         ValueError: It says something that is not known.
     """
     meaning = getattr(scorer, "meaning", None)
-    if meaning not in (None, "gains", "fails"):
-        raise ValueError(f"a scorer's meaning must be 'gains' or 'fails', got {meaning!r}")
+    if meaning not in (None, "gains", "better", "fails"):
+        raise ValueError(f"a scorer's meaning must be 'gains', 'better' or 'fails', got {meaning!r}")
     return meaning

@@ -65,7 +65,7 @@ class TfidfRouter:
 class _Fitted:
     """Probabilities of a fitted model."""
 
-    meaning: Meaning = "gains"
+    meaning: Meaning = "better"
 
     def __init__(self, vectorizer: Any, model: Any) -> None:
         self._vectorizer = vectorizer
@@ -78,7 +78,7 @@ class _Fitted:
 class _Constant:
     """The same probability for every prompt, where the training prompts know only one answer."""
 
-    meaning: Meaning = "gains"
+    meaning: Meaning = "better"
 
     def __init__(self, value: float) -> None:
         self._value = value

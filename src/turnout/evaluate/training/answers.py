@@ -19,7 +19,7 @@ from turnout.config.extras import require
 from turnout.core.catalog import unknown
 from turnout.evaluate.outcomes.content import conversations, group_keys, row_keys
 from turnout.evaluate.outcomes.files import Source
-from turnout.evaluate.outcomes.pair import EXTRA
+from turnout.evaluate.outcomes.pair import EXTRA, sampled_together
 from turnout.evaluate.outcomes.table import Batch, OutcomesError
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ class _Read:
                 columns.append(column)
         costs_read = np.frombuffer(self._cost, np.float64)
         propensity = np.frombuffer(self._propensity, np.float32)
-        sampled = np.prod([averaged(propensity, model)[complete] for model in range(many)], axis=0)
+        sampled = sampled_together(*(averaged(propensity, model)[complete] for model in range(many)))
         found_groups, groups = np.unique(np.frombuffer(self._groups, np.uint64)[complete], return_inverse=True)
         order = sorted(range(len(kept_others)), key=kept_others.__getitem__)
         return Answers(

@@ -90,8 +90,11 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """The connection for several reads that all see the same state."""
+        """The connection for several reads that all see the same state; within another such block, that block's."""
         with self.use() as connection:
+            if connection.in_transaction:
+                yield connection
+                return
             connection.execute("BEGIN")
             try:
                 yield connection
@@ -141,6 +144,8 @@ class Database:
                 connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
             self._write_ahead(connection)
             connection.execute("PRAGMA synchronous = NORMAL")
+            # What a statement keeps of the pages it changes, in case it fails: in a file, two system calls for each.
+            connection.execute("PRAGMA temp_store = MEMORY")
             # Takes the write lock also where there is nothing to do: a file that cannot be written is refused now.
             migrate(connection)
         except BaseException:

@@ -15,7 +15,7 @@ from turnout.core.decision import Decision, DecisionInput
 from turnout.core.policy import Policy
 from turnout.core.usage import Usage
 from turnout.trace.events import CallEvent, DecisionEvent, Event
-from turnout.trace.store.pack import packed_pair, unpacked, unpacked_pair
+from turnout.trace.store.pack import unpacked, unpacked_pair
 
 Row = tuple[Any, ...]
 """One row of a table, in the order of the columns named beside it."""
@@ -81,16 +81,24 @@ DECISION_COLUMNS = (
     "given",
     "decision",
     "parent_span_id",
+    "place",
+    "pack",
 )
 """The columns of table ``decisions``. Those between ``simulated`` and ``policy_hash`` repeat what queries need.
 
-``given`` holds the JSON of input and decision, packed as one (`turnout.trace.store.pack`), and ``decision`` no bytes.
-In rows that older versions wrote each column holds its own JSON, packed or as text.
+The JSON of input and decision stands at ``place`` of the pack whose number is ``pack``, beside that of others
+(`turnout.trace.store.pack`); without a number ``given`` holds it, packed by itself. ``decision`` has no bytes. In rows
+that older versions wrote ``given`` and ``decision`` each hold their own JSON, packed or as text.
 """
+
+JsonPair = tuple[bytes, bytes]
+"""The JSON of a decision's input, with hashes in the place of policy and catalog, and that of the decision."""
 
 _HASHED = ("policy", "catalog")
 _BESIDE = b""
-"""Stands in the place of a decision that is packed with its input."""
+"""Stands in the place of what is packed with something else."""
+
+_GIVEN = DECISION_COLUMNS.index("given")
 
 
 def _stored_input() -> type[msgspec.Struct]:
@@ -153,13 +161,38 @@ def call_of(row: Row) -> CallEvent:
     return CallEvent(usage=usage, cost=cost, **values)
 
 
-def decision_row(event: DecisionEvent, policy_hash: str, catalog_hash: str) -> Row:
-    """The row of a decision, whose policy and catalog are kept under these hashes."""
-    given, decision, verdict = event.given, event.decision, event.given.verdict
-    stored = _StoredInput(**{**msgspec.structs.asdict(given), "policy": policy_hash, "catalog": catalog_hash})
+def decision_json(event: DecisionEvent, policy_hash: str, catalog_hash: str) -> JsonPair:
+    """What a ledger keeps of a decision beside its row; its policy and catalog are kept under these hashes."""
+    given = {**msgspec.structs.asdict(event.given), "policy": policy_hash, "catalog": catalog_hash}
+    return canonical(_StoredInput(**given)), canonical(event.decision)
+
+
+def decision_row(
+    event: DecisionEvent, policy_hash: str, catalog_hash: str, *, given: bytes = _BESIDE, place: int = 0
+) -> Row:
+    """The row of a decision but for its last value, the number of its pack.
+
+    Args:
+        event: The decision.
+        policy_hash: What its policy is kept under.
+        catalog_hash: What its catalog is kept under.
+        given: Its `decision_json` packed by itself; no bytes where it stands in a pack.
+        place: Its place in the pack.
+    """
+    decision, verdict = event.decision, event.given.verdict
     expected = None if decision.model is None else decision.estimate(decision.model).expected
     return (
-        *(getattr(event, name) for name in _PLAIN),
+        event.event_id,
+        event.run,
+        event.session_id,
+        event.turn_id,
+        event.query_id,
+        event.trace_id,
+        event.span_id,
+        event.started_ms,
+        event.latency_ms,
+        event.classifier_ms,
+        event.simulated,
         decision.model,
         decision.reason.value,
         decision.runner_up,
@@ -170,29 +203,36 @@ def decision_row(event: DecisionEvent, policy_hash: str, catalog_hash: str) -> R
         None if verdict is None or verdict.failure is None else verdict.failure.kind,
         policy_hash,
         catalog_hash,
-        packed_pair(canonical(stored), canonical(decision)),
+        given,
         _BESIDE,
         event.parent_span_id,
+        place,
     )
 
 
-def decision_of(row: Row, policy: Policy, catalog: Catalog) -> DecisionEvent:
-    """The decision of a row and of its two snapshots.
+def own_json(row: Row) -> JsonPair:
+    """The JSON of a decision whose row holds it.
 
     Raises:
-        msgspec.DecodeError: The row's JSON was not written by `decision_row`.
+        msgspec.DecodeError: It was not written by this or an older version.
+    """
+    given, decision = row[_GIVEN], row[_GIVEN + 1]
+    return unpacked_pair(given) if decision == _BESIDE else (unpacked(given), unpacked(decision))
+
+
+def decision_of(row: Row, json: JsonPair, policy: Policy, catalog: Catalog) -> DecisionEvent:
+    """The decision of a row, of its JSON and of its two snapshots.
+
+    Raises:
+        msgspec.DecodeError: The JSON is not that of `decision_json`.
     """
     values = dict(zip(DECISION_COLUMNS, row, strict=True))
-    if values["decision"] == _BESIDE:
-        given_json, decision_json = unpacked_pair(values["given"])
-    else:
-        given_json, decision_json = unpacked(values["given"]), unpacked(values["decision"])
-    stored = msgspec.structs.asdict(_given_decoder.decode(given_json))
+    stored = msgspec.structs.asdict(_given_decoder.decode(json[0]))
     plain = {name: values[name] for name in _PLAIN}
     plain["simulated"] = bool(plain["simulated"])
     return DecisionEvent(
         given=DecisionInput(**{**stored, "policy": policy, "catalog": catalog}),
-        decision=_decision_decoder.decode(decision_json),
+        decision=_decision_decoder.decode(json[1]),
         parent_span_id=values["parent_span_id"],
         **plain,
     )

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -28,21 +28,11 @@ from turnout.trace.closing import Closing
 from turnout.trace.errors import EventError, LedgerError
 from turnout.trace.events import CallEvent, DecisionEvent, Event
 from turnout.trace.store.database import BAD_VALUE, Database
-from turnout.trace.store.encode import (
-    CALL_COLUMNS,
-    DECISION_COLUMNS,
-    Row,
-    call_of,
-    call_row,
-    canonical,
-    decision_of,
-    decision_row,
-)
+from turnout.trace.store.decisions import DecisionReader, Select, numbered, packings
+from turnout.trace.store.encode import CALL_COLUMNS, DECISION_COLUMNS, Row, call_of, call_row, canonical
 from turnout.trace.store.spill import read_spill, spilled
 
 logger = logging.getLogger(__name__)
-
-_Kind = TypeVar("_Kind", Policy, Catalog)
 
 _ROWS = 16
 """How many rows one statement inserts. Each statement lets another thread run, which costs more than a row does."""
@@ -51,7 +41,9 @@ _ROWS = 16
 def _insert(table: str, columns: Sequence[str], rows: int) -> str:
     row = f"({', '.join('?' * len(columns))})"
     values = ", ".join([row] * rows)
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values} ON CONFLICT (event_id) DO NOTHING"
+    # With a bad row the whole transaction is undone anyway: then SQLite need not keep what pages were before the
+    # statement.
+    return f"INSERT OR ROLLBACK INTO {table} ({', '.join(columns)}) VALUES {values} ON CONFLICT (event_id) DO NOTHING"
 
 
 _INSERT_CALLS = tuple(_insert("calls", CALL_COLUMNS, rows) for rows in (_ROWS, 1))
@@ -68,13 +60,6 @@ _SELECT_RUNS = """
         (SELECT count(*) FROM calls WHERE run = name), (SELECT count(*) FROM decisions WHERE run = name)
     FROM runs ORDER BY created_ms, name
 """
-
-
-class Select(Protocol):
-    """Runs one query and gives its rows."""
-
-    def __call__(self, sql: str, values: Sequence[Any] = (), /) -> list[Row]:
-        """The rows of the query with these values."""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,7 +102,7 @@ class Ledger(Closing):
     ) -> None:
         self._database = Database(path, create=create, read_only=read_only, busy_timeout_s=busy_timeout_s)
         self.path = self._database.path
-        self._snapshots: dict[str, Policy | Catalog] = {}
+        self._reader = DecisionReader(self.path)
         if not read_only:
             self._take_in_spilled()
 
@@ -136,7 +121,7 @@ class Ledger(Closing):
             LedgerError: The ledger cannot be written now.
         """
         calls: list[Row] = []
-        decisions: list[Row] = []
+        decisions: list[DecisionEvent] = []
         snapshots: dict[str, tuple[str, Policy | Catalog]] = {}
         runs: dict[str, tuple[int, bool]] = {}
         try:
@@ -147,15 +132,17 @@ class Ledger(Closing):
                     policy, catalog = event.given.policy, event.given.catalog
                     policy_hash, catalog_hash = policy.content_hash, catalog.content_hash
                     snapshots[policy_hash], snapshots[catalog_hash] = ("policy", policy), ("catalog", catalog)
-                    decisions.append(decision_row(event, policy_hash, catalog_hash))
+                    decisions.append(event)
                 created_ms, simulated = runs.get(event.run, (event.started_ms, False))
                 runs[event.run] = min(created_ms, event.started_ms), simulated or event.simulated
             if not runs:
                 return 0
+            packed = list(packings(decisions))
             with self._database.write() as connection:
+                rows = [row for packing in packed for row in numbered(connection, packing)]
                 before = connection.total_changes
                 _write_rows(connection, _INSERT_CALLS, calls)
-                _write_rows(connection, _INSERT_DECISIONS, decisions)
+                _write_rows(connection, _INSERT_DECISIONS, rows)
                 written = connection.total_changes - before
                 connection.executemany(
                     _INSERT_SNAPSHOT,
@@ -282,30 +269,9 @@ class Ledger(Closing):
                 logger.info("path=<%s>, events=<%d> | unwritten events were taken in", path, written)
 
     def _decisions(self, where: str, values: Sequence[Any]) -> list[DecisionEvent]:
-        rows = self.select(f"SELECT {', '.join(DECISION_COLUMNS)} FROM decisions{where}", values)
-        policy_at, catalog_at = DECISION_COLUMNS.index("policy_hash"), DECISION_COLUMNS.index("catalog_hash")
-        events = []
-        for row in rows:
-            policy = self._snapshot(row[policy_at], Policy)
-            catalog = self._snapshot(row[catalog_at], Catalog)
-            try:
-                events.append(decision_of(row, policy, catalog))
-            except msgspec.MsgspecError as error:
-                raise LedgerError(f"the decision {row[0]} in the ledger {self.path} cannot be read: {error}") from error
-        return events
-
-    def _snapshot(self, known: str, kind: type[_Kind]) -> _Kind:
-        value = self._snapshots.get(known)
-        if value is None:
-            rows = self.select("SELECT json FROM snapshots WHERE hash = ?", (known,))
-            if not rows:
-                raise LedgerError(
-                    f"the {kind.__name__.lower()} {known} is missing in the ledger {self.path}: it is damaged"
-                )
-            value = self._snapshots[known] = msgspec.json.decode(rows[0][0], type=kind)
-        if not isinstance(value, kind):
-            raise LedgerError(f"{known} in the ledger {self.path} is no {kind.__name__.lower()}: it is damaged")
-        return value
+        with self.reading() as select:
+            rows = select(f"SELECT {', '.join(DECISION_COLUMNS)} FROM decisions{where}", values)
+            return self._reader.read(select, rows)
 
 
 def _write_rows(connection: sqlite3.Connection, inserts: tuple[str, ...], rows: list[Row]) -> None:

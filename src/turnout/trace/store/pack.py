@@ -1,13 +1,15 @@
 """JSON of decisions made small for the ledger: zlib with a dictionary of what such JSON always says.
 
 The names of the fields are most of a decision's JSON and the same in all, so a dictionary of them leaves about a fifth
-of it; without one, zlib leaves half. Both JSON texts of a decision are packed as one: beginning costs more than packing
-does. What is not packed (an older ledger's rows) is text, and is read as it is.
+of it; without one, zlib leaves half. Both JSON texts of a decision are packed as one, and decisions that are written
+together are packed together: beginning costs more than packing does, and what one decision says the next says again.
+What is not packed (an older ledger's rows) is text, and is read as it is.
 """
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 
 import msgspec
 
@@ -68,10 +70,19 @@ def packed_pair(first: bytes, second: bytes) -> bytes:
     return packed(b"%b\n%b" % (first, second))
 
 
+def packed_pairs(pairs: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Several pairs of JSON texts, none of which is laid out in lines, packed as one."""
+    packer = _PACKER_OF_MANY.copy()
+    return packer.compress(b"\n".join([text for pair in pairs for text in pair])) + packer.flush()
+
+
 _MEMORY_LEVEL = 5
 """What is copied for each row then fits a processor's first cache; rows are as small as with the usual 8."""
 
 _PACKER = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WINDOW_BITS, _MEMORY_LEVEL, zdict=_DICTIONARY)
+
+_PACKER_OF_MANY = zlib.compressobj(_LEVEL, zlib.DEFLATED, 15, 8, zdict=_DICTIONARY)
+"""The longest window: beginning is paid once for many, and each finds more of those before it."""
 
 
 def unpacked(stored: bytes | str) -> bytes:
@@ -102,3 +113,15 @@ def unpacked_pair(stored: bytes | str) -> tuple[bytes, bytes]:
     if not between:
         raise msgspec.DecodeError("it holds one text, not two")
     return first, second
+
+
+def unpacked_pairs(stored: bytes) -> list[tuple[bytes, bytes]]:
+    """The pairs of what `packed_pairs` made.
+
+    Raises:
+        msgspec.DecodeError: It did not make it.
+    """
+    texts = unpacked(stored).split(b"\n")
+    if len(texts) % 2:
+        raise msgspec.DecodeError("a text lacks the one that belongs to it")
+    return list(zip(texts[::2], texts[1::2], strict=True))

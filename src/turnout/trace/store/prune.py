@@ -1,7 +1,7 @@
 """Old events out of the ledger, and with them what nothing else uses.
 
-A turn goes whole or not at all: it is old when its newest event is. With the events go the policies and catalogs that
-no decision uses any more, and runs that have lost their last event and bear neither note nor labels.
+A turn goes whole or not at all: it is old when its newest event is. With the events go the packs, policies and catalogs
+that no decision uses any more, and runs that have lost their last event and bear neither note nor labels.
 
 Events go in transactions of `BATCH`, so that those who write meanwhile need not wait long; what is interrupted is a
 ledger with fewer events, and the next pruning takes the rest. Deleted rows leave free pages that new events fill; only
@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from turnout.trace.store.database import Database
+from turnout.trace.store.decisions import unpack
 from turnout.trace.store.ledger import Ledger
 
 BATCH = 5_000
@@ -84,6 +85,14 @@ _UNUSED = """
         UNION SELECT catalog_hash FROM main.decisions WHERE sequence NOT IN (SELECT sequence FROM old_decisions)
     )
 """
+_SHARED = """
+    SELECT DISTINCT pack FROM main.decisions WHERE pack IN (
+        SELECT pack FROM main.decisions WHERE pack IS NOT NULL AND sequence IN (SELECT sequence FROM old_decisions)
+    ) AND sequence NOT IN (SELECT sequence FROM old_decisions)
+"""
+_EMPTY_PACKS = """
+    DELETE FROM main.packs WHERE number NOT IN (SELECT pack FROM main.decisions WHERE pack IS NOT NULL)
+"""
 _COST = "SELECT coalesce(sum(cost_pico), 0) FROM main.calls WHERE sequence IN (SELECT sequence FROM old_calls)"
 _DELETE = """
     DELETE FROM main.{table} WHERE sequence IN (SELECT sequence FROM old_{table} WHERE rowid > ? AND rowid <= ?)
@@ -125,12 +134,17 @@ def _prune(database: Database, before_ms: int, *, dry_run: bool, vacuum: bool, a
     planned = _plan(database, before_ms)
     if dry_run:
         return msgspec.structs.replace(planned, bytes_before=size, bytes_after=size)
+    with database.write() as connection:
+        # What is deleted shall not be left in a pack that others need: those get their own JSON.
+        for (number,) in connection.execute(_SHARED).fetchall():
+            unpack(connection, number)
     for table, count in (("decisions", planned.decisions), ("calls", planned.calls)):
         for start in range(0, count, BATCH):
             with database.write() as connection:
                 connection.execute(_DELETE.format(table=table), (start, start + BATCH))
             advance(min(BATCH, count - start))
     with database.write() as connection:
+        connection.execute(_EMPTY_PACKS)
         # Looked for anew: somebody may have written in the meantime.
         runs = tuple(name for (name,) in connection.execute(_EMPTIED))
         connection.executemany("DELETE FROM main.runs WHERE name = ?", [(name,) for name in runs])
@@ -153,6 +167,7 @@ def _prune(database: Database, before_ms: int, *, dry_run: bool, vacuum: bool, a
 def _plan(database: Database, before_ms: int) -> Pruned:
     """What is old, kept in temporary tables of the connection."""
     with database.use() as connection:
+        connection.execute("PRAGMA temp_store = FILE")  # of a large ledger the lists are long
         connection.execute("BEGIN")
         try:
             for table in _TABLES:

@@ -144,6 +144,19 @@ _UNLIKENESS: tuple[str, ...] = ()
 """From here on a verdict may say how unlike a request is those of the calibration, and a decision's reason may be
 ``unlike_calibration``, which older versions cannot read. No table changes."""
 
+_PACKS = (
+    # Many decisions packed as one take a quarter of the bytes and of the time that each takes by itself.
+    """
+    CREATE TABLE packs (
+        number INTEGER PRIMARY KEY,
+        json BLOB NOT NULL
+    )
+    """,
+    "ALTER TABLE decisions ADD COLUMN place INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE decisions ADD COLUMN pack INTEGER",
+)
+"""From here on a decision's JSON may stand in a pack, at its place there; ``given`` then has no bytes."""
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _FIRST,
     _PACKED,
@@ -152,6 +165,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _TOGETHER,
     _BESIDE_TURNS,
     _UNLIKENESS,
+    _PACKS,
 )
 """The steps from an empty file to the newest schema, each a tuple of SQL statements."""
 

@@ -6,18 +6,18 @@ Calls and decisions each come in the order in which they were written.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from turnout.core.catalog import Catalog, unknown
-from turnout.core.policy import Policy
+from turnout.core.catalog import unknown
 from turnout.core.verdict import UsageSource
 from turnout.trace.errors import LedgerError
 from turnout.trace.events import CallEvent, DecisionEvent
-from turnout.trace.store.encode import CALL_COLUMNS, DECISION_COLUMNS, Row, call_of, decision_of
+from turnout.trace.store.decisions import DecisionReader, Select
+from turnout.trace.store.encode import CALL_COLUMNS, DECISION_COLUMNS, Row, call_of
 from turnout.trace.store.ledger import Ledger
 
 BATCH = 1_000
@@ -28,6 +28,8 @@ STATUSES = ("ok", "error", "cancelled", "refused")
 
 Table = Literal["calls", "decisions"]
 """A table of events."""
+
+_Event = TypeVar("_Event")
 
 _TABLES: tuple[Table, ...] = ("decisions", "calls")
 _WINDOW = 1_000
@@ -162,8 +164,7 @@ def count(ledger: Ledger, chosen: Filter, table: Table) -> int:
 
 def calls(ledger: Ledger, chosen: Filter) -> Iterator[list[CallEvent]]:
     """The calls that are meant, a batch at a time."""
-    for rows in _batches(ledger, chosen, "calls", CALL_COLUMNS):
-        yield [call_of(row[1:]) for row in rows]
+    return _batches(ledger, chosen, "calls", CALL_COLUMNS, lambda select, rows: [call_of(row) for row in rows])
 
 
 def decisions(ledger: Ledger, chosen: Filter) -> Iterator[list[DecisionEvent]]:
@@ -172,20 +173,7 @@ def decisions(ledger: Ledger, chosen: Filter) -> Iterator[list[DecisionEvent]]:
     Raises:
         LedgerError: A decision cannot be read, or a snapshot that it needs is missing.
     """
-    snapshots: dict[str, Any] = {}
-    policy_at, catalog_at = DECISION_COLUMNS.index("policy_hash"), DECISION_COLUMNS.index("catalog_hash")
-    for rows in _batches(ledger, chosen, "decisions", DECISION_COLUMNS):
-        events = []
-        for _, *values in rows:
-            policy = _snapshot(ledger, snapshots, values[policy_at], Policy)
-            catalog = _snapshot(ledger, snapshots, values[catalog_at], Catalog)
-            try:
-                events.append(decision_of(tuple(values), policy, catalog))
-            except msgspec.MsgspecError as error:
-                raise LedgerError(
-                    f"the decision {values[0]} in the ledger {ledger.path} cannot be read: {error}"
-                ) from error
-        yield events
+    return _batches(ledger, chosen, "decisions", DECISION_COLUMNS, DecisionReader(ledger.path).read)
 
 
 def since(text: str, now_ms: int) -> int:
@@ -224,22 +212,24 @@ def age_ms(text: str) -> int:
     return round(milliseconds)
 
 
-def _batches(ledger: Ledger, chosen: Filter, table: Table, columns: tuple[str, ...]) -> Iterator[list[Row]]:
+def _batches(
+    ledger: Ledger,
+    chosen: Filter,
+    table: Table,
+    columns: tuple[str, ...],
+    read: Callable[[Select, list[Row]], list[_Event]],
+) -> Iterator[list[_Event]]:
     where, values = chosen.where(table)
     sql = (
         f"SELECT sequence, {', '.join(columns)} FROM {table} WHERE sequence > ? AND {where} "
         f"ORDER BY sequence LIMIT {BATCH}"
     )
     last = -1
-    while rows := ledger.select(sql, [last, *values]):
-        yield rows
-        last = rows[-1][0]
-
-
-def _snapshot(ledger: Ledger, known: dict[str, Any], wanted: str, kind: type[Any]) -> Any:
-    if wanted not in known:
-        rows = ledger.select("SELECT json FROM snapshots WHERE hash = ?", (wanted,))
+    while True:
+        with ledger.reading() as select:
+            rows = select(sql, [last, *values])
+            events = read(select, [row[1:] for row in rows])
         if not rows:
-            raise LedgerError(f"the {kind.__name__.lower()} {wanted} is missing in the ledger {ledger.path}: damaged")
-        known[wanted] = msgspec.json.decode(rows[0][0], type=kind)
-    return known[wanted]
+            return
+        yield events
+        last = rows[-1][0]

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping, Sequence
-from functools import lru_cache, partial
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
 from turnout.upstream.http.connection import Connection
 from turnout.upstream.http.errors import ConnectError, ConnectTimeout, PoolTimeout, RemoteProtocolError
+from turnout.upstream.http.proxies import ProxyServer, open_tunnel, proxy_by_environment
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -56,20 +57,28 @@ class ConnectionRules(NamedTuple):
         tls: What they trust; none: as for all.
         connect_s: Seconds that connecting may take; none: as for all.
         max_connections: How many requests are under way at once; others wait. None: as many as come.
+        direct: Whether it is never asked through a proxy, whatever the environment says.
+        proxy: The proxy that it is asked through; none: that of the environment, if there is one.
     """
 
     tls: ssl.SSLContext | None = None
     connect_s: float | None = None
     max_connections: int | None = None
+    direct: bool = False
+    proxy: ProxyServer | None = None
 
 
 _NO_RULES = ConnectionRules()
 
 
 @lru_cache(maxsize=512)
-def _opening(origin: Origin, method: bytes, target: bytes) -> bytes:
+def _opening(origin: Origin, method: bytes, target: bytes, proxy: ProxyServer | None) -> bytes:
     """How a request begins; there are hardly more of them than models."""
-    return b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (method, target, origin.authority.encode())
+    host = origin.authority.encode()
+    if proxy is None or origin.secure:  # through a tunnel as without one
+        return b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (method, target, host)
+    shown = b"" if proxy.authorization is None else b"proxy-authorization: %b\r\n" % proxy.authorization
+    return b"%b http://%b%b HTTP/1.1\r\nhost: %b\r\n%b" % (method, host, target, host, shown)
 
 
 class Answer:
@@ -111,6 +120,22 @@ class Answer:
             self._connection = None
         return chunk
 
+    async def pour(self, take: Callable[[bytes], bool], stall_s: float) -> None:
+        """Give each piece of the body to ``take`` as it comes, until it takes no more or the last has come.
+
+        It is called from the event loop itself, so that no task wakes up for each piece. What follows, the end and
+        errors included, `next` tells.
+
+        Args:
+            take: Takes a piece at once, and says whether it takes more. It must not raise.
+            stall_s: Seconds that nothing may come.
+
+        Raises:
+            StalledError: Nothing came in time.
+        """
+        if self._connection is not None:
+            await self._connection.pour(take, stall_s)
+
     async def read(self, until: float, limit: int = MAX_ANSWER_BYTES) -> bytes:
         """The whole body.
 
@@ -145,6 +170,7 @@ class HttpClient:
         max_idle: How many unused connections are kept for each provider.
         tls: What TLS connections trust; default: what the system trusts.
         rules: What holds for single providers instead.
+        environment: Where proxies are looked for (`turnout.upstream.http.proxies`); none: there are none.
     """
 
     def __init__(
@@ -155,12 +181,15 @@ class HttpClient:
         max_idle: int = 256,
         tls: ssl.SSLContext | None = None,
         rules: Mapping[Origin, ConnectionRules] | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self._connect_s = connect_s
         self._idle_s = idle_s
         self._max_idle = max_idle
         self._tls = tls
         self._rules = rules or {}
+        self._environment = environment
+        self._proxies: dict[Origin, ProxyServer | None] = {}
         self._places: dict[Origin, asyncio.Semaphore] = {}
         self._idle: dict[Origin, list[tuple[float, Connection]]] = {}
         self._open: set[Connection] = set()
@@ -187,12 +216,16 @@ class HttpClient:
             until: The time of the event loop's clock to wait for at most.
 
         Raises:
-            ConnectError: The provider could not be reached, or gets as many requests as it may.
+            ConnectError: The provider or its proxy could not be reached, or it gets as many requests as it may.
             StalledError: No answer began in time.
             ConnectionError: The connection broke; see `turnout.upstream.http.errors`.
         """
+        try:
+            proxy = self._proxies[origin]
+        except KeyError:
+            proxy = self._proxies[origin] = self._proxy(origin)
         head = b"%b%bcontent-length: %d\r\n\r\n" % (
-            _opening(origin, method, target),
+            _opening(origin, method, target, proxy),
             b"".join([b"%b: %b\r\n" % field for field in headers]),
             len(body),
         )
@@ -265,27 +298,44 @@ class HttpClient:
 
     async def _connect(self, origin: Origin, until: float) -> Connection:
         loop = asyncio.get_running_loop()
-        rules = self._rules.get(origin) or _NO_RULES
+        rules, proxy = self._rules.get(origin) or _NO_RULES, self._proxies[origin]
         tls = None
         if origin.secure and rules.tls is not None:
             tls = rules.tls
         elif origin.secure:
             tls = self._tls = self._tls or ssl.create_default_context()
+        connection = Connection(loop, self._open.discard)
         try:
             async with asyncio.timeout_at(min(until, loop.time() + (rules.connect_s or self._connect_s))):
-                _, connection = await loop.create_connection(
-                    partial(Connection, loop, self._open.discard),
-                    origin.host,
-                    origin.port,
-                    ssl=tls,
-                    server_hostname=origin.host if tls is not None else None,
-                )
+                if proxy is not None and tls is not None:
+                    await open_tunnel(proxy, origin, connection, tls)
+                else:
+                    await loop.create_connection(
+                        lambda: connection,
+                        origin.host if proxy is None else proxy.host,
+                        origin.port if proxy is None else proxy.port,
+                        ssl=tls,
+                        server_hostname=origin.host if tls is not None else None,
+                    )
+        except ConnectError:
+            raise
         except TimeoutError:
             raise ConnectTimeout(f"no connection to {origin.authority} in time") from None
         except OSError as error:
             raise ConnectError(f"no connection to {origin.authority}: {type(error).__name__}") from error
         self._open.add(connection)
         return connection
+
+    def _proxy(self, origin: Origin) -> ProxyServer | None:
+        """The proxy that a provider is asked through; none: directly."""
+        rules = self._rules.get(origin) or _NO_RULES
+        found = rules.proxy
+        if found is None and not rules.direct and self._environment is not None:
+            try:
+                found = proxy_by_environment(origin, self._environment)
+            except ValueError as error:
+                raise ConnectError(str(error)) from None
+        return found
 
     def _close_idle(self) -> None:
         self._sweep = None

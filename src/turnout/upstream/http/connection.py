@@ -1,11 +1,12 @@
 """One kept-alive HTTP/1.1 connection to a provider: bytes out, one answer at a time back.
 
-Known limitations: no HTTP/2, no proxy, no compression (the answer is asked for as it is).
+Known limitations: no HTTP/2, no compression (the answer is asked for as it is).
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from turnout.config.extras import require
@@ -41,7 +42,9 @@ class Connection(asyncio.Protocol):
         "_on_closed",
         "_parser",
         "_paused",
+        "_stall_s",
         "_surplus",
+        "_take",
         "_timer",
         "_transport",
         "_until",
@@ -64,6 +67,8 @@ class Connection(asyncio.Protocol):
         self._fire_at = 0.0
         self._until = 0.0
         self._waiter: asyncio.Future[None] | None = None
+        self._take: Callable[[bytes], bool] | None = None
+        self._stall_s = 0.0
         self.busy = False
         self.closed = False
         self._reset()
@@ -109,17 +114,33 @@ class Connection(asyncio.Protocol):
         """
         while True:
             if self._chunks:
-                chunks = self._chunks
-                self._chunks, self._buffered = [], 0
-                if self._paused:
-                    self._paused = False
-                    self._transport.resume_reading()
-                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+                return self._taken()
             if self.done:
                 return None
             if self._error is not None:
                 raise self._error
             await self._wait(until)
+
+    async def pour(self, take: Callable[[bytes], bool], stall_s: float) -> None:
+        """Give each piece of the body to ``take`` as it comes; see `turnout.upstream.http.client.Answer.pour`."""
+        if self._chunks and not take(self._taken()):
+            return
+        if self.done or self._error is not None:
+            return
+        self._take, self._stall_s = take, stall_s
+        try:
+            await self._wait(self._loop.time() + stall_s)
+        finally:
+            self._take = None
+
+    def _taken(self) -> bytes:
+        """What has come and was not taken yet, of which there is something."""
+        chunks = self._chunks
+        self._chunks, self._buffered = [], 0
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def abort(self) -> None:
         """Close at once: the provider sees that nobody waits for the answer."""
@@ -170,7 +191,17 @@ class Connection(asyncio.Protocol):
         except Exception as error:
             self._fail(RemoteProtocolError(f"the answer is no HTTP ({type(error).__name__})"))
             self._transport.abort()
-        self._wake()
+        if self._take is None or self._poured_out(self._take):
+            self._wake()
+
+    def _poured_out(self, take: Callable[[bytes], bool]) -> bool:
+        """Give on what came; whether whoever pours is to be woken."""
+        if self._chunks:
+            self._until = self._loop.time() + self._stall_s
+            if not take(self._taken()):
+                self._take = None
+                return True
+        return self.done or self._error is not None
 
     def eof_received(self) -> bool:
         """The provider sends no more; an answer without a length ends with that."""

@@ -21,6 +21,7 @@ from turnout.core.catalog import Model
 from turnout.messages.wire.asked import WireProtocol
 from turnout.upstream.http.auth import Auth, KeyAuth, NoAuth, SigV4Auth
 from turnout.upstream.http.client import Answer, ConnectionRules, HttpClient, Origin
+from turnout.upstream.http.proxies import ProxyServer, check_environment
 
 Operation = Literal["answer", "stream", "count"]
 """What is asked of a model: an answer as a whole, one that is streamed, or how many tokens a prompt has."""
@@ -243,15 +244,20 @@ def connection_rules(settings: Settings, environment: Mapping[str, str] = os.env
 
     Args:
         settings: The settings.
-        environment: Where regions are looked for.
+        environment: Where regions and proxies are looked for.
 
     Raises:
-        ConfigError: A file of certificates cannot be read, or two upstreams at one server want different things.
+        ConfigError: A file of certificates cannot be read, a proxy is none, or two upstreams at one server want
+            different things.
     """
+    try:
+        check_environment(environment)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
     found: dict[Origin, ConnectionRules] = {}
     said: dict[Origin, tuple[object, ...]] = {}
     for name, one in settings.upstreams.items():
-        wanted = (one.ca_file, one.connect_seconds, one.max_connections)
+        wanted = (one.ca_file, one.connect_seconds, one.max_connections, one.proxy, one.proxy_env)
         if not any(wanted):
             continue
         where = f"{settings.file or 'settings'}: upstreams.{name}"
@@ -262,8 +268,24 @@ def connection_rules(settings: Settings, environment: Mapping[str, str] = os.env
             tls = None if one.ca_file is None else ssl.create_default_context(cafile=one.ca_file)
         except (OSError, ValueError) as error:
             raise ConfigError(f"{where}.ca_file: cannot be used: {type(error).__name__}") from None
-        found[origin] = ConnectionRules(tls, one.connect_seconds, one.max_connections)
+        proxy = _proxy(one, where, environment)
+        found[origin] = ConnectionRules(tls, one.connect_seconds, one.max_connections, one.proxy == "none", proxy)
     return found
+
+
+def _proxy(one: UpstreamSettings, where: str, environment: Mapping[str, str]) -> ProxyServer | None:
+    """The proxy that settings name for an upstream."""
+    name, url = "proxy", one.proxy
+    if one.proxy_env is not None:
+        name, url = "proxy_env", environment.get(one.proxy_env)
+        if not url:
+            raise ConfigError(f"{where}.proxy_env: the environment has no {one.proxy_env}: set it, or remove proxy_env")
+    if url is None or url == "none":
+        return None
+    try:
+        return ProxyServer.of(url)
+    except ValueError as error:
+        raise ConfigError(f"{where}.{name}: {error}") from None
 
 
 KNOWN: Mapping[str, UpstreamSettings] = {

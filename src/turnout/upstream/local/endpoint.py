@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import time
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -19,7 +19,6 @@ import msgspec
 
 from turnout.core.catalog import Model
 from turnout.core.usage import Usage
-from turnout.messages.conversation import Block
 from turnout.messages.wire import converse, eventstream
 from turnout.messages.wire.asked import Asked, WireProtocol
 from turnout.upstream.errors import StalledError
@@ -35,6 +34,7 @@ from turnout.upstream.local.smollm import (
     SmolLM,
     shared_smollm,
 )
+from turnout.upstream.local.texts import text_of
 from turnout.upstream.local.weights import SMOLLM2_WEIGHTS, installed
 
 PROVIDER = "local"
@@ -180,6 +180,9 @@ class LocalAnswer:
         first, self._first = self._first, None
         return first if first is not None else await self._take(until)
 
+    async def pour(self, take: Callable[[bytes], bool], stall_s: float) -> None:
+        """Give nothing: what a thread makes wakes whoever waits anyway."""
+
     async def read(self, until: float, limit: int = MAX_ANSWER_BYTES) -> bytes:
         """All of it; it is never longer than the limit on output lets it be.
 
@@ -260,29 +263,10 @@ def chat_of(asked: Asked) -> list[ChatMessage]:
     if asked.forced_tool_choice:
         raise LocalModelError("the local model cannot call tools, so it cannot be forced to")
     conversation = asked.conversation
-    chat = [ChatMessage(message["role"], _text_of(message["content"])) for message in conversation.messages]
-    if system := _text_of(conversation.system):
+    chat = [ChatMessage(message["role"], text_of(message["content"])) for message in conversation.messages]
+    if system := text_of(conversation.system):
         chat.insert(0, ChatMessage("system", system))
     return chat
-
-
-def _text_of(content: Iterable[Block]) -> str:
-    return "\n".join(text for block in content if (text := _block_text(block)))
-
-
-def _block_text(block: Block) -> str:
-    match block:
-        case {"text": str(text)}:
-            return text
-        case {"toolUse": {"name": str(name), "input": arguments}}:
-            return f"[{name}: {msgspec.json.encode(arguments).decode()}]"
-        case {"toolResult": {"content": list(items)}}:
-            return _text_of(items)
-        case {"json": value}:
-            return msgspec.json.encode(value).decode()
-        case {"cachePoint": _} | {"reasoningContent": _}:
-            return ""
-    raise LocalModelError(f"the local model cannot read a block of kind {', '.join(block)!r}")
 
 
 def _event(name: str, value: dict[str, Any]) -> bytes:

@@ -15,7 +15,6 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any, TypeVar
 
-import msgspec
 from pydantic import BaseModel, ValidationError
 from strands.models import Model
 from strands.types.content import Messages, SystemContentBlock
@@ -24,7 +23,6 @@ from strands.types.exceptions import ContextWindowOverflowException
 from strands.types.streaming import StreamEvent
 from strands.types.tools import ToolChoice, ToolSpec
 
-from turnout.messages.conversation import Block
 from turnout.upstream.local.smollm import (
     SMOLLM2_ID,
     ChatMessage,
@@ -35,6 +33,7 @@ from turnout.upstream.local.smollm import (
     SmolLM,
     shared_smollm,
 )
+from turnout.upstream.local.texts import text_of
 
 logger = logging.getLogger(__name__)
 
@@ -168,7 +167,7 @@ class LocalModel(Model):
         if smollm is None:
             smollm = self._smollm = await asyncio.to_thread(shared_smollm)
         max_tokens: int = self.config["max_tokens"]
-        chat = [ChatMessage(message["role"], _text_of(message["content"])) for message in messages]
+        chat = [ChatMessage(message["role"], text_of(message["content"])) for message in messages]
         system = "\n".join(block["text"] for block in system_prompt_content or [] if "text" in block) or system_prompt
         if system:
             used = sum(len(message.text) for message in chat) + 8 * len(chat)
@@ -183,22 +182,3 @@ class LocalModel(Model):
                     yield piece
         except PromptTooLongError as error:
             raise ContextWindowOverflowException(str(error)) from error
-
-
-def _text_of(content: Any) -> str:
-    return "\n".join(text for block in content if (text := _block_text(block)))
-
-
-def _block_text(block: Block) -> str:
-    match block:
-        case {"text": str(text)}:
-            return text
-        case {"toolUse": {"name": str(name), "input": arguments}}:
-            return f"[{name}: {msgspec.json.encode(arguments).decode()}]"
-        case {"toolResult": {"content": list(items)}}:
-            return _text_of(items)
-        case {"json": value}:
-            return msgspec.json.encode(value).decode()
-        case {"cachePoint": _} | {"reasoningContent": _}:
-            return ""
-    raise LocalModelError(f"the local model cannot read a block of kind {', '.join(block)!r}")

@@ -130,9 +130,37 @@ def test_what_came_whole_before_broken_bytes_is_passed_on_first() -> None:
     assert stream.ended
 
 
-def test_what_a_reader_does_not_look_at_may_be_unreadable() -> None:
-    stream = Stream(WireProtocol.OPENAI_CHAT, drops_usage=True)
-    odd = b'data: {"choices":[],"usage":{},"x":"\xff"}\n\n'
-    number = b'data: {"choices":[],"usage":{},"x":%b}\n\n' % (b"9" * 5_000)
-    assert stream.feed(CHUNKS[1] + odd + number).data == CHUNKS[1] + odd + number
-    assert stream.characters() == 2
+@pytest.mark.parametrize("drops", [False, True])
+def test_what_a_reader_does_not_look_at_may_be_unreadable(drops: bool) -> None:
+    odd = b'data: {"choices":[%b],"usage":{},"x":"\xff"}\n\n'
+    number = b'data: {"choices":[%b],"usage":{},"x":' + b"9" * 5_000 + b"}\n\n"
+    for choices in (b"", b'{"index":0,"delta":{}}'):
+        stream = Stream(WireProtocol.OPENAI_CHAT, drops_usage=drops)
+        chunks = CHUNKS[1], odd % choices, number % choices
+        kept = chunks[:1] if drops and not choices else chunks
+        assert stream.feed(b"".join(chunks)).data == b"".join(kept)
+        assert stream.characters() == 2
+
+
+MESSAGES = [
+    b'event: message_start\ndata: {"type":"message_start","message":{"model":"m","usage":{"input_tokens":3}}}\n\n',
+    b'event: content_block_start\ndata: {"type":"content_block_start","index":0,"content_block":{"type":"text"}}\n\n',
+    b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"text":"Hi"}}\n\n',
+    b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},'
+    b'"usage":{"output_tokens":2}}\n\n',
+    b'event: message_stop\ndata: {"type":"message_stop"}\n\n',
+]
+
+
+@pytest.mark.parametrize("protocol", [WireProtocol.OPENAI_CHAT, WireProtocol.ANTHROPIC])
+def test_events_one_by_one_are_read_as_all_at_once(protocol: WireProtocol) -> None:
+    events = CHUNKS if protocol is WireProtocol.OPENAI_CHAT else MESSAGES
+    at_once, one_by_one = Stream(protocol), Stream(protocol)
+    whole = at_once.feed(b"".join(events))
+    parts = [one_by_one.feed(event) for event in events]
+    assert b"".join(part.data for part in parts) == whole.data
+    assert b"".join(part.last for part in parts) == whole.last
+    assert one_by_one.ended
+    assert at_once.ended
+    assert one_by_one.reader.usage == at_once.reader.usage
+    assert one_by_one.characters() == at_once.characters()

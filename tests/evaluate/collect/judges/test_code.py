@@ -54,13 +54,13 @@ def test_a_function_beside_the_user_s_files(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr("sys.path", ["", *__import__("sys").path])
     assert check_named("checks_of_mine:right")(REQUEST, "") == 1
     for spec, message in (
-        ("checks_of_mine:wrong", "unknown function 'wrong'; the nearest known one is 'right'"),
+        ("checks_of_mine:wrong", "unknown name 'wrong'; the nearest known one is 'right'"),
         ("checks_of_mine:LIMIT", "is no function"),
         ("checks_that_fail:x", "module 'checks_that_fail' fails: ZeroDivisionError"),
         ("checks_that_need:x", "module 'checks_that_need' needs 'nothing_of_that_name'"),
         ("no_such_module:x", "there is no module 'no_such_module'"),
-        ("no_such_module", "must be module:function"),
-        (":x", "must be module:function"),
+        ("no_such_module", "must be module:name"),
+        (":x", "must be module:name"),
     ):
         with pytest.raises(CollectError) as raised:
             check_named(spec)

@@ -40,6 +40,36 @@ def test_a_turn_s_calls_are_added_up(tmp_path: Path) -> None:
         assert told == Joined(outcomes=1)
 
 
+def test_feedback_that_knows_traces_and_spans(tmp_path: Path) -> None:
+    """As it comes back from Langfuse, where a turn's score is its trace's, and a decision's or a call's its span's."""
+    one = samples.call(event_id="c-1", turn_id="t-1", trace_id="a" * 32, span_id="1" * 16, simulated=False)
+    other = samples.call(event_id="c-2", turn_id="t-2", trace_id="b" * 32, span_id="2" * 16, simulated=False)
+    decided = samples.decision(event_id="d-1", turn_id="t-1", trace_id="a" * 32, span_id="3" * 16)
+    texts = graded(
+        tmp_path / "texts.jsonl", {"id": "c-1", "turn": "t-1", "prompt": "one"}, {"id": "c-2", "prompt": "two"}
+    )
+    asked = [
+        {"id": "a" * 32, "score": 1},
+        {"id": "3" * 16, "score": 0.5},
+        {"id": "2" * 16, "score": 0, "prompt": "mine"},
+    ]
+    told = Joined()
+    with Ledger(tmp_path / "l.sqlite3") as ledger:
+        ledger.append([one, other, decided])
+        [batch] = joined(ledger, graded(tmp_path / "g.jsonl", *asked), run=None, told=told, texts=texts)
+    assert (batch.prompt, batch.score) == (["one", "one", "mine"], [1.0, 0.5, 0.0])
+    assert told == Joined(outcomes=3)
+
+
+def test_a_trace_of_several_turns_has_no_one_answer(tmp_path: Path) -> None:
+    events = [
+        samples.call(event_id=f"c-{number}", turn_id=f"t-{number}", trace_id="a" * 32, simulated=False)
+        for number in (1, 2)
+    ]
+    batch, told = outcomes(tmp_path, events, {"id": "a" * 32, "prompt": "x", "score": 1})
+    assert (len(batch), told) == (0, Joined(several_turns=1))
+
+
 def test_what_is_nobody_s_outcome_is_counted(tmp_path: Path) -> None:
     events = [
         samples.call(samples.CHEAP, event_id="c-1", simulated=False),

@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Any
 
 from turnout.core.cost import usd_text
-from turnout.core.decision import Unavailable
+from turnout.core.decision import larger_windows_only
 from turnout.core.usage import UsageError
 from turnout.doors.gateway.admission import Visit
 from turnout.doors.gateway.exchange import Send, answer_whole, begin_stream, go_on
@@ -26,8 +26,9 @@ from turnout.doors.gateway.relaying.bill import Bill
 from turnout.doors.gateway.relaying.crossing import Crossing
 from turnout.doors.gateway.relaying.edits import edited
 from turnout.doors.gateway.relaying.filling import with_cache_point
+from turnout.doors.gateway.relaying.pouring import Pouring
 from turnout.doors.gateway.relaying.saying import note_whole, noting
-from turnout.doors.gateway.relaying.streams import FRAMED, Stream, comment
+from turnout.doors.gateway.relaying.streams import FRAMED, Part, Stream, comment
 from turnout.doors.gateway.relaying.traces import traced
 from turnout.doors.gateway.routing import GatewayRouting, Reading
 from turnout.messages.wire.asked import Asked, WireProtocol
@@ -88,6 +89,7 @@ class Relay:
         send: ASGI's.
         began_s: When the request came, by the event loop's clock.
         visit: The request as the limits of its key see it.
+        pours: Whether the server lets ``send`` be called outside of a task (`pouring`).
     """
 
     def __init__(
@@ -103,6 +105,8 @@ class Relay:
         send: Send,
         began_s: float,
         visit: Visit,
+        *,
+        pours: bool = False,
     ) -> None:
         self._routing = routing
         self._router = routing.router
@@ -116,6 +120,7 @@ class Relay:
         self._bill = bill
         self._send = send
         self._visit = visit
+        self._pours = pours
         self._now_s = asyncio.get_running_loop().time
         self._ends_s = began_s + self._rules.deadline_s
         self._failures = 0
@@ -225,15 +230,20 @@ class Relay:
 
     async def _streamed(self, answer: Answering, stream: Stream, call: OpenCall) -> None:
         reader, held, size = stream.reader, list[bytes](), 0
+        pouring = Pouring(stream, self._send) if self._pours else None
         while True:
             # Not in a coroutine of its own: each piece of a stream would go through it, there and back.
+            part: Part | None = None
             try:
                 if stream.broken is not None:
                     raise stream.broken
-                chunk = await answer.next(self._until(ended=reader.complete))
-                if chunk is None:
-                    break
-                part = stream.feed(chunk)
+                if pouring is not None and self._begun and not reader.complete:
+                    part = await pouring.pour(answer, self._stall_s)
+                if part is None:
+                    chunk = await answer.next(self._until(ended=reader.complete))
+                    if chunk is None:
+                        break
+                    part = stream.feed(chunk)
             except (ConnectionError, TimeoutError) as error:
                 if not stream.ended:
                     raise
@@ -343,7 +353,8 @@ class Relay:
         failure = failure_of(error)
         self._failures += 1
         router, conversation = self._router, self._reading.conversation
-        unavailable = self._unsuited(failure)
+        overflow = failure.kind == "overflow"
+        unavailable = larger_windows_only(router.catalog, self._routed.model) if overflow else ()
         same = not any(one.model == self._routed.model.id for one in unavailable)
         elsewhere = failure.kind in ("retryable", "overflow") and router.can_fail_over(
             self._routed, failure.name, conversation=conversation, unavailable=unavailable
@@ -393,14 +404,6 @@ class Relay:
             return False
         self._routed = routed
         return True
-
-    def _unsuited(self, failure: Failure) -> list[Unavailable]:
-        """The candidates that a prompt cannot go to which was too long for the chosen one."""
-        if failure.kind != "overflow":
-            return []
-        window = self._routed.model.context_window
-        models = self._router.catalog.models
-        return [Unavailable(one.id, "window_not_larger") for one in models if one.context_window <= window]
 
     async def _refuse(self, error: Exception) -> None:
         """Answer with the error of the last call: the provider's own where it is one for the client."""

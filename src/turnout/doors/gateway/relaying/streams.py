@@ -5,7 +5,7 @@ Where the client speaks another protocol each event is translated on its way (`c
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -43,7 +43,8 @@ class Stream:
 
     Args:
         protocol: What the upstream speaks.
-        drops_usage: Whether the chunk with the usage was asked for by Turnout alone, and is taken out.
+        drops_usage: Whether the chunk with the usage was asked for by Turnout alone, and is taken out; of Chat
+            Completions alone.
         crossing: Translates, where the client speaks another protocol.
         note: Is told of each event, where the answer is noted (`saying.noting`).
 
@@ -68,6 +69,7 @@ class Stream:
         self.broken: RemoteProtocolError | None = None
         self._crossing = crossing
         self._note = note
+        self._plain = not self._frames and crossing is None and note is None
         self._payloads: list[bytes] = []
         self._kept = 0
 
@@ -78,13 +80,32 @@ class Stream:
             RemoteProtocolError: They are no events of the protocol.
             TruncatedStreamError: The stream says that it ends, but its answer has not come to its own.
         """
+        try:
+            events = self._parser.feed(chunk)
+            if len(events) == 1 and self._plain and not self.reader.complete:
+                # Nearly every chunk of nearly every stream: one event, which brings more of the answer.
+                [event] = events
+                reader = self.reader
+                reader.feed(event)
+                if not reader.complete and reader.error is None:
+                    self._keep(event.data)
+                    return Part(b"" if self._drops_usage and reader.only_usage else event.raw, b"", None)
+                return self._read(events, fed=True)
+        except MalformedStreamError as error:
+            self.broken = RemoteProtocolError(str(error))
+            raise self.broken from error
+        return self._read(events)
+
+    def _read(self, events: Sequence[Any], *, fed: bool = False) -> Part:
+        """Take events; ``fed``: the reader has taken them, of which there is one, already."""
         reader, crossing = self.reader, self._crossing
         passed: list[bytes] = []
         last: list[bytes] = []
         try:
-            for event in self._parser.feed(chunk):
-                was_complete = reader.complete
-                reader.feed(event)
+            for event in events:
+                was_complete = not fed and reader.complete
+                if not fed:
+                    reader.feed(event)
                 payload = event.payload if self._frames else event.data
                 if self._inner:
                     payload = reader.inner
@@ -93,15 +114,13 @@ class Stream:
                     return Part(b"".join(passed), b"", EventError(name_of_event(reader.error), raw))
                 if self._note is not None:
                     self._note(event)
-                if payload and self._kept < _KEPT_BYTES:
-                    self._payloads.append(payload)
-                    self._kept += len(payload)
+                self._keep(payload)
                 if crossing is not None:
                     passed.append(crossing.feed(event))
                     if reader.complete:
                         last.append(crossing.end(reader))
                     continue
-                if self._drops_usage and _only_usage(payload):
+                if self._drops_usage and reader.only_usage:
                     continue
                 (last if reader.complete and (last or not was_complete) else passed).append(event.raw)
         except MalformedStreamError as error:
@@ -110,6 +129,12 @@ class Stream:
                 raise self.broken from error
             # What came whole before it, in the same bytes, is passed on first.
         return Part(passed[0] if len(passed) == 1 else b"".join(passed), b"".join(last), None)
+
+    def _keep(self, payload: bytes) -> None:
+        """Keep what an event brought, for `characters`."""
+        if payload and self._kept < _KEPT_BYTES:
+            self._payloads.append(payload)
+            self._kept += len(payload)
 
     def rest(self) -> bytes:
         """What the client still lacks of an answer that is at its end although its stream did not say so.
@@ -132,14 +157,6 @@ class Stream:
 def comment(value: Any) -> bytes:
     """A comment in a stream of server-sent events; clients pass over it."""
     return b": turnout %b\n\n" % msgspec.json.encode(value)
-
-
-def _only_usage(payload: bytes) -> bool:
-    """Whether a chunk of Chat Completions holds the usage and no choice."""
-    if b'"choices"' not in payload or b'"usage"' not in payload:
-        return False
-    value = _decoded(payload)
-    return isinstance(value, dict) and value.get("choices") == [] and value.get("usage") is not None
 
 
 def _decoded(payload: bytes) -> Any:

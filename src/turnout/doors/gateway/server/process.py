@@ -95,6 +95,7 @@ def server_of(
     from turnout.doors.gateway.server.intake import intake_of
 
     intake = intake_of(gateway.limits)
+    gateway.pours = True  # uvicorn's send only ever waits for room in the client's buffer
 
     class Server(uvicorn.Server):
         """Tells the gateway that it stops as soon as it is told so itself, and looks after slow clients."""

@@ -7,19 +7,16 @@ number from 0 to 1. It may be ``async``. One that is not runs in a thread, up to
 from __future__ import annotations
 
 import asyncio
-import importlib
 import inspect
 import logging
 import math
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from turnout.core.catalog import unknown
 from turnout.evaluate.collect.errors import CollectError, RequestFailedError
 from turnout.evaluate.collect.requests import Request
 from turnout.evaluate.collect.state import Grade
+from turnout.evaluate.own_code import OwnCodeError, object_named
 
 logger = logging.getLogger(__name__)
 
@@ -82,25 +79,10 @@ def check_named(spec: str) -> Check:
     Raises:
         CollectError: There is none.
     """
-    module_name, mark, name = spec.partition(":")
-    if not mark or not module_name or not name:
-        raise CollectError(f"a check must be module:function, got {spec!r}")
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
     try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or module_name.split(".")[0] != error.name.split(".")[0]:
-            raise CollectError(f"the check {spec!r}: module {module_name!r} needs {error.name!r}, not there") from error
-        raise CollectError(f"the check {spec!r}: there is no module {module_name!r}") from error
-    except Exception as error:
-        raise CollectError(
-            f"the check {spec!r}: module {module_name!r} fails: {type(error).__name__}: {error}"
-        ) from error
-    found = getattr(module, name, None)
-    if found is None:
-        known = [one for one in vars(module) if not one.startswith("_")]
-        raise CollectError(f"the check {spec!r}: {unknown('function', name, known)}")
+        found = object_named(spec, "check")
+    except OwnCodeError as error:
+        raise CollectError(str(error)) from error
     if not callable(found):
         raise CollectError(f"the check {spec!r} is no function")
     check: Check = found

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from turnout.evaluate.outcomes.convert import answers, routellm, routerbench
+from turnout.evaluate.outcomes.convert import answers, mtbench, routellm, routerbench
 from turnout.evaluate.outcomes.files import source_of
 from turnout.evaluate.outcomes.table import Batch
 
@@ -30,6 +30,7 @@ FORMATS: dict[str, Format] = {
     ),
     "answers": Format(answers.batches, "JSONL with a prompt a line and its models' answers in a list"),
     "routellm": Format(routellm.batches, "RouteLLM's evaluation CSV: prompt, and a column of grades a model"),
+    "mtbench": Format(mtbench.batches, "MT-Bench as RouteLLM has it: a file of questions, and one of judgements"),
     "routerbench": Format(routerbench.batches, "RouterBench's wide table: sample_id, prompt, eval_name, and by model"),
 }
 """The formats by name."""

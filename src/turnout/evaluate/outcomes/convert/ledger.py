@@ -1,10 +1,10 @@
 """Our own ledger, with grades that somebody or something gave afterwards.
 
 The ledger has models, tokens and costs, and neither prompts nor grades. Those come from a file (JSONL, CSV) with a row
-for each graded answer: ``id`` (of a turn, a call or a decision, or the caller's query id; the gateway's header
-``x-turnout-request-id`` is a decision's), ``score``, ``prompt`` or ``conversation``, and if wanted ``tools``,
-``category``, ``group``, ``dataset``, ``propensity``, ``split``. A judge that writes such a file, and feedback that was
-exported with its ids, both fit.
+for each graded answer: ``id`` (of a turn, a call or a decision, of its trace or span, or the caller's query id; the
+gateway's header ``x-turnout-request-id`` is a decision's), ``score``, ``prompt`` or ``conversation``, and if wanted
+``tools``, ``category``, ``group``, ``dataset``, ``propensity``, ``split``. A judge that writes such a file fits, and so
+does feedback that was exported from where it was given, Langfuse for one, which knows traces and spans.
 
 Where Turnout keeps texts (the setting ``texts``), its file gives prompt, conversation, tools and group of a row that
 has none, by the same id.
@@ -91,19 +91,23 @@ def joined(
         texts: Prompts and conversations by id, for rows that have none; none: there are no others.
 
     Raises:
-        OutcomesError: The file cannot be read, lacks a column, or grades simulated calls, which say nothing of quality.
+        OutcomesError: The file cannot be read, is empty, lacks a column, or grades simulated calls, which say nothing
+            of quality.
         LedgerError: A call cannot be read.
     """
     answers = _answers(ledger, run)
     asked = {str(cells.get("id")) for _, cells in wide_rows(grades)}
+    if not asked:
+        raise OutcomesError(f"{grades}: there are no grades in it")
     for decision, turn in turns_of_decisions(ledger, asked - answers.keys(), run=run).items():
         if turn in answers:
             answers[decision] = answers[turn]
-    return in_batches(_rows(answers, grades, told, {} if texts is None else _texts(texts, grades)))
+    wanted = asked.union(*(answers[name].turns for name in asked & answers.keys()))
+    return in_batches(_rows(answers, grades, told, {} if texts is None else _texts(texts, wanted)))
 
 
 def turns_of_decisions(ledger: Ledger, ids: AbstractSet[str], *, run: str | None) -> dict[str, str]:
-    """The turn of each decision among these ids.
+    """The turn of each decision among these ids, of decisions themselves or of their spans.
 
     Raises:
         LedgerError: The ledger cannot be read.
@@ -115,20 +119,19 @@ def turns_of_decisions(ledger: Ledger, ids: AbstractSet[str], *, run: str | None
         if not rows:
             break
         after = rows[-1][0]
-        found |= {event_id: turn_id for _, event_id, turn_id in rows if event_id in ids}
+        found |= {one: turn_id for _, *named, turn_id in rows for one in named if one in ids}
     return found
 
 
 _AT_ONCE = 10_000
 _DECISIONS = """
-    SELECT sequence, event_id, turn_id FROM decisions
+    SELECT sequence, event_id, span_id, turn_id FROM decisions
     WHERE sequence > ? AND (? IS NULL OR run = ?) ORDER BY sequence LIMIT ?
 """
 
 
-def _texts(texts: Path, grades: Path) -> dict[str, dict[str, Any]]:
-    """What a file of texts has of the graded ids: of a turn what its first call was asked."""
-    wanted = {str(cells.get("id")) for _, cells in wide_rows(grades)}
+def _texts(texts: Path, wanted: AbstractSet[str]) -> dict[str, dict[str, Any]]:
+    """What a file of texts has of these ids: of a turn what its first call was asked."""
     found: dict[str, dict[str, Any]] = {}
     for _, cells in wide_rows(texts):
         if cells.get("incomplete"):
@@ -145,7 +148,7 @@ def _answers(ledger: Ledger, run: str | None) -> dict[str, _Answer]:
         for call in batch:
             if call.role != "answer" or call.status != "ok":
                 continue
-            for name in dict.fromkeys((call.turn_id, call.event_id, call.query_id)):
+            for name in dict.fromkeys((call.turn_id, call.event_id, call.query_id, call.trace_id, call.span_id)):
                 if name:
                     answers.setdefault(name, _Answer()).add(call)
     return answers
@@ -171,18 +174,19 @@ def _rows(
         if answer.simulated:
             raise OutcomesError(f"{where}: the answer {name} was simulated: a grade of it says nothing of a model")
         if not cells.get("prompt") and not cells.get("conversation"):
-            if str(name) not in texts:
+            known = texts.get(str(name)) or texts.get(next(iter(answer.turns)))
+            if known is None:
                 told.without_text += 1
                 continue
-            cells = {**cells, **{one: cells.get(one) or value for one, value in texts[str(name)].items()}}
+            cells = {**cells, **{one: cells.get(one) or value for one, value in known.items()}}
         told.outcomes += 1
         own = {column: cells[column] for column in NAMES if column in cells and column not in _FROM_LEDGER}
-        known = {"cost_usd": float(pico_to_usd(answer.pico))} if answer.exact else {}
+        cost = {"cost_usd": float(pico_to_usd(answer.pico))} if answer.exact else {}
         yield (
             where,
             {
                 **own,
-                **known,
+                **cost,
                 "model": next(iter(answer.models)),
                 "score": grade(cells["score"]),
                 "input_tokens": answer.input_tokens,
