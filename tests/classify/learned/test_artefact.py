@@ -42,11 +42,11 @@ def test_there_is_none(tmp_path: Path) -> None:
 def test_another_format(folder: Path) -> None:
     said = json.loads((folder / MODEL).read_text())
     (folder / MODEL).write_text(json.dumps(said | {"format": 99}))
-    with pytest.raises(ArtefactError, match="is of format 99, this version reads 1; train it again"):
+    with pytest.raises(ArtefactError, match="is of format 99, this version reads 2; train it again"):
         load(folder)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"format": 1}'])
+@pytest.mark.parametrize("text", ["{", "[]", '{"format": 2}'])
 def test_a_damaged_manifest(folder: Path, text: str) -> None:
     (folder / MODEL).write_text(text)
     with pytest.raises(ArtefactError, match="is damaged"):

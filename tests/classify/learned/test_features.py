@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from turnout.classify.learned import features as module
 from turnout.classify.learned.features import FEW, FOLDED, WAVES, fitted_map, looked_at, rounded
+from turnout.classify.learned.ngrams import FIRST_RUN
 from turnout.classify.learned.rows import Row, tools_of
 
 TOOL = tools_of([{"name": "area", "description": "The area.", "parameters": {}}])
@@ -30,7 +33,8 @@ def test_blocks_have_about_one_length() -> None:
     assert wide.shape == (60, features.width)
     blocks = {name: wide[:, block] for name, block in features.blocks.items()}
     grams = blocks.pop("ngrams")
-    half = features.layout.folded
+    known = np.flatnonzero(features.numbers["idf"])
+    half = int((known < FIRST_RUN).sum())
     for name, block in [*blocks.items(), ("words", grams[:, :half]), ("runs", grams[:, half:])]:
         assert 0.5 < (block**2).sum(axis=1).mean() < 2.0, name
 
@@ -44,11 +48,13 @@ def test_waves_are_a_gaussian_kernel() -> None:
     assert np.abs(waves @ waves.T - np.exp(-distances / width)).mean() < 3.0 / WAVES["embedding"] ** 0.5
 
 
-def test_bucket_weights_are_the_folded_columns() -> None:
+@pytest.mark.parametrize("prompts", [60, FEW, FEW + 1])
+def test_bucket_weights_are_those_of_the_columns(prompts: int) -> None:
     raw = looked_at(ROWS, None)
-    features = fitted_map(raw, seed=1)
-    weights = np.random.default_rng(0).standard_normal((2 * features.layout.folded, 2))
-    by_columns = features.wide(raw)[:, features.blocks["ngrams"]] @ weights
+    features = fitted_map(raw, seed=1, prompts=prompts)
+    block = features.blocks["ngrams"]
+    weights = np.random.default_rng(0).standard_normal((block.stop - block.start, 2))
+    by_columns = features.wide(raw)[:, block] @ weights
     scales = features.gram_scales(raw.grams, 60)
     added = features.bucket_weights(weights)[raw.grams.buckets] * scales[:, None]
     sums = np.column_stack([np.bincount(raw.grams.texts, weights=added[:, one], minlength=60) for one in range(2)])
@@ -71,10 +77,37 @@ def test_categories_can_be_left_out_and_unknown_ones_are_none() -> None:
     assert hot.tolist() == [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
 
 
-def test_many_prompts_get_fewer_columns() -> None:
+def test_many_prompts_get_fewer_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = looked_at(ROWS, None)
+    few = fitted_map(raw, seed=0)
+    block = few.blocks["ngrams"]
+    assert (few.layout.folded, block.stop - block.start) == (0, np.count_nonzero(few.numbers["idf"]))
+    many = fitted_map(raw, seed=0, prompts=FEW + 1)
+    block = many.blocks["ngrams"]
+    assert (many.layout.folded, block.stop - block.start) == (FOLDED["many"], 2 * FOLDED["many"])
+    monkeypatch.setattr(module, "MOST_CELLS", 60 * 10)
     assert fitted_map(raw, seed=0).layout.folded == FOLDED["few"]
-    assert fitted_map(raw, seed=0, prompts=FEW + 1).layout.folded == FOLDED["many"]
+
+
+def test_what_is_not_folded_is_tf_idf() -> None:
+    raw = looked_at([Row("stone stone stone river"), Row("stone lake"), Row("river lake bird")], None)
+    features = fitted_map(raw, seed=0)
+    block = features.wide(raw)[:, features.blocks["ngrams"]]
+    known = np.flatnonzero(features.numbers["idf"])
+    words = block[:, known < FIRST_RUN]
+    # "stone", "river" and "lake" are in two texts each, so of one IDF; "bird" and all pairs are in one.
+    assert words.shape == (3, 3)
+    often = 1.0 + np.log(3.0)
+    assert np.allclose(np.sort(words[0]), np.array([0.0, 1.0, often]) / np.hypot(1.0, often), atol=1e-4)
+    assert np.allclose(np.sort(words[1]), np.array([0.0, 1.0, 1.0]) / 2.0**0.5, atol=1e-4)
+
+
+def test_nothing_that_two_texts_have_is_nothing() -> None:
+    raw = looked_at([Row("stone"), Row("xyz 12")], None)
+    features = fitted_map(raw, seed=0)
+    block = features.blocks["ngrams"]
+    assert block.stop - block.start == 1
+    assert not features.wide(raw)[:, block].any()
 
 
 def test_the_same_seed_gives_the_same_numbers() -> None:

@@ -14,7 +14,8 @@ def test_texts_together_are_counted_as_alone(texts: list[str]) -> None:
     together = grams_of(texts)
     for index, text in enumerate(texts):
         alone = grams_of([text])
-        assert sorted(together.buckets[together.texts == index]) == sorted(alone.buckets)
+        assert together.buckets[together.texts == index].tolist() == alone.buckets.tolist()
+        assert together.times[together.texts == index].tolist() == alone.times.tolist()
         for name in ("bytes_", "words", "numbers", "longest"):
             assert np.array_equal(getattr(together, name)[index], getattr(alone, name)[0])
 
@@ -52,6 +53,15 @@ def test_long_texts_are_read_in_part() -> None:
     assert found.bytes_.sum() == MOST_BYTES
     assert set(grams_of(["begin"]).buckets) & set(found.buckets)
     assert set(grams_of(["end"]).buckets) & set(found.buckets)
+
+
+def test_it_is_counted_how_often_each_is_there() -> None:
+    found, once = grams_of(["stone river stone"]), grams_of(["stone"])
+    word = once.buckets[once.buckets < FIRST_RUN]
+    assert found.times[np.isin(found.buckets, word)].tolist() == [2]
+    # Three words, two pairs, and all runs of four characters of " stone river stone ".
+    assert found.times.sum() == 3 + 2 + len(" stone river stone ") - 3
+    assert set(once.times.tolist()) == {1}
 
 
 def test_words_and_runs_have_buckets_of_their_own() -> None:

@@ -11,6 +11,7 @@ import pytest
 from tests.evaluate.outcomes.tables import answers, file_of
 from tests.evaluate.scoreboard.crux import CAPABLE, CHEAP, crux
 from turnout.evaluate.outcomes.content import text_key
+from turnout.evaluate.outcomes.files import source_of
 from turnout.evaluate.outcomes.table import Batch, OutcomesError
 from turnout.evaluate.scoreboard.baselines import LengthRouter
 from turnout.evaluate.scoreboard.board import BEST_SINGLE, ORACLE, Board, Plan, Wanted, scoreboard
@@ -107,8 +108,52 @@ class TestSeveralPairs:
             found = board.pooled.differences[name]["apgr"]
             assert found is not None
             assert found.value == pytest.approx(np.mean(known) - 0.5)
+            gaps = [one.capable_score - one.cheap_score for one in board.pairs]
+            by_gap = board.pooled.by_gap[name]
+            assert by_gap is not None
+            assert by_gap.value == pytest.approx(np.average(known, weights=gaps) - 0.5)
+            assert by_gap.low <= by_gap.value <= by_gap.high
+        assert board.pooled.by_gap[BEST_SINGLE] is None
         # The category says it all here.
         assert board.pooled.medians["category"]["apgr"] == pytest.approx(board.pooled.medians[ORACLE]["apgr"])
+
+    def test_a_pair_of_models_that_are_as_good_spoils_the_mean_only(self, tmp_path: Path) -> None:
+        rows = []
+        for number in range(120):
+            hard = number % 3 == 0
+            rows += answers(
+                f"clear {number}", float(not hard), 1.0, dataset="clear", category="hard" if hard else "easy"
+            )
+            # Each model is right where the other is not, and the capable one twice more.
+            grades = (float(number % 2), float(number % 2 == 0 or number in (1, 31)))
+            rows += answers(f"level {number}", *grades, dataset="level", category=f"{number % 4}")
+        pairs = [Wanted(cheap="cheap", capable="capable", dataset=name) for name in ("clear", "level")]
+        source = file_of(tmp_path / "t.csv", *rows)
+        board = scoreboard(Plan(source=source, pairs=pairs, routers=[], resamples=200, folds=3))
+        assert board.pooled is not None
+        plain, by_gap = board.pooled.differences["category"]["apgr"], board.pooled.by_gap["category"]
+        assert plain is not None
+        assert by_gap is not None
+        assert by_gap.high - by_gap.low < 0.2 * (plain.high - plain.low)
+        assert by_gap.low > 0.0
+
+    def test_files_that_name_no_dataset_are_told_apart_by_their_names(self, tmp_path: Path) -> None:
+        for name, every in (("a.csv", 2), ("b.csv", 3)):
+            rows = (row for n in range(30) for row in answers(f"{name} {n}", float(n % every > 0), 1.0))
+            file_of(tmp_path / name, *rows)
+        source = source_of([tmp_path / "a.csv", tmp_path / "b.csv"])
+        pairs = [Wanted(cheap="cheap", capable="capable", dataset=name) for name in ("a.csv", "b.csv")]
+        board = scoreboard(Plan(source=source, pairs=pairs, routers=[], resamples=20, folds=3))
+        assert [(one.prompts, one.cheap_score) for one in board.pairs] == [(30, 0.5), (30, pytest.approx(2 / 3))]
+        assert board.pooled is not None
+        with pytest.raises(OutcomesError, match=r"none is 'c\.csv'; they go by their file's name"):
+            scoreboard(
+                Plan(
+                    source=source,
+                    pairs=[pairs[0], Wanted(cheap="cheap", capable="capable", dataset="c.csv")],
+                    routers=[],
+                )
+            )
 
 
 class TestTrainFile:

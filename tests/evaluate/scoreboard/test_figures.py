@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.evaluate.scoreboard.test_sweep import FOUR, NEED
-from turnout.evaluate.scoreboard.figures import METRIC_NAMES, METRICS, Measured, came_of
+from turnout.evaluate.scoreboard.figures import AREA, GAP, METRIC_NAMES, METRICS, Measured, came_of
 from turnout.evaluate.scoreboard.judging import Judged
 
 DOCS = Path(__file__).parents[3] / "docs" / "evaluate.md"
@@ -25,7 +25,8 @@ def judged(**more: object) -> Judged:
 
 def test_four_prompts_by_hand() -> None:
     found = {name: float(value[0]) for name, value in Measured(judged(), FOUR).figures().items()}
-    assert set(found) == set(METRIC_NAMES)
+    assert set(found) == {*METRIC_NAMES, AREA, GAP}
+    assert found[AREA] / found[GAP] == pytest.approx(found["apgr"])
     assert found["apgr"] == pytest.approx(1.125)
     assert (found["cpt50"], found["cpt80"]) == pytest.approx((12.5, 20.0))
     # A half of c and d on the capable model: (1 + 1 + 0.5 + 0.5) / 4 of quality, (0.02 + 0.055 + 0.155) / 4 USD.

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.evaluate.scoreboard.folds import folds_of
+from turnout.evaluate.scoreboard.folds import folds_of, within_folds
 
 
 @given(st.lists(st.integers(0, 20), min_size=30, max_size=200), st.integers(2, 5), st.integers(0, 3))
@@ -37,3 +37,15 @@ def test_the_seed_counts() -> None:
 def test_folds_that_cannot_be_made(groups: int, folds: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         folds_of(np.arange(groups, dtype=np.uint64), np.arange(groups), folds)
+
+
+def test_places_within_folds_know_nothing_of_levels() -> None:
+    scores, folds = np.array([1.0, 3.0, 3.0, 9.0, 10.0, 30.0, 20.0, 20.0]), np.array([0, 0, 0, 0, 1, 1, 1, 1])
+    found = within_folds(scores, folds)
+    assert found.tolist() == [0.125, 0.5, 0.5, 0.875, 0.125, 0.875, 0.5, 0.5]
+    moved = np.where(folds == 1, 100.0 * scores - 7.0, scores)
+    assert within_folds(moved, folds).tolist() == found.tolist()
+
+
+def test_what_tells_nothing_apart_stays_so() -> None:
+    assert within_folds(np.array([0.2, 0.2, 0.7, 0.7, 0.7]), np.array([0, 0, 1, 1, 1])).tolist() == [0.5] * 5

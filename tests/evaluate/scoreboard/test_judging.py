@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from tests.evaluate.outcomes.tables import answers, file_of
 from turnout.evaluate.outcomes.pair import aligned
 from turnout.evaluate.outcomes.table import Batch
 from turnout.evaluate.scoreboard.baselines import CategoryRouter, LengthRouter, RandomRouter
+from turnout.evaluate.scoreboard.figures import Measured
 from turnout.evaluate.scoreboard.judging import KEEPS, Split, judge, without_groups_of
 from turnout.evaluate.scoreboard.router import Examples, Scorer, Texts
 from turnout.evaluate.scoreboard.sweep import cheapest_cut
@@ -87,6 +89,35 @@ def test_a_router_of_few_values_is_fitted_once_a_fold(tmp_path: Path) -> None:
         assert all(0.0 < cut.share_at < 1.0 for cut in judged.cuts[keep])
 
 
+class Levels:
+    """Ranks by words, each time on another level: what is trained says the same, and higher numbers of it."""
+
+    name = "levels"
+
+    def __init__(self, step: float) -> None:
+        self._step = step
+        self._fits = 0
+
+    def fit(self, examples: Examples) -> Scorer:
+        self._fits += 1
+        level = self._step * self._fits
+        return lambda batch: [len(prompt.split()) + level for prompt in batch.prompt]
+
+
+def test_levels_of_folds_do_not_count(tmp_path: Path) -> None:
+    texts = texts_of(tmp_path / "t.csv")
+    flat, steep = (judge(Levels(step), texts, Split(folds=4, inner_folds=2)) for step in (0.0, 100.0))
+    assert flat.scores.tolist() != steep.scores.tolist()
+    assert flat.order_by.tolist() == steep.order_by.tolist()
+    found = [Measured(one, texts.pair).figures()["apgr"][0] for one in (flat, steep)]
+    assert found[0] == found[1] > 0.75
+    as_they_are = Measured(replace(steep, folds=None), texts.pair).figures()["apgr"][0]
+    assert as_they_are < 0.65
+    # One model for all prompts: its scores are compared as they are.
+    length = judge(LengthRouter(), texts, Split(folds=4))
+    assert length.order_by is length.scores
+
+
 class TestTrainFile:
     def test_everything_comes_from_the_file(self, tmp_path: Path) -> None:
         train, tested = texts_of(tmp_path / "train.csv", 30), texts_of(tmp_path / "test.csv", 20)
@@ -94,6 +125,7 @@ class TestTrainFile:
         judged = judge(rote, tested, Split(inner_folds=3, train=train))
         assert len(rote.trained) == 1 + 3
         assert len(judged.cuts[0.95]) == 1
+        assert judged.folds is None
         assert not np.isnan(judged.scores).any()
         length = judge(LengthRouter(), tested, Split(train=train))
         own = np.array([float(len(prompt.split())) for batch, _ in train.batches() for prompt in batch.prompt])

@@ -9,7 +9,7 @@ from tests.evaluate.scoreboard.test_board import table
 from turnout.classify.assess import Figure
 from turnout.evaluate.scoreboard.board import Board, Plan, Wanted, scoreboard
 from turnout.evaluate.scoreboard.figures import METRICS
-from turnout.evaluate.scoreboard.show import figure_text, markdown, number_text, tables, two_lines
+from turnout.evaluate.scoreboard.show import BY_GAP, figure_text, markdown, number_text, tables, two_lines
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +35,7 @@ def test_every_figure_is_printed(board: Board) -> None:
     assert "oracle **" in text
     assert "medians over 2 pairs" in text
     assert "more than random: mean over 2 pairs" in text
+    assert BY_GAP in text
     assert "15 prompts (15 different), score 0.667 -> 1.000, 1 -> 10 USD for 1,000" in text
     assert "3 folds, thresholds chosen on the others" in text
 
@@ -45,12 +46,14 @@ def test_a_figure_is_never_cut_off(board: Board) -> None:
 
 def test_markdown_has_a_table_a_pair(board: Board) -> None:
     text = markdown(board)
-    assert text.count("| router | APGR |") == 3
+    assert text.count("| router | APGR |") == 4
     assert text.count("\n| random * | 0.500 |") == 2
     assert "**Medians over 2 pairs**" in text
     for line in text.splitlines():
         if line.startswith("|"):
-            assert line.count("|") in (12, 13)
+            assert line.count("|") in (6, 12, 13)
+    assert "**More than random, mean over 2 pairs**" in text
+    assert f"| saved at 98 % | {BY_GAP} |" in text
 
 
 def test_figures_in_words() -> None:

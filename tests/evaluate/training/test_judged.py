@@ -20,8 +20,12 @@ def said(need: np.ndarray, costs: np.ndarray) -> Predicted:
 
 def test_an_oracle_and_a_blind_one(tmp_path: Path) -> None:
     answers = read(tmp_path / "t.csv")
-    (oracle,) = judged(answers, said(answers.scores[:, 1] - answers.scores[:, 0], answers.costs))
-    (blind,) = judged(answers, said(np.random.default_rng(0).uniform(size=200), answers.costs))
+    folds = np.arange(200) % 5
+    gains = answers.scores[:, 1] - answers.scores[:, 0]
+    (oracle,) = judged(answers, said(gains, answers.costs), folds)
+    (blind,) = judged(answers, said(np.random.default_rng(0).uniform(size=200), answers.costs), folds)
+    # Levels of folds do not count.
+    assert judged(answers, said(gains + 10.0 * folds, answers.costs), folds)[0].apgr == oracle.apgr
     assert oracle.apgr is not None
     assert blind.apgr is not None
     assert oracle.apgr.low > 0.7

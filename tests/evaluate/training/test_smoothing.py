@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from turnout.evaluate.training.ridge import PENALTIES
-from turnout.evaluate.training.smoothing import FEWEST_OTHERS, choose_mixture, expectations, mixed
+from turnout.evaluate.training.smoothing import FEWEST_OTHERS, averaged, expectations, mixed
 
 FOLDS = np.arange(400) % 5
 
@@ -56,16 +57,42 @@ def test_nothing_of_it_is_the_scores_themselves() -> None:
     assert mixed(scores, None, 0.0) is scores
 
 
-def test_the_mixture_is_the_one_that_predicts_gains() -> None:
-    draw = np.random.default_rng(3)
+def told(draw: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scores, predictions that say them, and for each penalty predictions that say nothing."""
     gains = draw.standard_normal((100, 1))
     scores = np.hstack([np.zeros((100, 1)), gains])
-    noise = draw.standard_normal((len(PENALTIES), 100, 2))
-    good = scores + 0.01 * draw.standard_normal((100, 2))
-    by_scores, by_expectations = noise.copy(), noise.copy()
+    return scores, scores + 0.01 * draw.standard_normal((100, 2)), draw.standard_normal((len(PENALTIES), 100, 2))
+
+
+def test_what_clearly_predicts_gains_is_nearly_all_of_the_average() -> None:
+    scores, good, noise = told(np.random.default_rng(3))
+    by_expectations = noise.copy()
     by_expectations[2] = good
-    found = choose_mixture(scores, by_scores, by_expectations, np.ones(100))
-    assert (found.penalty, found.share) == (PENALTIES[2], 1.0)
-    assert np.array_equal(found.unseen, good)
+    found = averaged(scores, noise, by_expectations, np.ones(100))
+    assert found.share > 0.9
+    assert np.argmax(found.parts[:, 1]) == 2
+    assert found.parts.sum() == pytest.approx(1.0)
+    by_scores = noise.copy()
     by_scores[4] = good
-    assert choose_mixture(scores, by_scores, None, np.ones(100)).penalty == PENALTIES[4]
+    alone = averaged(scores, by_scores, None, np.ones(100))
+    assert alone.share == 0.0
+    assert np.argmax(alone.parts[:, 0]) == 4
+    assert alone.penalty == pytest.approx(PENALTIES[4], rel=0.1)
+
+
+def test_what_is_as_good_counts_as_much() -> None:
+    scores, good, _ = told(np.random.default_rng(3))
+    same = np.stack([good] * len(PENALTIES))
+    found = averaged(scores, same, same, np.ones(100))
+    assert found.share == pytest.approx(0.5)
+    assert np.allclose(found.parts, 0.5 / len(PENALTIES))
+    assert np.allclose(found.unseen, good)
+
+
+def test_the_average_is_of_predictions_as_its_parts_say() -> None:
+    draw = np.random.default_rng(4)
+    scores, _, noise = told(draw)
+    more = draw.standard_normal(noise.shape)
+    found = averaged(scores, noise, more, draw.uniform(0.5, 2.0, 100))
+    by_hand = sum(a * one + b * other for (a, b), one, other in zip(found.parts, noise, more, strict=True))
+    assert np.allclose(found.unseen, by_hand)

@@ -5,8 +5,10 @@ blocks whose rows have a squared length of about one each, so that one penalty i
 
 - ``plain``, standardised over what was trained on (constant columns are left out);
 - the embedding of the query by MiniLM's first five layers;
-- the IDF of the hashed n-grams that a text has, folded by signs into some thousand columns, which keeps scalar
-  products about as they are: a half for words and pairs of words, a half for runs of characters, each of length one;
+- TF-IDF of the hashed n-grams of a text, (1 + log of how often) times IDF: a half for words and pairs of words, a half
+  for runs of characters, each of length one. Where prompts are few, each n-gram that two of them have is a column of
+  its own; where they are many, n-grams are folded by signs into some hundred columns, which keeps scalar products about
+  as they are;
 - random Fourier features of the embedding and of the standardised numbers, whose scalar products are about a Gaussian
   kernel of the width of the median distance: they make a linear head a smooth non-linear one.
 
@@ -26,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import msgspec
 
 from turnout.classify.learned import structure, tooling
-from turnout.classify.learned.ngrams import BUCKETS, FIRST_RUN, Grams, grams_of
+from turnout.classify.learned.ngrams import BUCKETS, FIRST_RUN, MOST_BYTES, Grams, grams_of
 from turnout.classify.learned.rows import Row
 from turnout.config.extras import require
 
@@ -40,10 +42,13 @@ LAYERS = 5
 """MiniLM's layers that are run: see `turnout.classify.embedding`."""
 
 FOLDED = {"few": 2_048, "many": 512}
-"""Columns of each half of the folded n-grams. Few prompts get more: folding adds noise, and there columns are cheap."""
+"""Columns of each half of the folded n-grams."""
 
 FEW = 4_000
 """Up to so many prompts are few."""
+
+MOST_CELLS = 32_000_000
+"""N-grams of few prompts are not folded, which adds noise, where prompts times known n-grams are at most so many."""
 
 WAVES = {"embedding": 512, "plain": 256}
 """Random Fourier features of each block."""
@@ -55,6 +60,7 @@ Embed = Callable[[Sequence[str]], Any]
 """From texts to their vectors of unit length: shape (texts, 384)."""
 
 _KEPT_BITS = 14
+_AT_ONCE = 256
 
 _PLAIN_NAMES = (*structure.NAMES, *tooling.NAMES)
 
@@ -66,7 +72,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         mode: With or without MiniLM's vectors.
         categories: The categories that are told apart; each is a column.
         plain: The names of the columns of numbers that are used.
-        folded: Columns of each half of the folded n-grams, a power of two.
+        folded: Columns of each half of the folded n-grams, a power of two; 0: each known n-gram has its own.
     """
 
     mode: Mode
@@ -130,7 +136,8 @@ class FeatureMap:
         self._category = {name: index for index, name in enumerate(layout.categories)}
         self._idf = numbers["idf"].astype(np.float64)
         self._signed = np.where(np.arange(BUCKETS) & layout.folded, -self._idf, self._idf)
-        self._squared = self._idf**2
+        self._frequency = 1.0 + np.log(np.maximum(np.arange(MOST_BYTES + 1), 1))
+        self._places = self._columns_of_buckets()
         # As float64 once: a product of two kinds of floats copies the larger table each time.
         self._directions = {
             block: (numbers[f"{block}_directions"].astype(np.float64), numbers[f"{block}_phases"].astype(np.float64))
@@ -143,7 +150,7 @@ class FeatureMap:
         widths = {
             "plain": len(self.layout.plain),
             "category": len(self.layout.categories),
-            "ngrams": 2 * self.layout.folded,
+            "ngrams": 2 * self.layout.folded or max(int(self._np.count_nonzero(self._idf)), 1),
         }
         widths["plain_waves"] = WAVES["plain"]
         if self.layout.mode == "embedding":
@@ -184,35 +191,48 @@ class FeatureMap:
         out = np.zeros((len(raw.categories), self.width), np.float32)
         for name, values in self.dense(raw).items():
             out[:, self.blocks[name]] = values
-        grams = raw.grams
-        width = self.layout.folded
-        cells = grams.texts * (2 * width) + self._columns_of(grams.buckets)
-        values = self._signed[grams.buckets] * self.gram_scales(grams, len(out))
-        folded = np.bincount(cells, weights=values, minlength=len(out) * 2 * width)
-        out[:, self.blocks["ngrams"]] = folded.reshape(len(out), 2 * width)
+        grams, block = raw.grams, self.blocks["ngrams"]
+        width = block.stop - block.start
+        # A part at a time: what is computed for each n-gram of 20,000 texts would take more memory than the table.
+        for start in range(0, len(out), _AT_ONCE):
+            rows = out[start : start + _AT_ONCE]
+            begin, end = np.searchsorted(grams.texts, (start, start + len(rows)))
+            part = grams._replace(
+                buckets=grams.buckets[begin:end], texts=grams.texts[begin:end] - start, times=grams.times[begin:end]
+            )
+            cells = part.texts * width + self._places[part.buckets]
+            values = self._signed[part.buckets] * self.gram_scales(part, len(rows))
+            rows[:, block] = np.bincount(cells, weights=values, minlength=len(rows) * width).reshape(len(rows), width)
         return out
 
     def gram_scales(self, grams: Grams, count: int) -> Any:
-        """What each n-gram of some texts is multiplied by, so that words and runs of a text each have length one.
+        """What the IDF of each n-gram of some texts is multiplied by: shape (n-grams,).
 
-        It is 1 over the root of the sum of their squared weights, at the most 1: shape (n-grams,).
+        It is 1 + the logarithm of how often the text has it, scaled so that the words and the runs of a text each have
+        length one, or less where they are hardly known.
         """
         np = self._np
-        squared = self._squared[grams.buckets]
+        often = self._frequency[grams.times]
+        squared = (often * self._idf[grams.buckets]) ** 2
         halves = (grams.buckets >= FIRST_RUN).astype(np.int64) if count == 1 else self._halves(grams)
-        return (1.0 / np.sqrt(np.maximum(np.bincount(halves, weights=squared, minlength=2 * count), 1.0)))[halves]
+        lengths = np.sqrt(np.maximum(np.bincount(halves, weights=squared, minlength=2 * count), 1.0))
+        return often / lengths[halves]
 
     @staticmethod
     def _halves(grams: Grams) -> Any:
         return grams.texts * 2 + (grams.buckets >= FIRST_RUN)
 
     def bucket_weights(self, weights: Any) -> Any:
-        """For each bucket what it adds, given the weights of the folded columns: shape (buckets, targets)."""
-        return weights[self._columns_of(self._np.arange(BUCKETS))] * self._signed[:, None]
+        """For each bucket what it adds, given the weights of the n-grams' columns: shape (buckets, targets)."""
+        return weights[self._places] * self._signed[:, None]
 
-    def _columns_of(self, buckets: Any) -> Any:
-        width = self.layout.folded
-        return (buckets & (width - 1)) + width * (buckets >= FIRST_RUN)
+    def _columns_of_buckets(self) -> Any:
+        """For each bucket its column; for one that is not known any, since it adds nothing."""
+        np = self._np
+        if width := self.layout.folded:
+            buckets = np.arange(BUCKETS)
+            return (buckets & (width - 1)) + width * (buckets >= FIRST_RUN)
+        return np.maximum(np.cumsum(self._idf > 0.0) - 1, 0)
 
     def _hot(self, raw: Raw) -> Any:
         hot = self._np.zeros((len(raw.categories), len(self._category)))
@@ -257,17 +277,20 @@ def fitted_map(raw: Raw, *, seed: int, prompts: int | None = None, categories: b
         for index in np.lexsort((names, -sizes))[:MOST_CATEGORIES]
         if categories and 1 < sizes[index] < count
     ]
+    idf = rounded(_idf(np, raw.grams, count)).astype(np.float32)
+    few = (prompts or count) <= FEW
+    exact = few and count * np.count_nonzero(idf) <= MOST_CELLS
     layout = Layout(
         mode="ngrams" if raw.vectors is None else "embedding",
         categories=tuple(sorted(frequent)),
         plain=tuple(_PLAIN_NAMES[index] for index in used),
-        folded=FOLDED["few" if (prompts or count) <= FEW else "many"],
+        folded=0 if exact else FOLDED["few" if few else "many"],
     )
     width = max(len(used), 1)
     numbers = {
         "mean": rounded(raw.plain[:, used].mean(axis=0)),
         "scale": rounded(scale[used] * np.sqrt(width)),
-        "idf": rounded(_idf(np, raw.grams, count)).astype(np.float32),
+        "idf": idf,
     }
     random = np.random.default_rng(seed)
     standard = (raw.plain[:, used] - numbers["mean"]) / numbers["scale"]

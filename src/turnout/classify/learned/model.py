@@ -2,7 +2,7 @@
 
 For each candidate a head predicts the score of its answer, 0 to 1. What a router needs is the difference to the most
 capable candidate: where that one is right and the cheaper one wrong. Both heads were trained on the same features with
-the same penalty, so the difference of what they say is what a head trained on the difference would say. A candidate
+the same penalties, so the difference of what they say is what a head trained on the difference would say. A candidate
 suffices where the most capable one would not have done better; a logistic curve for each, fitted on prompts that the
 head had not seen, makes P(suffices) of the difference. So a prompt that nobody can answer is not worth a dear answer.
 

@@ -43,6 +43,7 @@ class Grams(NamedTuple):
     Attributes:
         buckets: The buckets of each text's n-grams, each once, ascending, one text behind the other: int64.
         texts: For each of them which text it is of: int64, ascending.
+        times: How often each stands in its text: integers.
         bytes_: How often each byte stands in each text, before lowering: shape (texts, 256), float64.
         words: Words of each text: float64.
         numbers: Words that begin with a digit: float64.
@@ -51,6 +52,7 @@ class Grams(NamedTuple):
 
     buckets: Any
     texts: Any
+    times: Any
     bytes_: Any
     words: Any
     numbers: Any
@@ -99,20 +101,21 @@ def grams_of(texts: Sequence[str]) -> Grams:
     if count > 1:
         cells += np.concatenate([of_word, of_pair, of_run]) << BITS
     cells.sort()
-    # Each once: a text that says the same a thousand times must not weigh more than others.
-    fresh = np.ones(len(cells), bool)
-    np.not_equal(cells[1:], cells[:-1], out=fresh[1:])
-    cells = cells[fresh]
+    fresh = np.ones(len(cells) + 1, bool)
+    np.not_equal(cells[1:], cells[:-1], out=fresh[1:-1])
+    places = np.flatnonzero(fresh)
+    cells, times = cells[places[:-1]], places[1:] - places[:-1]
     owners, buckets = cells >> BITS, cells & (BUCKETS - 1)
     sizes, first = stops - starts, data[starts]
     is_number = (first >= 48) & (first <= 57)
     if count == 1:
         many = np.array([len(starts), np.count_nonzero(is_number), sizes.max(initial=0)], np.float64)
-        return Grams(buckets, owners, counts, many[:1], many[1:2], many[2:])
+        return Grams(buckets, owners, times, counts, many[:1], many[1:2], many[2:])
     longest = np.zeros(count)
     np.maximum.at(longest, of_word, sizes)
     numbers = np.bincount(of_word[is_number], minlength=count).astype(np.float64)
-    return Grams(buckets, owners, counts, np.bincount(of_word, minlength=count).astype(np.float64), numbers, longest)
+    words_of = np.bincount(of_word, minlength=count).astype(np.float64)
+    return Grams(buckets, owners, times, counts, words_of, numbers, longest)
 
 
 def _bounded(raw: bytes) -> bytes:

@@ -31,7 +31,7 @@ class Source(NamedTuple):
     Attributes:
         paths: The files, in this order.
         models: Only rows of these models; none: of all.
-        datasets: Only rows of these datasets; none: of all.
+        datasets: Only rows of these datasets; none: of all. Rows that name no dataset are found by their file's name.
     """
 
     paths: tuple[Path, ...]
@@ -61,7 +61,7 @@ class Source(NamedTuple):
                 if self.datasets is None:
                     yield path, batch
                     continue
-                kept = [row for row, name in enumerate(batch.dataset) if name in self.datasets]
+                kept = [row for row, name in enumerate(batch.dataset) if (name or path.name) in self.datasets]
                 if kept:
                     yield path, batch if len(kept) == len(batch) else batch.take(kept)
         if not found and all(next(read_batches(path, 1), None) is None for path in self.paths):

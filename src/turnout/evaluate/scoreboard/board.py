@@ -23,7 +23,7 @@ from turnout.evaluate.scoreboard.baselines import (
     oracle_by_calls,
     oracle_by_usd,
 )
-from turnout.evaluate.scoreboard.figures import METRIC_NAMES, METRICS, Measured
+from turnout.evaluate.scoreboard.figures import AREA, GAP, METRIC_NAMES, METRICS, Measured
 from turnout.evaluate.scoreboard.judging import KEEPS, Judged, Kind, Split, judge, without_groups_of
 from turnout.evaluate.scoreboard.resampling import Difference, difference, draws_for, figure
 from turnout.evaluate.scoreboard.router import Progress, Router, Texts, TrainedRouter
@@ -42,7 +42,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         cheap: The cheap model.
         capable: The capable model.
-        dataset: Only prompts of this dataset; empty: of all.
+        dataset: Only prompts of this dataset, or, where the table names none, of the file of this name; empty: of all.
     """
 
     cheap: str
@@ -111,10 +111,14 @@ class Pooled(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         medians: By router and metric, the median over the pairs.
         differences: By router and metric, the mean over the pairs of what it has more than the reference.
+        by_gap: By router, what APGR it has more than the reference, each pair weighted by the gap between its models'
+            scores. APGR divides by the gap: where that is small, it is mostly luck, and in the plain mean it counts
+            as much as any other.
     """
 
     medians: dict[str, dict[str, float | None]]
     differences: dict[str, dict[str, Difference | None]]
+    by_gap: dict[str, Difference | None]
 
 
 class Board(msgspec.Struct, frozen=True, kw_only=True):
@@ -280,7 +284,7 @@ def measured(plan: Plan, done: Sequence[Judgements], *, working: Working = no_pr
     ready = [[(judged.name, Measured(judged, one.pair)) for judged in one.judged] for one in done]
     points = [{name: _single(measure.figures()) for name, measure in one} for one in ready]
     parts: list[dict[str, dict[str, list[Any]]]] = [
-        {name: {metric: [] for metric in METRIC_NAMES} for name, _ in one} for one in ready
+        {name: {metric: [] for metric in (*METRIC_NAMES, AREA, GAP)} for name, _ in one} for one in ready
     ]
     with working("intervals", draws.resamples) as progress:
         for chunk in draws.chunks():
@@ -370,6 +374,7 @@ def _pooled(np: Any, boards: Sequence[PairBoard], reference: str, points: Any, r
     names = [line.router for line in boards[0].lines if all(line.router in one for one in points)]
     medians: dict[str, dict[str, float | None]] = {}
     differences: dict[str, dict[str, Difference | None]] = {}
+    by_gap: dict[str, Difference | None] = {}
     for name in names:
         medians[name] = {}
         for metric in METRIC_NAMES:
@@ -385,7 +390,17 @@ def _pooled(np: Any, boards: Sequence[PairBoard], reference: str, points: Any, r
             value = np.mean([one[name][metric] - one[reference][metric] for one in points])
             drawn = np.mean([one[name][metric] - one[reference][metric] for one in resampled], axis=0)
             differences[name][metric] = difference(float(value), drawn)
-    return Pooled(medians=medians, differences=differences)
+        by_gap[name] = difference(
+            float(_more_by_gap(np, points, name, reference)), _more_by_gap(np, resampled, name, reference)
+        )
+    return Pooled(medians=medians, differences=differences, by_gap=by_gap)
+
+
+def _more_by_gap(np: Any, found: Sequence[Mapping[str, Mapping[str, Any]]], name: str, reference: str) -> Any:
+    """The sum over pairs of what a router's area has more than the reference's, over the sum of the gaps."""
+    more = np.sum([one[name][AREA] - one[reference][AREA] for one in found], axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return more / np.sum([one[name][GAP] for one in found], axis=0)
 
 
 def _best_single(pair: Pair) -> Judged:
@@ -437,12 +452,16 @@ def _with_known_models(source: Source, wanted: Wanted, error: OutcomesError) -> 
 
     known: set[str] = set()
     datasets: set[str] = set()
-    for batch in source._replace(models=None, datasets=None).batches():
-        known.update(batch.model)
-        datasets.update(batch.dataset)
-    if wanted.dataset and not any(datasets):
-        return OutcomesError(f"{source.named()}: its rows name no dataset, so none is {wanted.dataset!r}")
+    for path in source.paths:
+        for batch in Source((path,)).batches():
+            known.update(batch.model)
+            datasets.update(name or path.name for name in batch.dataset)
     if wanted.dataset and wanted.dataset not in datasets:
+        if datasets <= {path.name for path in source.paths}:
+            return OutcomesError(
+                f"{source.named()}: its rows name no dataset, so none is {wanted.dataset!r}; "
+                "they go by their file's name"
+            )
         return OutcomesError(f"{source.named()}: {unknown('dataset', wanted.dataset, datasets)}")
     for model in (wanted.cheap, wanted.capable):
         if model not in known:

@@ -63,6 +63,9 @@ METRICS: tuple[Metric, ...] = (
 METRIC_NAMES: tuple[str, ...] = tuple(metric.name for metric in METRICS)
 """Their names."""
 
+AREA, GAP = "area", "gap"
+"""What APGR is one over the other of. Pairs are pooled by them; tables do not show them."""
+
 
 def came_of(meaning: Meaning, pair: Pair) -> Floats:
     """For each prompt what came of what a score says, 0 to 1: grades between right and wrong count as what they are."""
@@ -89,11 +92,11 @@ class Measured:
         self._order: Order | None = None
         self._usd_order: Order | None = None
         if judged.ranks:
-            self._order = order_of(judged.scores)
+            self._order = order_of(judged.order_by)
             self._points = metrics.bin_points(self._order)
             self._drawn_order, self._drawn_points = thinned(self._order, self._points)
-            if judged.usd_scores is not None and pair.costs_known:
-                self._usd_order = order_of(judged.usd_scores)
+            if (by_usd := judged.usd_order_by) is not None and pair.costs_known:
+                self._usd_order = order_of(by_usd)
                 self._drawn_usd_order, _ = thinned(self._usd_order, [])
         self._calibration: tuple[Any, Any] | None = None
         if judged.meaning is not None:
@@ -101,14 +104,14 @@ class Measured:
             self._calibration = metrics.calibration_sums(said, came_of(judged.meaning, pair), pair.weights)
 
     def figures(self, weights: Any | None = None) -> dict[str, Floats]:
-        """Every figure of `METRICS`, one value a weighting; NaN where it is not defined.
+        """Every figure of `METRICS`, and `AREA` and `GAP`, one value a weighting; NaN where it is not defined.
 
         Args:
             weights: Shape (weightings, prompts); default: one weighting, by the pair's own weights.
         """
         np = require("numpy", extra=EXTRA)
         count = 1 if weights is None else len(weights)
-        found = dict.fromkeys(METRIC_NAMES, np.full(count, np.nan))
+        found = dict.fromkeys((*METRIC_NAMES, AREA, GAP), np.full(count, np.nan))
         if self._order is not None:
             found |= self._of_curve(weights)
         for keep, sent in self._judged.sent.items():
@@ -123,6 +126,8 @@ class Measured:
         points = self._drawn_points if many else self._points
         drawn = curves(self._pair, self._drawn_order if many else self._order, weights)
         found = {
+            AREA: metrics.area(drawn),
+            GAP: drawn.capable - drawn.cheap,
             "apgr": metrics.apgr(drawn),
             "apgr_bins": metrics.apgr_bins(drawn, points),
             "cpt50": metrics.cpt(drawn, 0.5),

@@ -2,8 +2,10 @@
 
 k-fold: for each fold a router that learns is trained on the others, which are themselves cut into inner folds: the
 threshold is chosen on the scores that models trained on the other inner folds give. So no grade of a fold has a part in
-its scores or its threshold. A router that says ``few_parameters`` has its threshold chosen on the scores that it gives
-to its own training prompts: it cannot learn them by heart, and its few values are the same again.
+its scores or its threshold. What the models of different folds say is put on one scale before prompts are put in one
+order: see `turnout.evaluate.scoreboard.folds.within_folds`. A router that says ``few_parameters`` has its threshold
+chosen on the scores that it gives to its own training prompts: it cannot learn them by heart, and its few values are
+the same again.
 
 Train file: the same, with that file as the training part and all prompts as the fold. Groups are never split; prompts
 of the outcomes that are in the train file too are left out of training.
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from turnout.config.extras import require
 from turnout.evaluate.outcomes.pair import EXTRA, Pair
-from turnout.evaluate.scoreboard.folds import folds_of
+from turnout.evaluate.scoreboard.folds import folds_of, within_folds
 from turnout.evaluate.scoreboard.router import (
     Examples,
     Meaning,
@@ -56,6 +58,7 @@ class Judged:
             was chosen without that prompt's fold; none: there is no threshold to choose.
         cuts: The thresholds that were chosen, for each of `KEEPS`, one a fold.
         ranks: Whether scores rank prompts: not where everything goes to one model.
+        folds: The fold of each prompt, where each fold was scored by a model of its own; none: one gave all scores.
     """
 
     name: str
@@ -66,6 +69,19 @@ class Judged:
     sent: dict[float, NDArray[np.float64]] = field(default_factory=dict)
     cuts: dict[float, list[Cut]] = field(default_factory=dict)
     ranks: bool = True
+    folds: NDArray[np.int64] | None = None
+
+    @property
+    def order_by(self) -> NDArray[np.float64]:
+        """What prompts are ranked by for figures in calls."""
+        return self.scores if self.folds is None else within_folds(self.scores, self.folds)
+
+    @property
+    def usd_order_by(self) -> NDArray[np.float64] | None:
+        """What prompts are ranked by for figures in USD, if by something else."""
+        if self.usd_scores is None or self.folds is None:
+            return self.usd_scores
+        return within_folds(self.usd_scores, self.folds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +138,8 @@ def judge(
         judged.meaning = meaning_of(router)
         if (by_usd := _usd_scorer(router, pair)) is not None:
             judged.usd_scores = scored(by_usd, texts, progress=progress)
+    else:
+        judged.folds = fold_of
     for fold in range(split.folds):
         parts.take(texts, np.flatnonzero(fold_of != fold), texts, np.flatnonzero(fold_of == fold))
     return judged

@@ -41,10 +41,15 @@ def apgr(drawn: Curves) -> Floats:
 
     NaN where both models score the same. Above 1 or below 0 where a mix is better than both or worse.
     """
+    return _over(require("numpy", extra=EXTRA), area(drawn), drawn.capable - drawn.cheap)
+
+
+def area(drawn: Curves) -> Floats:
+    """What the exact curve has above the cheap model's mean score, on the mean over all shares: APGR times the gap."""
     np = require("numpy", extra=EXTRA)
     height = (drawn.quality[:, 1:] + drawn.quality[:, :-1]) / 2 - drawn.cheap[:, None]
-    area = (np.diff(drawn.share, axis=1) * height).sum(axis=1)
-    return _over(np, area, drawn.capable - drawn.cheap)
+    found: Floats = (np.diff(drawn.share, axis=1) * height).sum(axis=1)
+    return found
 
 
 def cpt(drawn: Curves, recovered: float) -> Floats:

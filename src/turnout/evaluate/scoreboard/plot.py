@@ -65,8 +65,8 @@ def line_of(one: Judgements, judged: Judged) -> tuple[Any, Any, Any, Any]:
     """For a plot: where across, the score there, and the ends of its band, at `POINTS` shares of calls."""
     np = require("numpy", extra=EXTRA)
     pair = one.pair
-    scores = judged.usd_scores if judged.usd_scores is not None and pair.costs_known else judged.scores
-    order = order_of(scores)
+    by_usd = judged.usd_order_by
+    order = order_of(by_usd if by_usd is not None and pair.costs_known else judged.order_by)
     shares = np.linspace(0.0, 1.0, POINTS)
     exact = curves(pair, order)
     across = 1000.0 * np.interp(shares, exact.share[0], exact.usd[0]) if pair.costs_known else 100.0 * shares

@@ -16,6 +16,8 @@ SHORT: tuple[str, ...] = ("apgr", "cpt50", "cpt80", "saved_95", "kept_95", "save
 """The figures of the short table; the others are shown by ``--all``, and are always in JSON."""
 
 NOTHING = "–"
+BY_GAP = "APGR by gap"
+"""Heading of the difference over all pairs, each weighted by the gap between its models."""
 
 
 def tables(board: Board, *, every: bool = False) -> Iterator[Table]:
@@ -46,7 +48,11 @@ def tables(board: Board, *, every: bool = False) -> Iterator[Table]:
         for name, values in board.pooled.medians.items():
             medians.add_row(Text(name), *(number_text(values[metric.name], metric.unit) for metric in shown))
         yield medians
-        yield _differences(f"more than {board.reference}: mean over {len(board.pairs)} pairs", board.pooled.differences)
+        yield _differences(
+            f"more than {board.reference}: mean over {len(board.pairs)} pairs",
+            board.pooled.differences,
+            board.pooled.by_gap,
+        )
 
 
 def markdown(board: Board, *, every: bool = False) -> str:
@@ -67,12 +73,20 @@ def markdown(board: Board, *, every: bool = False) -> str:
         ]
         blocks.append(f"**{title_of(one)}**\n\n" + _rows(rows) + f"\n\n{caption_of(board, one)}")
     if board.pooled is not None:
+        by_gap = board.pooled.by_gap
         rows = [["router", *(metric.heading for metric in shown)], ["---", *("---:" for _ in shown)]]
         rows += [
             [name, *(number_text(values[metric.name], metric.unit) for metric in shown)]
             for name, values in board.pooled.medians.items()
         ]
         blocks.append(f"**Medians over {len(board.pairs)} pairs**\n\n" + _rows(rows))
+        compared = [metric for metric in METRICS if metric.name in _COMPARED]
+        rows = [["router", *(metric.heading for metric in compared), BY_GAP], ["---", *("---:" for _ in range(4))]]
+        rows += [
+            [name, *(figure_text(found[one.name], one.unit) for one in compared), figure_text(by_gap[name], "score")]
+            for name, found in board.pooled.differences.items()
+        ]
+        blocks.append(f"**More than {board.reference}, mean over {len(board.pairs)} pairs**\n\n" + _rows(rows))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -142,18 +156,28 @@ _SCALES: dict[Unit, tuple[float, int]] = {"score": (1.0, 3), "percent": (1.0, 1)
 _COMPARED: Sequence[str] = ("apgr", "saved_95", "saved_98")
 
 
-def _differences(title: str, differences: dict[str, dict[str, Difference | None]]) -> Table:
+def _differences(
+    title: str,
+    differences: dict[str, dict[str, Difference | None]],
+    by_gap: dict[str, Difference | None] | None = None,
+) -> Table:
     table = Table(title=Text(title), title_justify="left")
     table.add_column("router", no_wrap=True)
     compared = [metric for metric in METRICS if metric.name in _COMPARED]
     for metric in compared:
         table.add_column(metric.heading, justify="right")
         table.add_column("p", justify="right")
+    if by_gap is not None:
+        table.add_column(BY_GAP, justify="right")
+        table.add_column("p", justify="right")
     for name, found in differences.items():
         cells: list[str] = []
         for metric in compared:
             one = found[metric.name]
             cells += [figure_text(one, metric.unit), NOTHING if one is None else f"{one.p:.3f}"]
+        if by_gap is not None:
+            one = by_gap[name]
+            cells += [figure_text(one, "score"), NOTHING if one is None else f"{one.p:.3f}"]
         table.add_row(Text(name), *cells)
     return table
 

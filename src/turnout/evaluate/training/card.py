@@ -37,8 +37,8 @@ def card(facts: dict[str, Any], pairs: tuple[PairCard, ...]) -> str:
         "## How well it ranks",
         "",
         f"By {facts['folds']}-fold cross-validation that splits no group, on {facts['selected_on']:,} prompts; in "
-        "brackets 95 % intervals by bootstrap over groups. Penalty and head were chosen on the same folds, so figures "
-        "are a little too good; `turnout evaluate` chooses inside the training part.",
+        "brackets 95 % intervals by bootstrap over groups. Penalties and head were weighed on the same folds, so "
+        "figures are a little too good; `turnout evaluate` chooses inside the training part.",
         "",
         "| cheaper | most capable | their scores | APGR (0.5 is blind) | saved at 95 % | saved at 98 % |",
         "|---|---|---|---|---|---|",
@@ -53,7 +53,7 @@ def card(facts: dict[str, Any], pairs: tuple[PairCard, ...]) -> str:
         "",
         "## What it is",
         "",
-        f"- features: {facts['mode']}; head: {facts['head']}; penalties: {', '.join(map(str, facts['penalties']))}",
+        f"- features: {facts['mode']}; head: {facts['head']}; penalties: {_penalties(facts)}",
         *(
             [f"- {facts['categories']} categories are used: a request that carries none is judged less well"]
             if facts["categories"]
@@ -103,8 +103,7 @@ def label_card(facts: dict[str, Any], caution: float) -> str:
         "",
         "## What it is",
         "",
-        f"- features: {facts['mode']}; head: {facts['head']}; penalty: {facts['penalties'][0]:g}; "
-        f"seed: {facts['seed']}",
+        f"- features: {facts['mode']}; head: {facts['head']}; penalty: {_penalties(facts)}; seed: {facts['seed']}",
         f"- cautious: log-odds are lowered by {caution:.3g}; a query unlike those above gets P = 0; it never expects "
         "more than half of all queries to be simple",
         "- `turnout classify --held-out --only learned` measures it on the 98 queries that had no part in it",
@@ -121,3 +120,8 @@ def label_card(facts: dict[str, Any], caution: float) -> str:
 
 def _shown(figure: Figure | None) -> str:
     return "not defined" if figure is None else f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"
+
+
+def _penalties(facts: dict[str, Any]) -> str:
+    of_scores, *of_costs = facts["penalties"]
+    return f"an average around {of_scores:.2g}" + "".join(f", for costs {one:g}" for one in of_costs)

@@ -10,6 +10,7 @@ from turnout.classify.assess import Figure
 from turnout.classify.learned.model import Predicted, Price
 from turnout.config.extras import require
 from turnout.evaluate.outcomes.pair import EXTRA, LeftOut, Pair
+from turnout.evaluate.scoreboard.folds import within_folds
 from turnout.evaluate.scoreboard.metrics import apgr_bins, bin_points, spent_share
 from turnout.evaluate.scoreboard.resampling import draws_for, figure
 from turnout.evaluate.scoreboard.sweep import curves, order_of
@@ -67,19 +68,21 @@ def chosen_power(answers: Answers, unseen: Predicted) -> float:
     return POWERS[int(np.argmax(saved))]
 
 
-def judged(answers: Answers, unseen: Predicted) -> tuple[PairCard, ...]:
+def judged(answers: Answers, unseen: Predicted, folds: Any) -> tuple[PairCard, ...]:
     """Each cheaper candidate beside the most capable one.
 
     Args:
         answers: The prompts that ``unseen`` is of.
         unseen: What fits say of them that had not seen their groups.
+        folds: The fold of each prompt: what one fit had not seen. As on the scoreboard, prompts are put in one order
+            by their places within their folds.
     """
     np = require("numpy", extra=EXTRA)
     found = []
     for place, name in enumerate(answers.candidates[:-1]):
         pair = _pair(np, answers, place)
-        by_calls = unseen.need("call", place)
-        by_usd = unseen.need("usd", place) if pair.costs_known else by_calls
+        by_calls = within_folds(unseen.need("call", place), folds)
+        by_usd = within_folds(unseen.need("usd", place), folds) if pair.costs_known else by_calls
         orders = order_of(by_calls), order_of(by_usd)
         points = bin_points(orders[0])
         values: list[list[Any]] = [[], [], []]

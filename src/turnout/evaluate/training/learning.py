@@ -4,8 +4,8 @@ Nothing has to be set. Folds never split a group (prompts of the same text). Wha
 
 1. Up to `MOST_SELECTED` prompts, drawn by group, are looked at; means, frequencies and widths of features are theirs.
 2. Scores are smoothed by other models' answers to the same prompts, where there are some (`smoothing`).
-3. A penalty for the ridge and the share of smoothing are chosen by five folds; trees are grown on the same folds; the
-   head is selected.
+3. Penalties of the ridge and shares of smoothing are weighted by five folds, and averaged over; trees are grown on the
+   same folds; the head is selected.
 4. The ridge is fitted on all prompts, in batches where they are more; trees on the prompts that were looked at.
 5. Calibration is fitted on predictions for prompts that had not been seen.
 
@@ -31,9 +31,9 @@ from turnout.evaluate.training.answers import Answers
 from turnout.evaluate.training.ensembles import TREES, fit_trees
 from turnout.evaluate.training.judged import chosen_power
 from turnout.evaluate.training.looking import Looked
-from turnout.evaluate.training.ridge import Chosen, Fit, Sums, fit, least_error, unseen_predictions
+from turnout.evaluate.training.ridge import PENALTIES, Chosen, Fit, Sums, fit, least_error, unseen_predictions
 from turnout.evaluate.training.selection import SIMPLEST_FIRST, Selected, calibrated, select
-from turnout.evaluate.training.smoothing import Mixture, choose_mixture, expectations, mixed
+from turnout.evaluate.training.smoothing import Mixture, averaged, expectations, mixed
 
 MOST_SELECTED = 20_000
 """On so many prompts at the most penalties and heads are chosen, and trees are grown."""
@@ -72,15 +72,17 @@ class Learned:
         model: The model.
         places: Which prompts of the answers were looked at for selection, ascending.
         unseen: What the model says of those prompts, each by fits that had not seen its group.
+        folds: The fold of each of those prompts: what one fit had not seen.
         selected: Which head was selected, and how the others did.
-        penalties: Of the ridge for scores and, if known, for costs.
+        penalties: Of the ridge for scores, the one in the middle of what is averaged over, and, if known, for costs.
         others: How many other models' answers smoothed the scores.
-        share: Which share of the targets is what those answers make expected.
+        share: Which share of the targets is what those answers make expected, on average.
     """
 
     model: LearnedModel
     places: Any
     unseen: Predicted
+    folds: Any
     selected: Selected
     penalties: tuple[float, ...]
     others: int
@@ -139,7 +141,7 @@ def learn(
     inside = _some_folds(np, folds[places])
     likeness, centres = fitted_likeness(raw, inside, seed=choice.seed)
 
-    step("choosing the penalty")
+    step("weighing penalties")
     scores = answers.scores[places]
     ridge = _chosen(np, wide, scores, None if expected is None else expected[places], costs[places], own, inside)
     targets = mixed(answers.scores, expected, ridge.scores.share)
@@ -147,8 +149,9 @@ def learn(
     selected = select(unseen, scores, own, _numbered(np, answers.groups[places]))
 
     step("fitting on all prompts")
-    every = np.hstack([targets, costs])
-    fitted = _fitted(np, features, wide, every, weights, ridge.penalties, targets.shape[1], places, embed, rest)
+    kinds = [answers.scores, *([] if expected is None else [expected]), costs]
+    fits = _fits(np, features, wide, np.hstack(kinds), weights, places, embed, rest)
+    fitted = ridge.of(fits, scores.shape[1])
     kind = TREES.get(selected.head)
     said = unseen[selected.head]
     model = LearnedModel(
@@ -171,6 +174,7 @@ def learn(
         model=model,
         places=places,
         unseen=said_of_all._replace(price=model.price),
+        folds=inside,
         selected=selected,
         penalties=ridge.penalties,
         others=0 if expected is None else len(answers.others),
@@ -179,7 +183,7 @@ def learn(
 
 
 class _Ridge(NamedTuple):
-    """What was chosen for the ridge: penalties, the share of expectations, and what it says of unseen prompts."""
+    """What was chosen for the ridge: penalties, shares of expectations, and what it says of unseen prompts."""
 
     scores: Mixture
     costs: Chosen | None
@@ -188,16 +192,39 @@ class _Ridge(NamedTuple):
     def penalties(self) -> tuple[float, ...]:
         return (self.scores.penalty,) if self.costs is None else (self.scores.penalty, self.costs.penalty)
 
+    def of(self, fits: Sequence[Fit], candidates: int) -> Fit:
+        """What was chosen of fits with each of `PENALTIES`: on scores, on expectations if any, and on costs if known.
+
+        Args:
+            fits: The fits; targets stand side by side.
+            candidates: How many targets scores, and expectations, are.
+        """
+        np = require("numpy", extra=EXTRA)
+        weights = np.zeros((len(fits[0].weights), candidates))
+        intercepts = np.zeros(candidates)
+        for one, parts in zip(fits, self.scores.parts, strict=True):
+            for start, part in zip((0, candidates), parts.tolist(), strict=True):
+                if part > 0.0:
+                    weights += part * one.weights[:, start : start + candidates]
+                    intercepts += part * one.intercepts[start : start + candidates]
+        if self.costs is None:
+            return Fit(weights, intercepts)
+        of_costs = fits[PENALTIES.index(self.costs.penalty)]
+        return Fit(
+            np.hstack([weights, of_costs.weights[:, -candidates:]]),
+            np.concatenate([intercepts, of_costs.intercepts[-candidates:]]),
+        )
+
 
 def _chosen(np: Any, wide: Any, scores: Any, expected: Any, costs: Any, weights: Any, folds: Any) -> _Ridge:
-    """Penalties and share; all targets are fitted at once, since the dear part of fitting is the same for all."""
+    """Penalties and shares; all targets are fitted at once, since the dear part of fitting is the same for all."""
     many = scores.shape[1]
     kinds = [scores, *([] if expected is None else [expected]), costs]
     unseen = unseen_predictions(wide, np.hstack(kinds), weights, folds)
     of_expected = None if expected is None else unseen[:, :, many : 2 * many]
     of_costs = unseen[:, :, unseen.shape[2] - costs.shape[1] :]
     return _Ridge(
-        choose_mixture(scores, unseen[:, :, :many], of_expected, weights),
+        averaged(scores, unseen[:, :, :many], of_expected, weights),
         least_error(of_costs, costs, weights) if costs.shape[1] else None,
     )
 
@@ -245,34 +272,28 @@ def _numbered(np: Any, values: Any) -> Any:
     return np.unique(values, return_inverse=True)[1]
 
 
-def _fitted(
+def _fits(
     np: Any,
     features: FeatureMap,
     wide: Any,
     targets: Any,
     weights: Any,
-    penalties: tuple[float, ...],
-    scores: int,
     places: Any,
     embed: Embed | None,
     rest: Callable[[], Iterator[tuple[Any, Sequence[Row]]]] | None,
-) -> Fit:
-    """The ridge on all prompts: scores with the first penalty, costs with the second."""
+) -> list[Fit]:
+    """The ridge on all prompts, with each of `PENALTIES`."""
     if len(places) == len(targets):
-        fits = fit(wide, targets, weights, penalties)
-    else:
-        if rest is None:
-            raise ValueError("the other prompts' texts are needed to fit on all")
-        sums = Sums(features.width, targets.shape[1])
-        for where, rows in rest():
-            for start in range(0, len(rows), _BATCH):
-                part = where[start : start + _BATCH]
-                raw = looked_at(rows[start : start + _BATCH], embed)
-                sums.add(features.wide(raw), targets[part], weights[part])
-        fits = [sums.solved(penalty) for penalty in penalties]
-    parts = [fits[0].weights[:, :scores], *(one.weights[:, scores:] for one in fits[1:])]
-    ends = [fits[0].intercepts[:scores], *(one.intercepts[scores:] for one in fits[1:])]
-    return Fit(np.hstack(parts), np.concatenate(ends))
+        return fit(wide, targets, weights, PENALTIES)
+    if rest is None:
+        raise ValueError("the other prompts' texts are needed to fit on all")
+    sums = Sums(features.width, targets.shape[1])
+    for where, rows in rest():
+        for start in range(0, len(rows), _BATCH):
+            part = where[start : start + _BATCH]
+            raw = looked_at(rows[start : start + _BATCH], embed)
+            sums.add(features.wide(raw), targets[part], weights[part])
+    return [sums.solved(penalty) for penalty in PENALTIES]
 
 
 def _calibrations(scores: Any, said: Any, weights: Any) -> list[Calibration]:

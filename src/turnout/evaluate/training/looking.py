@@ -32,14 +32,17 @@ class Looked:
         parts = []
         for start in range(0, len(rows), _AT_ONCE):
             part = looked_at(rows[start : start + _AT_ONCE], embed)
-            # 600 n-grams a prompt: as int32 they are half as large.
-            grams = part.grams._replace(buckets=part.grams.buckets.astype(np.int32))
+            # 600 n-grams a prompt: these take six bytes each instead of sixteen.
+            grams = part.grams._replace(
+                buckets=part.grams.buckets.astype(np.int32), times=part.grams.times.astype(np.int16)
+            )
             parts.append(part._replace(grams=grams))
             progress(len(part.categories))
         counts = [np.bincount(part.grams.texts, minlength=len(part.categories)) for part in parts]
         self._ends = np.cumsum(np.concatenate(counts))
         self._starts = self._ends - np.concatenate(counts)
         self._buckets = np.concatenate([part.grams.buckets for part in parts])
+        self._times = np.concatenate([part.grams.times for part in parts])
         self._columns = {
             name: np.concatenate([getattr(part.grams, name) for part in parts])
             for name in ("bytes_", "words", "numbers", "longest")
@@ -59,10 +62,11 @@ class Looked:
         sizes = self._ends[places] - self._starts[places]
         owners = np.repeat(np.arange(len(places)), sizes)
         within = np.arange(len(owners)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        buckets = self._buckets[self._starts[places][owners] + within].astype(np.int64)
+        cells = self._starts[places][owners] + within
+        buckets, times = self._buckets[cells].astype(np.int64), self._times[cells]
         columns = {name: values[places] for name, values in self._columns.items()}
         return Raw(
-            grams=Grams(buckets=buckets, texts=owners, **columns),
+            grams=Grams(buckets=buckets, texts=owners, times=times, **columns),
             plain=self._plain[places],
             categories=tuple(self._categories[place] for place in places.tolist()),
             vectors=None if self._vectors is None else self._vectors[places],

@@ -57,18 +57,21 @@ def fit(table: Any, targets: Any, weights: Any, penalties: Sequence[float]) -> l
         table_mean = (weights @ table) / total
         target_mean = (weights @ targets) / total
         roots = np.sqrt(weights)[:, None]
-        x = ((table - table_mean) * roots).astype(np.float64)
+        x = np.subtract(table, table_mean, dtype=np.float64)
+        x *= roots
         y = (targets - target_mean) * roots
         if len(x) <= x.shape[1]:
             values, vectors = np.linalg.eigh(x @ x.T)
-            inner, back = vectors.T @ y, x.T @ vectors
+            inner, back = vectors.T @ y, x.T
         else:
             values, vectors = np.linalg.eigh(x.T @ x)
-            inner, back = vectors.T @ (x.T @ y), vectors
+            inner, back = vectors.T @ (x.T @ y), None
         values = np.maximum(values, 0.0)
         fits = []
         for penalty in penalties:
-            found = back @ (inner / (values + penalty)[:, None])
+            found = vectors @ (inner / (values + penalty)[:, None])
+            if back is not None:
+                found = back @ found
             fits.append(Fit(found, target_mean - table_mean @ found))
         return fits
 

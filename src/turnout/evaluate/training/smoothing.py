@@ -7,14 +7,18 @@ groups). The heads never see other models' scores: those are there in training o
 information (D. Lopez-Paz et al., Unifying distillation and privileged information, 2016).
 
 How much of the expectation is good differs: where a gain is what the two candidates do not share with other models,
-their expectations say nothing of it. So the share is a half unless the candidates' own answers, to prompts that the fit
-had not seen, say clearly that another one is better.
+their expectations say nothing of it. The candidates' own answers, to prompts that the fit had not seen, say which share
+and which penalty are good, but of a few hundred prompts they do not say it well. So none is chosen: all are averaged,
+each weighted by how clearly it is worse than the best. A ridge is linear in its targets, so that the average of all
+fits is one set of weights again. That is model averaging (K. Burnham and D. Anderson, Model selection and multimodel
+inference, 2002), with standard errors of paired differences in place of an information criterion.
 """
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from turnout.classify.learned.features import rounded
 from turnout.config.extras import require
 from turnout.evaluate.outcomes.pair import EXTRA
 from turnout.evaluate.training.ridge import PENALTIES, choose
@@ -23,36 +27,46 @@ FEWEST_OTHERS = 3
 """With fewer other models scores are left as they are."""
 
 SHARES: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""The shares of the expectation that are tried."""
+"""The shares of the expectation that are averaged over."""
 
 _LEAST_ANSWERED = 0.05
 
 
 class Mixture(NamedTuple):
-    """What was chosen of penalties and shares.
+    """An average over penalties and shares of the expectation.
 
     Attributes:
-        penalty: Of the ridge on the features.
-        share: Of the expectation in the target.
-        unseen: The predictions for each prompt, by a fit that had not seen its group: shape (prompts, candidates).
+        parts: For each of `PENALTIES` the weights of the fit on the scores, and of that on their expectations: shape
+            (penalties, 2), in all 1.
+        unseen: The average's predictions for each prompt, by fits that had not seen its group: shape (prompts,
+            candidates).
     """
 
-    penalty: float
-    share: float
+    parts: Any
     unseen: Any
+
+    @property
+    def share(self) -> float:
+        """How much of the targets is expectation."""
+        return float(self.parts[:, 1].sum())
+
+    @property
+    def penalty(self) -> float:
+        """The penalty in the middle: their geometric mean."""
+        np = require("numpy", extra=EXTRA)
+        return float(np.exp(self.parts.sum(axis=1) @ np.log(PENALTIES)))
 
 
 def mixed(scores: Any, expected: Any, share: float) -> Any:
-    """The targets: scores with a share of their expectations."""
+    """Scores with a share of their expectations."""
     return scores if share == 0.0 else (1.0 - share) * scores + share * expected
 
 
-def choose_mixture(scores: Any, unseen: Any, unseen_expected: Any, weights: Any) -> Mixture:
-    """Choose the penalty and the share whose gains are near to those of the answers.
+def averaged(scores: Any, unseen: Any, unseen_expected: Any, weights: Any) -> Mixture:
+    """Average over penalties and shares by how near their gains are to those of the answers.
 
-    A ridge is linear in its targets: a fit on a mixture is the mixture of two fits. Of the mixtures that are within one
-    standard error of the best (of the paired difference, over prompts) it is the one whose share is nearest to a half,
-    and of these the best: on few prompts the least error is mostly luck.
+    What is worse than the best by so many standard errors (of the paired difference, over prompts) has e to the power
+    of minus that as its weight.
 
     Args:
         scores: Of the candidates: shape (prompts, candidates).
@@ -61,23 +75,25 @@ def choose_mixture(scores: Any, unseen: Any, unseen_expected: Any, weights: Any)
         weights: Of the prompts.
     """
     np = require("numpy", extra=EXTRA)
+    shares = SHARES if unseen_expected is not None else (0.0,)
     gains = np.diff(scores, axis=1)
-    tried: list[tuple[Any, Mixture]] = []
-    for place, penalty in enumerate(PENALTIES):
-        for share in SHARES if unseen_expected is not None else (0.0,):
+    errors = np.empty((len(PENALTIES), len(shares), len(scores)))
+    for place in range(len(PENALTIES)):
+        for column, share in enumerate(shares):
             said = unseen[place] if share == 0.0 else mixed(unseen[place], unseen_expected[place], share)
-            errors = weights * ((np.diff(said, axis=1) - gains) ** 2).mean(axis=1)
-            tried.append((errors, Mixture(penalty, share, said)))
-    least, best = min(tried, key=lambda one: float(one[0].sum()))
-    if unseen_expected is None:
-        return best
-
-    def good(errors: Any) -> bool:
-        worse = errors - least
-        return bool(worse.sum() <= worse.std() * len(worse) ** 0.5)
-
-    near = [(errors, mixture) for errors, mixture in tried if good(errors)]
-    return min(near, key=lambda one: (abs(one[1].share - 0.5), float(one[0].sum())))[1]
+            errors[place, column] = weights * ((np.diff(said, axis=1) - gains) ** 2).mean(axis=1)
+    totals = errors.sum(axis=2)
+    worse = errors - errors[np.unravel_index(np.argmin(totals), totals.shape)]
+    deviation = worse.std(axis=2) * len(scores) ** 0.5
+    beyond = np.divide(worse.sum(axis=2), deviation, out=np.zeros_like(totals), where=deviation > 0.0)
+    # Rounded as all that is learned: these go into the weights.
+    each = rounded(np.exp(-beyond))
+    each /= each.sum()
+    parts = np.column_stack([each @ (1.0 - np.array(shares)), each @ np.array(shares)])
+    mean = np.tensordot(parts[:, 0], unseen, 1)
+    if unseen_expected is not None:
+        mean = mean + np.tensordot(parts[:, 1], unseen_expected, 1)
+    return Mixture(parts, mean)
 
 
 def expectations(scores: Any, other_scores: Any, weights: Any, folds: Any) -> Any:

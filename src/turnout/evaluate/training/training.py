@@ -115,7 +115,7 @@ def train(
         seed=seed,
     )
     places, learned = _learned(source, answers, vectors, choice, working)
-    pairs = judged(answers.take(places), learned.unseen)
+    pairs = judged(answers.take(places), learned.unseen, learned.folds)
     command = labels.command if labels else _command(source, candidates, names, learned.model, categories, seed)
     facts = _facts(source, answers, learned, pairs, names=names or candidates, seed=seed, command=command)
     model = learned.model
