@@ -69,12 +69,22 @@ def test_what_says_nothing_is_left_out() -> None:
     assert "turns" not in layout.plain
 
 
-def test_categories_can_be_left_out_and_unknown_ones_are_none() -> None:
+def test_categories_can_be_left_out() -> None:
     raw = looked_at(ROWS, None)
     assert fitted_map(raw, seed=0).layout.categories == ("a", "b", "c")
-    assert fitted_map(raw, seed=0, categories=False).layout.categories == ()
-    hot = fitted_map(raw, seed=0).dense(looked_at([Row("x", (), "a"), Row("x", (), "new")], None))["category"]
-    assert hot.tolist() == [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    without = fitted_map(raw, seed=0, categories=False)
+    assert without.layout.categories == ()
+    assert "category_shares" not in without.numbers
+
+
+def test_a_request_without_a_known_category_is_as_requests_are_on_the_whole() -> None:
+    rows = [Row("x", (), name) for name in ("a", "a", "a", "b", "c", "c", "c", "c", "")]
+    fitted = fitted_map(looked_at(rows, None), seed=0)
+    assert fitted.layout.categories == ("a", "c")  # one request of b says nothing of the next
+    asked = [Row("x", (), name) for name in ("a", "new", "", "b")]
+    hot = fitted.dense(looked_at(asked, None))["category"]
+    assert hot[0].tolist() == [1.0, 0.0]
+    assert np.allclose(hot[1:], [3 / 7, 4 / 7], atol=1e-4)
 
 
 def test_many_prompts_get_fewer_columns(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,6 +51,22 @@ def test_the_same_command_gives_the_same_bytes(tmp_path: Path) -> None:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
+def test_who_is_interrupted_finds_no_empty_folder(tmp_path: Path) -> None:
+    @contextmanager
+    def working(what: str, total: int) -> Iterator[Callable[[int], None]]:
+        if what == "learning":
+            raise KeyboardInterrupt
+        yield lambda done: None
+
+    source = graded(tmp_path / "t.csv")
+    (kept := tmp_path / "kept").mkdir()
+    for folder in (tmp_path / "router", kept):
+        with pytest.raises(KeyboardInterrupt):
+            train(source, ["cheap", "capable"], folder, features="ngrams", working=working)
+    assert not (tmp_path / "router").exists()
+    assert kept.exists()
+
+
 def test_more_than_two_candidates(tmp_path: Path) -> None:
     found = train(graded(tmp_path / "t.csv"), ["cheap", "other a", "capable"], tmp_path / "router", features="ngrams")
     assert [(one.cheap, one.capable) for one in found.pairs] == [("cheap", "capable"), ("other a", "capable")]

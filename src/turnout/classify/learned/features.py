@@ -123,8 +123,8 @@ class FeatureMap:
 
     Args:
         layout: What is in the tables.
-        numbers: ``mean`` and ``scale`` of the plain columns, ``idf`` of the buckets, and for each block of waves its
-            ``directions`` and ``phases``.
+        numbers: ``mean`` and ``scale`` of the plain columns, ``idf`` of the buckets, ``category_shares`` where requests
+            have categories, and for each block of waves its ``directions`` and ``phases``.
     """
 
     def __init__(self, layout: Layout, numbers: dict[str, NDArray[Any]]) -> None:
@@ -235,10 +235,13 @@ class FeatureMap:
         return np.maximum(np.cumsum(self._idf > 0.0) - 1, 0)
 
     def _hot(self, raw: Raw) -> Any:
+        """A column a category; a request without one that is known is as much of each as requests are on the whole."""
         hot = self._np.zeros((len(raw.categories), len(self._category)))
         for row, name in enumerate(raw.categories):
             if (column := self._category.get(name)) is not None:
                 hot[row, column] = 1.0
+            elif self._category:
+                hot[row] = self.numbers["category_shares"]
         return hot
 
     def _waves(self, block: str, values: Any) -> Any:
@@ -287,11 +290,15 @@ def fitted_map(raw: Raw, *, seed: int, prompts: int | None = None, categories: b
         folded=0 if exact else FOLDED["few" if few else "many"],
     )
     width = max(len(used), 1)
-    numbers = {
+    numbers: dict[str, Any] = {
         "mean": rounded(raw.plain[:, used].mean(axis=0)),
         "scale": rounded(scale[used] * np.sqrt(width)),
         "idf": idf,
     }
+    if layout.categories:
+        counts = dict(zip(names.tolist(), sizes.tolist(), strict=True))
+        kept = np.array([counts[name] for name in layout.categories], np.float64)
+        numbers["category_shares"] = rounded(kept / kept.sum())
     random = np.random.default_rng(seed)
     standard = (raw.plain[:, used] - numbers["mean"]) / numbers["scale"]
     for block, values in (("plain", standard), ("embedding", raw.vectors)):

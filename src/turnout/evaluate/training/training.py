@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -107,28 +107,42 @@ def train(
         require("sklearn", extra=TRAIN_EXTRA)  # first: nobody wants to know after an hour of reading
     with working("reading outcomes", 0) as progress:
         answers = read_answers(source, candidates, progress=progress)
-    folder.mkdir(parents=True, exist_ok=True)  # here too: nobody wants to know after an hour of learning
-    vectors = _vectors(features, len(answers), embed)
-    choice = Choice(
-        heads=heads or (FAST if vectors is None else SIMPLEST_FIRST),
-        categories=categories,
-        seed=seed,
-    )
-    places, learned = _learned(source, answers, vectors, choice, working)
-    pairs = judged(answers.take(places), learned.unseen, learned.folds)
-    command = labels.command if labels else _command(source, candidates, names, learned.model, categories, seed)
-    facts = _facts(source, answers, learned, pairs, names=names or candidates, seed=seed, command=command)
-    model = learned.model
-    model.candidates = tuple(names or candidates)
-    if labels is None:
-        keys = packed(content_keys(source._replace(models=frozenset({candidates[0]}))))
-        (folder / TRAINED_ON).write_bytes(keys)
-        save(model, folder, trained={**facts, FACT: hashlib.sha256(keys).hexdigest()}, card=card(facts, pairs))
-    else:
-        caution = labels.caution(learned.unseen.suffices[:, 0], answers.scores[places, 0] > 0.5)
-        text = label_card(facts, caution)
-        save(model, folder, trained=facts, card=text, basis="label", caution=caution, version="packaged")
+    with _made(folder):  # here too: nobody wants to know after an hour of learning
+        vectors = _vectors(features, len(answers), embed)
+        choice = Choice(
+            heads=heads or (FAST if vectors is None else SIMPLEST_FIRST),
+            categories=categories,
+            seed=seed,
+        )
+        places, learned = _learned(source, answers, vectors, choice, working)
+        pairs = judged(answers.take(places), learned.unseen, learned.folds)
+        command = labels.command if labels else _command(source, candidates, names, learned.model, categories, seed)
+        facts = _facts(source, answers, learned, pairs, names=names or candidates, seed=seed, command=command)
+        model = learned.model
+        model.candidates = tuple(names or candidates)
+        if labels is None:
+            keys = packed(content_keys(source._replace(models=frozenset({candidates[0]}))))
+            (folder / TRAINED_ON).write_bytes(keys)
+            save(model, folder, trained={**facts, FACT: hashlib.sha256(keys).hexdigest()}, card=card(facts, pairs))
+        else:
+            caution = labels.caution(learned.unseen.suffices[:, 0], answers.scores[places, 0] > 0.5)
+            text = label_card(facts, caution)
+            save(model, folder, trained=facts, card=text, basis="label", caution=caution, version="packaged")
     return Trained(facts, pairs)
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """A folder that is there, for a block; one that was made for it and is empty at an error is not left behind."""
+    new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        if new:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def _learned(
