@@ -99,6 +99,7 @@ def _tracer_provider() -> object:
 
 _ONCE = (
     "benchmarks",
+    "classify/learned",
     "cli/agentcore",
     "deploy",
     "docs",
@@ -108,6 +109,8 @@ _ONCE = (
     "messages/wire",
     "scripts",
     "testing",
+    "trace/langfuse",
+    "trace/views",
 )
 """Rooms whose many tests say nothing of the version of Python; the doors' own are tried on all."""
 _ON_ALL = (
