@@ -177,6 +177,7 @@ def test_verdicts_of_the_keyword_classifier_choose(doubles: Upstreams, tmp_path:
             found[query] = answer.headers["x-turnout-model"]
             explained = client.post("/v1/route", json=body).json()
             assert explained["verdict"]["classifier"] == "keyword"
+            assert explained["verdict"]["basis"] == "label"
             assert explained["model"] == found[query]
     assert list(found.values()) == list(OPENAI)
 

@@ -89,6 +89,15 @@ def test_what_servers_say(server: Server, answer: Answer, scores: list[float]) -
     assert set(server.paths) == {"/v1/route"}
 
 
+@pytest.mark.parametrize(("basis", "meaning"), [("outcome", "gains"), ("label", None), (None, None)])
+def test_what_p_means_is_said_with_the_verdict(server: Server, basis: str | None, meaning: str | None) -> None:
+    said = {"candidates": [{"model": "cheap", "p": 0.75}], "verdict": None if basis is None else {"basis": basis}}
+    server.answer = lambda body: (200, said)
+    found = router(server)
+    assert found.scores(BATCH).tolist() == [0.25] * 2
+    assert found.meaning == meaning
+
+
 def test_the_key_and_the_path_of_the_url(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(KEY_VARIABLE, "secret")
     server.answer = lambda body: (200, {"score": 1})

@@ -25,6 +25,7 @@ def explained(given: DecisionInput, decision: Decision) -> dict[str, Any]:
         else {
             "classifier": verdict.classifier,
             "label": verdict.label,
+            "basis": verdict.basis,
             "failure": None if verdict.failure is None else verdict.failure.kind,
         },
         "candidates": [

@@ -3,7 +3,9 @@
 Each prompt is sent as the body of a Chat Completions request. Of the answer's members one is taken as the score, the
 first that is there: ``score`` (a number, higher for more need of the capable model); the ``p`` of the candidate that is
 the cheap model, its score being one less that; ``model``: 1 where it is the capable model, 0 where it is the cheap one.
-A router that only says ``model`` has one operating point and no curve to speak of.
+A router that only says ``model`` has one operating point and no curve to speak of. Where the member ``verdict`` has
+``"basis": "outcome"``, as Turnout's gateway says it of what was learned from graded answers, ``p`` is the probability that
+the cheap model's answer suffices, and it is looked at how true it is.
 
 A few requests are under way at once. Whoever serves sees the prompts: give addresses that you trust.
 """
@@ -25,6 +27,7 @@ from turnout.config.extras import require
 from turnout.evaluate.outcomes.content import conversations
 from turnout.evaluate.outcomes.pair import EXTRA
 from turnout.evaluate.outcomes.table import Batch, OutcomesError
+from turnout.evaluate.scoreboard.router import Meaning
 from turnout.messages.conversation import Conversation
 
 KEY_VARIABLE = "TURNOUT_ROUTER_KEY"
@@ -45,6 +48,9 @@ class ServedRouter:
         name: The name in tables; default: the URL.
         asked_model: The model that requests name.
 
+    Attributes:
+        meaning: What scores say, once an answer said that its ``p`` is of outcomes.
+
     Raises:
         OutcomesError: The URL is none of HTTP.
     """
@@ -60,6 +66,7 @@ class ServedRouter:
             f"?{parts.query}" if parts.query else ""
         )
         self._cheap, self._capable, self._asked_model = cheap, capable, asked_model
+        self.meaning: Meaning | None = None
         self._idle: SimpleQueue[http.client.HTTPConnection] = SimpleQueue()
 
     def scores(self, batch: Batch) -> Any:
@@ -86,6 +93,9 @@ class ServedRouter:
             if isinstance(candidate, dict) and candidate.get("model") == self._cheap:
                 p = candidate.get("p")
                 if isinstance(p, (int, float)):
+                    verdict = answer.get("verdict")
+                    if isinstance(verdict, dict) and verdict.get("basis") == "outcome":
+                        self.meaning = "gains"
                     return 1.0 - float(p)
         model = answer.get("model")
         if model in (self._cheap, self._capable):
