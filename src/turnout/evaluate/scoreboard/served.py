@@ -4,8 +4,8 @@ Each prompt is sent as the body of a Chat Completions request. Of the answer's m
 first that is there: ``score`` (a number, higher for more need of the capable model); the ``p`` of the candidate that is
 the cheap model, its score being one less that; ``model``: 1 where it is the capable model, 0 where it is the cheap one.
 A router that only says ``model`` has one operating point and no curve to speak of. Where the member ``verdict`` has
-``"basis": "outcome"``, as Turnout's gateway says it of what was learned from graded answers, ``p`` is the probability that
-the cheap model's answer suffices, and it is looked at how true it is.
+``"basis": "outcome"``, as Turnout's gateway says it of what was learned from graded answers, ``p`` is the probability
+that the cheap model's answer suffices, and it is looked at how true it is.
 
 A few requests are under way at once. Whoever serves sees the prompts: give addresses that you trust.
 """
