@@ -174,11 +174,10 @@ class CompletionHandler(LoopbackHandler):
         said = double.responder(call.request)
         tokens = double.counter(call.request, said)
         call.status = 200
+        call.tokens = tokens  # first: whoever has read the answer to its end looks at once
         if stream:
             self._stream(call, self.events(call, said, tokens), fault)
-            call.tokens = tokens
             return
-        call.tokens = tokens
         if fault is not None and fault.damage is not None:
             whole = json.dumps(self.answer(call, said, tokens)).encode()
             body = _GARBAGE if fault.damage == "garbage" else whole[: len(whole) // 2]
