@@ -28,7 +28,10 @@ from turnout.core.request import Needs, Request, Segment
 from turnout.core.usage import Usage
 from turnout.core.verdict import Verdict
 from turnout.trace.events import CallEvent, DecisionEvent, Event, new_id
+from turnout.trace.store.decisions import MOST_IN_A_PACK
+from turnout.trace.store.encode import decision_json
 from turnout.trace.store.ledger import Ledger
+from turnout.trace.store.pack import packed_pair, packed_pairs
 from turnout.trace.store.recorder import Recorder
 from turnout.trace.views.compare import compare
 from turnout.trace.views.metrics import run_metrics
@@ -46,6 +49,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         print(f"{'record() on the caller path':44}{record_us(Path(directory)):12.2f} us")
         _bench_load(Path(directory))
+        _bench_packs()
         _bench_writes(Path(directory))
 
 
@@ -108,6 +112,21 @@ def _load(recorder: Recorder, rate: int | None) -> tuple[int, int]:
     for thread in threads:
         thread.join()
     return sum(counts), most
+
+
+def _bench_packs() -> None:
+    """What a decision's JSON takes in the ledger, by itself and with those that are written together."""
+    pairs = [decision_json(_decision(turn), "policy", "catalog") for turn in range(10 * MOST_IN_A_PACK)]
+    groups = [pairs[start : start + MOST_IN_A_PACK] for start in range(0, len(pairs), MOST_IN_A_PACK)]
+    size = sum(len(one) + len(other) for one, other in pairs) / len(pairs)
+    print(f"{'JSON of a decision':44}{size:12,.0f} bytes")
+    ways: dict[str, Callable[[], list[bytes]]] = {
+        "packed by itself": lambda: [packed_pair(*pair) for pair in pairs],
+        f"packed with {MOST_IN_A_PACK - 1} others": lambda: [packed_pairs(group) for group in groups],
+    }
+    for name, pack in ways.items():
+        size = sum(map(len, pack())) / len(pairs)
+        print(f"{f'  {name}':44}{size:12,.0f} bytes, {_median_s(pack) / len(pairs) * 1e6:.1f} us")
 
 
 def _bench_writes(directory: Path) -> None:

@@ -197,7 +197,7 @@ def run(
         raise UserError(f"cannot write {to}: it is a folder")
     models = models_named(pair, "--pair")
     settings, catalog = load(config, calibrated=False)
-    names = _catalogmodels_named(settings, models_named(as_, "--as"), required=True) if as_ else None
+    names = _catalog_names(settings, models_named(as_, "--as"), required=True) if as_ else None
     if names is not None and len(names) != len(models):
         raise UserError(f"--as must name {len(models)} models, one for each of --pair, got {as_!r}")
     try:
@@ -211,7 +211,7 @@ def run(
             candidates=models,
             judge=judge,
             wanted=wanted,
-            names=_catalogmodels_named(settings, ids, required=False),
+            names=_catalog_names(settings, ids, required=False),
             delta=delta,
             served=served,
             test=test,
@@ -471,7 +471,7 @@ def _judge(
     return RouterJudge(found, spec)
 
 
-def _catalogmodels_named(settings: Settings, names: Sequence[str], *, required: bool) -> list[str]:
+def _catalog_names(settings: Settings, names: Sequence[str], *, required: bool) -> list[str]:
     """Names as the catalog has them; those that it does not know as they are, unless they must be known."""
     from turnout.config.errors import ConfigError
     from turnout.core.catalog import UnknownModelError

@@ -66,6 +66,14 @@ def test_numbers_that_are_missing(folder: Path) -> None:
         load(folder)
 
 
+def test_a_number_that_is_missing_is_told_when_the_model_is_read(folder: Path) -> None:
+    said = json.loads((folder / MODEL).read_text())
+    said["layout"]["categories"] = ["a", "b"]
+    (folder / MODEL).write_text(json.dumps(said))
+    with pytest.raises(ArtefactError, match=r"does not fit model\.json: 'category_shares'"):
+        load(folder)
+
+
 def test_numbers_that_are_none(tmp_path: Path) -> None:
     model = model_of()
     model.weights[0, 0] = np.nan

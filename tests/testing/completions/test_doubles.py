@@ -88,4 +88,4 @@ def test_a_caller_that_leaves_a_slow_stream_is_noticed() -> None:
         (call,) = double.calls
         assert call.ended.wait(5)
         assert call.left
-        assert 2 <= call.events < 14
+        assert 1 <= call.events < 14  # the second may be on its way when the caller is gone

@@ -133,6 +133,20 @@ def test_nothing_of_an_old_decision_stays_in_a_pack_that_others_need(tmp_path: P
     assert after == {name: before[name] for name in ("d-a", "d-b", "d-c", "d-d")}
 
 
+def test_many_packs_that_others_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PACKS_AT_ONCE", 2)
+    path = tmp_path / "ledger.db"
+    for number in range(5):
+        write(path, [event for days in (40, 1, 2) for event in turn(f"{number}-{days}", days)])
+    with Ledger(path, read_only=True) as ledger:
+        before = {event.event_id: event for event in ledger.decisions()}
+    assert prune(path, NOW_MS - 30 * DAY_MS).decisions == 5
+    with Ledger(path, read_only=True) as ledger:
+        assert ledger.select("SELECT count(*) FROM packs") == [(0,)]
+        after = {event.event_id: event for event in ledger.decisions()}
+    assert after == {name: event for name, event in before.items() if not name.endswith("-40")}
+
+
 def test_vacuum_gives_the_space_back(tmp_path: Path) -> None:
     path = write(tmp_path / "ledger.db", [event for number in range(400) for event in turn(f"t{number}", 40)])
     pruned = prune(path, NOW_MS, vacuum=True)

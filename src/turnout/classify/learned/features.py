@@ -134,6 +134,7 @@ class FeatureMap:
         self.numbers = numbers
         self._columns = np.array([_PLAIN_NAMES.index(name) for name in layout.plain], np.int64)
         self._category = {name: index for index, name in enumerate(layout.categories)}
+        self._shares = numbers["category_shares"] if layout.categories else None
         self._idf = numbers["idf"].astype(np.float64)
         self._signed = np.where(np.arange(BUCKETS) & layout.folded, -self._idf, self._idf)
         self._frequency = 1.0 + np.log(np.maximum(np.arange(MOST_BYTES + 1), 1))
@@ -240,8 +241,8 @@ class FeatureMap:
         for row, name in enumerate(raw.categories):
             if (column := self._category.get(name)) is not None:
                 hot[row, column] = 1.0
-            elif self._category:
-                hot[row] = self.numbers["category_shares"]
+            elif self._shares is not None:
+                hot[row] = self._shares
         return hot
 
     def _waves(self, block: str, values: Any) -> Any:

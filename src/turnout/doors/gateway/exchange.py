@@ -128,9 +128,14 @@ async def begin_stream(send: Send, status: int, headers: Fields) -> None:
     await send({"type": "http.response.start", "status": status, "headers": list(headers)})
 
 
+def piece(data: bytes, *, more: bool = True) -> Message:
+    """The next piece of an answer as ASGI takes it; ``more`` says whether others follow."""
+    return {"type": "http.response.body", "body": data, "more_body": more}
+
+
 async def go_on(send: Send, data: bytes, *, more: bool = True) -> None:
     """Send the next piece of an answer; ``more`` says whether others follow."""
-    await send({"type": "http.response.body", "body": data, "more_body": more})
+    await send(piece(data, more=more))
 
 
 _WATCHED_AFTER_S = 0.01

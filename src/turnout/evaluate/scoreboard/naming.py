@@ -123,12 +123,12 @@ def router_of(
         artefact = ArtefactRouter(Path(spec), cheap=cheap, capable=capable, name=name)
         if not read_manifest(Path(spec)).layout.categories:
             return artefact
-        told = _RenamedRouter(artefact, artefact.name)
-        told.note = (
+        noted = _RenamedRouter(artefact, artefact.name)
+        noted.note = (
             f"{artefact.name} was trained with categories: its figures are with those of the table, and requests carry "
             "none (turnout train --no-category)"
         )
-        return told
+        return noted
     if spec in OWN:
         router = OWN[spec]()
         return _renamed(router, name) if name else router

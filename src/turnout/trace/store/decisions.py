@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -79,16 +81,22 @@ def numbered(connection: sqlite3.Connection, packing: Packing) -> list[Row]:
     return [(*row, number) for row in packing.rows]
 
 
-def unpack(connection: sqlite3.Connection, number: int) -> None:
-    """Give the decisions of a pack their own JSON, and delete the pack."""
-    [(pack,)] = connection.execute("SELECT json FROM packs WHERE number = ?", (number,))
-    pairs = unpacked_pairs(pack)
-    left = connection.execute("SELECT place, sequence FROM decisions WHERE pack = ?", (number,)).fetchall()
-    connection.executemany(
-        "UPDATE decisions SET given = ?, place = 0, pack = NULL WHERE sequence = ?",
-        [(packed_pair(*pairs[place]), sequence) for place, sequence in left],
-    )
-    connection.execute("DELETE FROM packs WHERE number = ?", (number,))
+def unpack(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
+    """Give the decisions of these packs their own JSON, and delete the packs."""
+    # Numbers, not text: and as many as are wanted, which a list of values could not be. No index is kept for this.
+    wanted = msgspec.json.encode(list(numbers)).decode()
+    left = connection.execute(
+        "SELECT pack, place, sequence FROM decisions WHERE pack IN (SELECT value FROM json_each(?)) ORDER BY pack",
+        (wanted,),
+    ).fetchall()
+    for number, rows in groupby(left, key=itemgetter(0)):
+        [(pack,)] = connection.execute("SELECT json FROM packs WHERE number = ?", (number,))
+        pairs = unpacked_pairs(pack)
+        connection.executemany(
+            "UPDATE decisions SET given = ?, place = 0, pack = NULL WHERE sequence = ?",
+            [(packed_pair(*pairs[place]), sequence) for _, place, sequence in rows],
+        )
+    connection.execute("DELETE FROM packs WHERE number IN (SELECT value FROM json_each(?))", (wanted,))
 
 
 class DecisionReader:

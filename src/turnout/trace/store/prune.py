@@ -18,11 +18,13 @@ from pathlib import Path
 import msgspec
 
 from turnout.trace.store.database import Database
-from turnout.trace.store.decisions import unpack
+from turnout.trace.store.decisions import MOST_IN_A_PACK, unpack
 from turnout.trace.store.ledger import Ledger
 
 BATCH = 5_000
 """How many events go in one transaction."""
+
+_PACKS_AT_ONCE = BATCH // MOST_IN_A_PACK
 
 Advance = Callable[[int], None]
 """Is told how many events were deleted since the last time."""
@@ -134,10 +136,12 @@ def _prune(database: Database, before_ms: int, *, dry_run: bool, vacuum: bool, a
     planned = _plan(database, before_ms)
     if dry_run:
         return msgspec.structs.replace(planned, bytes_before=size, bytes_after=size)
-    with database.write() as connection:
-        # What is deleted shall not be left in a pack that others need: those get their own JSON.
-        for (number,) in connection.execute(_SHARED).fetchall():
-            unpack(connection, number)
+    with database.use() as connection:
+        shared = [number for (number,) in connection.execute(_SHARED)]
+    for start in range(0, len(shared), _PACKS_AT_ONCE):
+        with database.write() as connection:
+            # What is deleted shall not be left in a pack that others need: those get their own JSON.
+            unpack(connection, shared[start : start + _PACKS_AT_ONCE])
     for table, count in (("decisions", planned.decisions), ("calls", planned.calls)):
         for start in range(0, count, BATCH):
             with database.write() as connection:

@@ -318,7 +318,7 @@ class HttpClient:
                         server_hostname=origin.host if tls is not None else None,
                     )
         except ConnectError:
-            raise
+            raise  # the proxy's; it is an OSError too, and says more than its name
         except TimeoutError:
             raise ConnectTimeout(f"no connection to {origin.authority} in time") from None
         except OSError as error:

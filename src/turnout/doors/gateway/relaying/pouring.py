@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any
 
-from turnout.doors.gateway.exchange import Send
+from turnout.doors.gateway.exchange import Send, piece
 from turnout.doors.gateway.relaying.streams import Part, Stream
 from turnout.router.patience import begun
 from turnout.upstream.ways import Answering
@@ -57,7 +57,7 @@ class Pouring:
                 self._part = part
                 return False
             if part.data:
-                self._left = begun(self._send({"type": "http.response.body", "body": part.data, "more_body": True}))
+                self._left = begun(self._send(piece(part.data)))
         except Exception as error:
             self._error = error
             return False
