@@ -9,8 +9,8 @@ from urllib.parse import unquote
 import msgspec
 import pytest
 
+from tests.upstream.http.scripted import request, server
 from tests.upstream.http.support import self_signed
-from tests.upstream.http.test_client import request, server
 from turnout.config import load_catalog, load_settings
 from turnout.config.errors import ConfigError
 from turnout.config.facts import load_facts

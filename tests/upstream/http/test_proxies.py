@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import uvloop
 
+from tests.upstream.http.scripted import OK, Script, answering, request, server, soon
 from tests.upstream.http.support import self_signed
-from tests.upstream.http.test_client import OK, Script, answering, request, server, soon
 from turnout.upstream.errors import failure_of, is_unbilled
 from turnout.upstream.http.client import ConnectionRules, HttpClient, Origin
 from turnout.upstream.http.errors import ConnectError

@@ -5,49 +5,39 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.doors.gateway.support import served, wait_for
+from tests.upstream.http.scripted import CHUNKED, answering, client, server, soon
 from turnout.doors.gateway.relaying.pouring import Pouring
 from turnout.doors.gateway.relaying.streams import Stream
 from turnout.messages.wire.asked import WireProtocol
+from turnout.upstream.http.client import Answer
 from turnout.upstream.http.errors import RemoteProtocolError
 
 MORE = b'data: {"choices":[{"index":0,"delta":{"content":"word"}}]}\n\n'
 DONE = b"data: [DONE]\n\n"
 
 
-class Poured:
-    """An answer whose pieces are there; not a socket's, so that each case is met."""
-
-    status = 200
-    headers = ()
-
-    def __init__(self, *pieces: bytes) -> None:
-        self.fields: dict[str, str] = {}
-        self.pieces = list(pieces)
-
-    async def pour(self, take: Callable[[bytes], bool], stall_s: float) -> None:
-        while self.pieces and take(self.pieces.pop(0)):
-            pass
-
-    async def next(self, until: float) -> bytes | None:
-        return self.pieces.pop(0) if self.pieces else None
-
-    async def read(self, until: float, limit: int = 0) -> bytes:
-        return b"".join(self.pieces)
-
-    def close(self) -> None:
-        pass
+@asynccontextmanager
+async def answer_of(*pieces: bytes) -> AsyncIterator[Answer]:
+    """An answer of which each piece comes in a packet of its own."""
+    script = answering(CHUNKED, *(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces), b"0\r\n\r\n")
+    async with server(script) as origin, client() as one:
+        answer = await one.send(origin, b"POST", b"/v1/x", [], b"{}", soon())
+        try:
+            yield answer
+        finally:
+            answer.close()
 
 
-class Client:
-    """ASGI's send; while it is slow it waits, as a server does until there is room."""
+class Reader:
+    """A client behind ASGI's send; while it is slow it waits, as a server does until there is room."""
 
     def __init__(self) -> None:
         self.got: list[bytes] = []
@@ -61,68 +51,76 @@ class Client:
 
 
 async def test_what_is_more_of_the_answer_is_passed_on() -> None:
-    client, answer = Client(), Poured(MORE, MORE, MORE)
-    assert await Pouring(Stream(WireProtocol.OPENAI_CHAT), client.send).pour(answer, 5.0) is None
-    assert client.got == [MORE] * 3
+    reader = Reader()
+    async with answer_of(MORE, MORE, MORE) as answer:
+        assert await Pouring(Stream(WireProtocol.OPENAI_CHAT), reader.send).pour(answer, 5.0) is None
+        assert await answer.next(soon()) is None
+    assert reader.got == [MORE] * 3
 
 
 async def test_what_ends_the_stream_is_handed_back() -> None:
-    client, answer = Client(), Poured(MORE, DONE, MORE)
-    pouring = Pouring(Stream(WireProtocol.OPENAI_CHAT), client.send)
-    part = await pouring.pour(answer, 5.0)
-    assert part is not None
-    assert (part.data, part.last) == (b"", DONE)
-    assert (client.got, answer.pieces) == ([MORE], [MORE])
+    reader = Reader()
+    async with answer_of(MORE, DONE, MORE) as answer:
+        part = await Pouring(Stream(WireProtocol.OPENAI_CHAT), reader.send).pour(answer, 5.0)
+        assert part is not None
+        assert (part.data, part.last) == (b"", DONE)
+        assert reader.got == [MORE]
+        assert await answer.next(soon()) == MORE
 
 
 async def test_an_error_of_the_provider_is_handed_back() -> None:
-    client = Client()
+    reader = Reader()
     error = b'data: {"error":{"type":"server_error"}}\n\n'
-    part = await Pouring(Stream(WireProtocol.OPENAI_CHAT), client.send).pour(Poured(MORE, error), 5.0)
+    async with answer_of(MORE, error) as answer:
+        part = await Pouring(Stream(WireProtocol.OPENAI_CHAT), reader.send).pour(answer, 5.0)
     assert part is not None
     assert part.error is not None
-    assert client.got == [MORE]
+    assert reader.got == [MORE]
 
 
 async def test_a_slow_client_is_waited_for() -> None:
-    client, answer = Client(), Poured(MORE, MORE)
-    client.room.clear()
-    pouring = Pouring(Stream(WireProtocol.OPENAI_CHAT), client.send)
-    task = asyncio.create_task(pouring.pour(answer, 5.0))
-    await asyncio.sleep(0.01)
-    assert not task.done()
-    assert (client.got, len(answer.pieces)) == ([], 1)  # nothing more is read meanwhile
-    client.room.set()
-    assert await task is None
-    assert client.got == [MORE]
-    assert await pouring.pour(answer, 5.0) is None
-    assert client.got == [MORE, MORE]
+    reader = Reader()
+    reader.room.clear()
+    async with answer_of(MORE, MORE) as answer:
+        pouring = Pouring(Stream(WireProtocol.OPENAI_CHAT), reader.send)
+        task = asyncio.create_task(pouring.pour(answer, 5.0))
+        await asyncio.sleep(0.1)
+        assert not task.done()
+        assert reader.got == []
+        reader.room.set()
+        assert await task is None
+        assert reader.got == [MORE]  # nothing more was read meanwhile
+        assert await pouring.pour(answer, 5.0) is None
+    assert reader.got == [MORE, MORE]
 
 
 async def test_who_is_cancelled_while_a_client_is_slow_lets_go() -> None:
-    client = Client()
-    client.room.clear()
-    task = asyncio.create_task(Pouring(Stream(WireProtocol.OPENAI_CHAT), client.send).pour(Poured(MORE), 5.0))
+    reader = Reader()
+    reader.room.clear()
+    async with answer_of(MORE) as answer:
+        task = asyncio.create_task(Pouring(Stream(WireProtocol.OPENAI_CHAT), reader.send).pour(answer, 5.0))
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    reader.room.set()
     await asyncio.sleep(0.01)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    client.room.set()
-    await asyncio.sleep(0.01)
-    assert client.got == []
+    assert reader.got == []
 
 
 async def test_what_reading_raises_is_raised() -> None:
-    with pytest.raises(RemoteProtocolError):
-        await Pouring(Stream(WireProtocol.OPENAI_CHAT), Client().send).pour(Poured(MORE, b"data: {no\n\n"), 5.0)
+    async with answer_of(MORE, b"data: {no\n\n") as answer:
+        with pytest.raises(RemoteProtocolError):
+            await Pouring(Stream(WireProtocol.OPENAI_CHAT), Reader().send).pour(answer, 5.0)
 
 
 async def test_what_sending_raises_is_raised() -> None:
     async def send(message: Any) -> None:
         raise RuntimeError("the answer had ended")
 
-    with pytest.raises(RuntimeError, match="had ended"):
-        await Pouring(Stream(WireProtocol.OPENAI_CHAT), send).pour(Poured(MORE), 5.0)
+    async with answer_of(MORE) as answer:
+        with pytest.raises(RuntimeError, match="had ended"):
+            await Pouring(Stream(WireProtocol.OPENAI_CHAT), send).pour(answer, 5.0)
 
 
 TEXT = """
@@ -182,8 +180,8 @@ def test_a_client_that_reads_slowly_slows_the_provider_down(tmp_path: Path) -> N
     body = json.dumps({"model": "turnout", "stream": True, "messages": [{"role": "user", "content": "Hi"}]}).encode()
     with flood() as provider, served(tmp_path, TEXT.replace("URL", provider.url)) as gateway:
         host, port = gateway.url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=30) as client:
-            client.sendall(
+        with socket.create_connection((host, int(port)), timeout=30) as asking:
+            asking.sendall(
                 b"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
                 b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(body), body)
             )
@@ -194,7 +192,7 @@ def test_a_client_that_reads_slowly_slows_the_provider_down(tmp_path: Path) -> N
                 time.sleep(0.3)
             assert provider.sent < EVENTS * 3 / 4  # it waits, since nobody reads
             got = bytearray()
-            while data := client.recv(1 << 20):
+            while data := asking.recv(1 << 20):
                 got += data
     assert got.count(EVENT) == EVENTS
     assert b"data: [DONE]" in got
