@@ -83,6 +83,18 @@ def test_events_as_they_are() -> None:
     assert (pending, error) == (b"", "")
 
 
+def test_one_whole_event_is_taken_at_once() -> None:
+    parser = SseParser()
+    assert parser.only(b"data: a\n\n") == SseEvent(b"data: a\n\n", b"a")
+    assert parser.only(b"event: ping\ndata: {}\n\n") == SseEvent(b"event: ping\ndata: {}\n\n", b"{}", "ping")
+    for other in (b"data: a\n\ndata: b\n\n", b"data: a\n", b"data: a\r\n\r\n", b": note\n\n", b""):
+        assert parser.only(other) is None
+        assert parser.pending == b""
+    parser.feed(b"data: a")
+    assert parser.only(b"data: b\n\n") is None  # it belongs to what came before
+    assert [event.data for event in parser.feed(b"\ndata: b\n\n")] == [b"a\nb"]
+
+
 def test_a_carriage_return_at_the_end_of_a_chunk_may_be_half_a_line_end() -> None:
     parser = SseParser()
     assert parser.feed(b"data: a\r\n\r") == []

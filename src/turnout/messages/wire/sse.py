@@ -58,6 +58,18 @@ class SseParser:
         """The bytes that came after the last whole event."""
         return bytes(self._buffer)
 
+    def only(self, chunk: bytes) -> SseEvent | None:
+        """Take the next bytes if they are one event and no more, as nearly every chunk of a stream is.
+
+        Returns:
+            The event; none where they are something else, and are to be fed.
+        """
+        if self._buffer or (plain := _PLAIN.fullmatch(chunk)) is None:
+            return None
+        self._offset += len(chunk)
+        name = plain[1]
+        return SseEvent(chunk, plain[2], name.decode() if name else "")
+
     def feed(self, chunk: bytes) -> list[SseEvent]:
         """Take the next bytes.
 
@@ -67,13 +79,9 @@ class SseParser:
         Raises:
             MalformedStreamError: An event is longer than the limit, or the type of one is not UTF-8.
         """
+        if (event := self.only(chunk)) is not None:
+            return [event]
         kept = self._buffer
-        if not kept and (plain := _PLAIN.fullmatch(chunk)):
-            # Nearly every chunk of nearly every stream is one event.
-            self._offset += len(chunk)
-            self._searched = 0
-            name, content = plain.groups(b"")
-            return [SseEvent(chunk, content, name.decode())]
         if not kept and b"\r" not in chunk:
             # Or several whole ones.
             *blocks, rest = chunk.split(b"\n\n")

@@ -191,17 +191,10 @@ class Connection(asyncio.Protocol):
         except Exception as error:
             self._fail(RemoteProtocolError(f"the answer is no HTTP ({type(error).__name__})"))
             self._transport.abort()
-        if self._take is None or self._poured_out(self._take):
+        if self._take is None or self.done or self._error is not None:
             self._wake()
-
-    def _poured_out(self, take: Callable[[bytes], bool]) -> bool:
-        """Give on what came; whether whoever pours is to be woken."""
-        if self._chunks:
+        else:
             self._until = self._loop.time() + self._stall_s
-            if not take(self._taken()):
-                self._take = None
-                return True
-        return self.done or self._error is not None
 
     def eof_received(self) -> bool:
         """The provider sends no more; an answer without a length ends with that."""
@@ -264,6 +257,10 @@ class Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         """A piece of the body came."""
         if self._surplus:
+            return
+        if self._take is not None:
+            if not self._take(body):
+                self._take = None
             return
         self._chunks.append(body)
         self._buffered += len(body)

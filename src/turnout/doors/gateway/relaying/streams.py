@@ -81,16 +81,15 @@ class Stream:
             TruncatedStreamError: The stream says that it ends, but its answer has not come to its own.
         """
         try:
-            events = self._parser.feed(chunk)
-            if len(events) == 1 and self._plain and not self.reader.complete:
+            reader = self.reader
+            if self._plain and not reader.complete and (event := self._parser.only(chunk)) is not None:
                 # Nearly every chunk of nearly every stream: one event, which brings more of the answer.
-                [event] = events
-                reader = self.reader
                 reader.feed(event)
-                if not reader.complete and reader.error is None:
-                    self._keep(event.data)
-                    return Part(b"" if self._drops_usage and reader.only_usage else event.raw, b"", None)
-                return self._read(events, fed=True)
+                if reader.complete or reader.error is not None:
+                    return self._read([event], fed=True)
+                self._keep(event.data)
+                return Part(b"" if self._drops_usage and reader.only_usage else chunk, b"", None)
+            events = self._parser.feed(chunk)
         except MalformedStreamError as error:
             self.broken = RemoteProtocolError(str(error))
             raise self.broken from error
