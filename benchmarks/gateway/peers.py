@@ -7,6 +7,7 @@ A peer that cannot be installed is left out, by name and with the reason. The fo
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -59,7 +60,8 @@ def litellm() -> Path:
     Raises:
         AbsentError: It cannot be installed.
     """
-    folder = cache() / f"litellm-{LITELLM}"
+    # By the same Python as ours: builds differ by a third.
+    folder = cache() / f"litellm-{LITELLM}-python-{platform.python_version()}"
     program = folder / "bin" / "litellm"
     if not program.exists():
         if uv := shutil.which("uv"):

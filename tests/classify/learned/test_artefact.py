@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.classify.learned.models import model_of
-from turnout.classify.learned.artefact import CARD, MODEL, NUMBERS, ArtefactError, load, read_manifest, save
+from turnout.classify.learned.artefact import CARD, FORMAT, MODEL, NUMBERS, ArtefactError, load, read_manifest, save
 from turnout.classify.learned.rows import Row
 
 ROWS = [Row("word " * 4), Row("What is 3 + 4?", (), "sums")]
@@ -42,11 +42,11 @@ def test_there_is_none(tmp_path: Path) -> None:
 def test_another_format(folder: Path) -> None:
     said = json.loads((folder / MODEL).read_text())
     (folder / MODEL).write_text(json.dumps(said | {"format": 99}))
-    with pytest.raises(ArtefactError, match="is of format 99, this version reads 2; train it again"):
+    with pytest.raises(ArtefactError, match=f"is of format 99, this version reads {FORMAT}; train it again"):
         load(folder)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"format": 2}'])
+@pytest.mark.parametrize("text", ["{", "[]", json.dumps({"format": FORMAT})])
 def test_a_damaged_manifest(folder: Path, text: str) -> None:
     (folder / MODEL).write_text(text)
     with pytest.raises(ArtefactError, match="is damaged"):

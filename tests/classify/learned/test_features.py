@@ -39,13 +39,16 @@ def test_blocks_have_about_one_length() -> None:
         assert 0.5 < (block**2).sum(axis=1).mean() < 2.0, name
 
 
-def test_waves_are_a_gaussian_kernel() -> None:
+@pytest.mark.parametrize("categories", [False, True])
+def test_waves_are_a_gaussian_kernel_within_a_category(categories: bool) -> None:
     raw = looked_at(ROWS, vectors)
-    features = fitted_map(raw, seed=1)
+    features = fitted_map(raw, seed=1, categories=categories)
     waves = features.dense(raw)["embedding_waves"]
     distances = ((raw.vectors[:, None] - raw.vectors) ** 2).sum(axis=-1)
     width = np.median(distances[distances > 1e-12])
-    assert np.abs(waves @ waves.T - np.exp(-distances / width)).mean() < 3.0 / WAVES["embedding"] ** 0.5
+    of = np.array(raw.categories)
+    kernel = np.exp(-distances / width) * ((of[:, None] == of) if categories else 1.0)
+    assert np.abs(waves @ waves.T - kernel).max() < 5.0 / WAVES["embedding"] ** 0.5
 
 
 @pytest.mark.parametrize("prompts", [60, FEW, FEW + 1])
@@ -85,6 +88,12 @@ def test_a_request_without_a_known_category_is_as_requests_are_on_the_whole() ->
     hot = fitted.dense(looked_at(asked, None))["category"]
     assert hot[0].tolist() == [1.0, 0.0]
     assert np.allclose(hot[1:], [3 / 7, 4 / 7], atol=1e-4)
+
+
+def test_waves_without_a_known_category_are_the_mean_of_all() -> None:
+    features = fitted_map(looked_at(ROWS, vectors), seed=0)
+    waves = features.dense(looked_at([Row("a text", (), name) for name in ("a", "b", "c", "")], vectors))["plain_waves"]
+    assert np.allclose(waves[:3].mean(axis=0), waves[3], atol=1e-4)
 
 
 def test_many_prompts_get_fewer_columns(monkeypatch: pytest.MonkeyPatch) -> None:

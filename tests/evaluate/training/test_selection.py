@@ -24,15 +24,15 @@ def of(qualities: tuple[float, float, float]) -> Any:
 
 def test_what_is_clearly_better_is_taken() -> None:
     found = of((0.0, 0.2, 1.0))
-    assert found.head == "linear+forest"
-    assert found.errors["linear+forest"] < found.errors["linear"]
-    assert found.beyond["linear+forest"] == 0.0
+    assert found.head == "linear+boosted"
+    assert found.errors["linear+boosted"] < found.errors["linear"]
+    assert found.beyond["linear+boosted"] == 0.0
     assert found.beyond["linear"] > 2.0
 
 
 def test_the_simplest_that_is_about_as_good_is_taken() -> None:
     assert of((0.98, 1.0, 1.0)).head == "linear"
-    assert of((0.0, 0.98, 1.0)).head == "linear+boosted"
+    assert of((0.0, 0.98, 1.0)).head == "linear+forest"
 
 
 def test_rows_of_a_group_are_one_piece_of_evidence() -> None:

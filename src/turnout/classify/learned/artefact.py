@@ -25,7 +25,7 @@ from turnout.classify.learned.trees import Trees
 from turnout.config.extras import require
 from turnout.core.verdict import Basis
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever features or files change their meaning."""
 
 MODEL = "model.json"

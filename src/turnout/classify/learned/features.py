@@ -10,7 +10,9 @@ blocks whose rows have a squared length of about one each, so that one penalty i
   its own; where they are many, n-grams are folded by signs into some hundred columns, which keeps scalar products about
   as they are;
 - random Fourier features of the embedding and of the standardised numbers, whose scalar products are about a Gaussian
-  kernel of the width of the median distance: they make a linear head a smooth non-linear one.
+  kernel of the width of the median distance: they make a linear head a smooth non-linear one. Each category shifts
+  them by random phases of its own, so that products across categories are about zero: what is like each other is so
+  within a category, and what a number means may differ from one to the next.
 
 Which blocks there are depends on the mode: ``embedding`` has all, ``ngrams`` has none of the embedding's.
 
@@ -123,8 +125,9 @@ class FeatureMap:
 
     Args:
         layout: What is in the tables.
-        numbers: ``mean`` and ``scale`` of the plain columns, ``idf`` of the buckets, ``category_shares`` where requests
-            have categories, and for each block of waves its ``directions`` and ``phases``.
+        numbers: ``mean`` and ``scale`` of the plain columns, ``idf`` of the buckets, and for each block of waves its
+            ``directions`` and ``phases``; where requests have categories, ``category_shares``, and ``category_phases``
+            of each block: shape (categories, waves).
     """
 
     def __init__(self, layout: Layout, numbers: dict[str, NDArray[Any]]) -> None:
@@ -144,6 +147,11 @@ class FeatureMap:
             block: (numbers[f"{block}_directions"].astype(np.float64), numbers[f"{block}_phases"].astype(np.float64))
             for block in WAVES
             if f"{block}_directions" in numbers
+        }
+        self._shifts = {
+            block: (np.cos(shifts), np.sin(shifts))
+            for block in (self._directions if layout.categories else ())
+            for shifts in [numbers[f"{block}_category_phases"].astype(np.float64)]
         }
         self.blocks = self._blocks()
 
@@ -178,12 +186,13 @@ class FeatureMap:
         """The blocks of the wide table but for the n-grams, by name."""
         numbers = self.numbers
         plain = (raw.plain[:, self._columns] - numbers["mean"]) / numbers["scale"]
-        dense = {"plain": plain, "plain_waves": self._waves("plain", plain)}
+        hot = self._hot(raw)
+        dense = {"plain": plain, "plain_waves": self._waves("plain", plain, hot)}
         if self.layout.categories:
-            dense["category"] = self._hot(raw)
+            dense["category"] = hot
         if self.layout.mode == "embedding":
             dense["embedding"] = raw.vectors
-            dense["embedding_waves"] = self._waves("embedding", raw.vectors)
+            dense["embedding_waves"] = self._waves("embedding", raw.vectors, hot)
         return dense
 
     def wide(self, raw: Raw) -> Any:
@@ -245,10 +254,15 @@ class FeatureMap:
                 hot[row] = self._shares
         return hot
 
-    def _waves(self, block: str, values: Any) -> Any:
+    def _waves(self, block: str, values: Any, hot: Any) -> Any:
         np = self._np
         directions, phases = self._directions[block]
-        return np.cos(values @ directions + phases) * np.sqrt(2.0 / len(phases))
+        angles = values @ directions + phases
+        if not self.layout.categories:
+            return np.cos(angles) * np.sqrt(2.0 / len(phases))
+        # The mean, over a request's categories, of the cosine of the angle and the category's own phase.
+        cosines, sines = self._shifts[block]
+        return (np.cos(angles) * (hot @ cosines) - np.sin(angles) * (hot @ sines)) * np.sqrt(2.0 / len(phases))
 
 
 def rounded(values: Any) -> Any:
@@ -309,6 +323,9 @@ def fitted_map(raw: Raw, *, seed: int, prompts: int | None = None, categories: b
         directions = random.standard_normal((values.shape[1], WAVES[block])) * np.sqrt(2.0 / distance)
         numbers[f"{block}_directions"] = directions.astype(np.float16)
         numbers[f"{block}_phases"] = rounded(random.uniform(0.0, 2.0 * np.pi, WAVES[block])).astype(np.float32)
+        if layout.categories:
+            shifts = random.uniform(0.0, 2.0 * np.pi, (len(layout.categories), WAVES[block]))
+            numbers[f"{block}_category_phases"] = rounded(shifts).astype(np.float32)
     return FeatureMap(layout, numbers)
 
 

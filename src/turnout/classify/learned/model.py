@@ -30,7 +30,7 @@ from turnout.config.extras import require
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Head = Literal["linear", "linear+boosted", "linear+forest"]
+Head = Literal["linear", "linear+forest", "linear+boosted"]
 """What predicts the scores: a ridge on everything, alone or averaged with trees on structure, tools and category."""
 
 Ranking = Literal["call", "usd"]

@@ -20,7 +20,7 @@ TRAIN_EXTRA = "train"
 
 Kind = Literal["forest", "boosted"]
 
-TREES: dict[Head, Kind] = {"linear+boosted": "boosted", "linear+forest": "forest"}
+TREES: dict[Head, Kind] = {"linear+forest": "forest", "linear+boosted": "boosted"}
 """Which trees stand beside the ridge, by head."""
 
 _FOREST = {"n_estimators": 150, "max_features": 0.3, "n_jobs": 1}
