@@ -26,7 +26,10 @@ def test_it_serves_until_it_is_stopped(number: signal.Signals) -> None:
         assert client.converse(modelId=model, messages=messages)["stopReason"] == "end_turn"
         client.close()
         process.send_signal(number)
-        rest, errors = process.communicate(timeout=20)
+        try:
+            rest, errors = process.communicate(timeout=20)
+        finally:
+            process.kill()  # no wait without an end, should the signal be ignored
     assert (process.returncode, rest, errors) == (0, "stopped\n", "")
 
 
