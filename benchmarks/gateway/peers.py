@@ -60,7 +60,7 @@ def litellm() -> Path:
     Raises:
         AbsentError: It cannot be installed.
     """
-    # By the same Python as ours: builds differ by a third.
+    # By the same version of Python as ours, so that both are measured on one.
     folder = cache() / f"litellm-{LITELLM}-python-{platform.python_version()}"
     program = folder / "bin" / "litellm"
     if not program.exists():
