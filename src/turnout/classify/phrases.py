@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Iterable
 
 _WORD = re.compile(r"\w+", re.ASCII)
-_BLANKS = {code: " " for code in range(128) if not _WORD.match(chr(code))}
+_BLANKS = bytes(code if code < 128 and _WORD.match(chr(code)) else 32 for code in range(256))
+"""Makes a blank of each byte that stands in no word."""
 
 
 class Phrases:
@@ -39,7 +40,7 @@ class Phrases:
 
     def find(self, text: str) -> list[str]:
         """What is found, from left to right, none within another; of a text in small ASCII letters."""
-        firsts = self._firsts.intersection(text.translate(_BLANKS).split())
+        firsts = self._firsts.intersection(text.encode("ascii").translate(_BLANKS).decode("ascii").split())
         if not firsts:
             return []
         places: list[tuple[int, str]] = []

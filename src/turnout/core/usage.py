@@ -61,7 +61,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     @property
     def prompt_tokens(self) -> int:
         """The whole prompt: fresh, read and written tokens. The long-prompt tier is chosen by it."""
-        return self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
+        return self.input_tokens + self.cache_read_tokens + self.cache_write_5m_tokens + self.cache_write_1h_tokens
 
     @property
     def total_tokens(self) -> int:
@@ -212,12 +212,9 @@ def _count(report: Mapping[str, Any], key: str, *, default: int = 0, within: str
     return value
 
 
-def _stated(report: Mapping[str, Any], *spellings: str) -> str:
-    """The spelling of a key that a report uses; the first where it uses none."""
-    for key in spellings:
-        if report.get(key) is not None:
-            return key
-    return spellings[0]
+def _stated(report: Mapping[str, Any], key: str, other: str) -> str:
+    """The spelling of a key that a report uses; the first where it uses both or none."""
+    return other if report.get(key) is None and report.get(other) is not None else key
 
 
 def _require_counts(report: Mapping[str, Any], *keys: str) -> None:

@@ -86,6 +86,6 @@ def about(routed: Routed) -> list[tuple[bytes, bytes]]:
     """What is known of an answer before it comes."""
     return [
         (b"x-turnout-model", routed.model.id.encode()),
-        (b"x-turnout-reason", routed.decision.reason.value.encode()),
+        (b"x-turnout-reason", routed.decision.reason.encode()),
         (b"x-turnout-request-id", routed.event_id.encode()),
     ]

@@ -26,8 +26,8 @@ def active_spans() -> Spans | None:
 
     An application that has set up OpenTelemetry by itself is joined at the first request: spans go to its processors.
     """
-    if (spans := activated()) is not None or not may_join():
-        return spans
+    if not may_join():
+        return activated()
     sdk = sys.modules.get("opentelemetry.sdk.trace")
     if sdk is None:
         return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple, Self
@@ -252,10 +253,9 @@ class HttpClient:
         if not connection.keeps or connection.closed or len(kept) >= self._max_idle:
             connection.abort()
             return
-        loop = asyncio.get_running_loop()
-        kept.append((loop.time(), connection))
+        kept.append((time.monotonic(), connection))
         if self._sweep is None:
-            self._sweep = loop.call_later(self._idle_s, self._close_idle)
+            self._sweep = asyncio.get_running_loop().call_later(self._idle_s, self._close_idle)
 
     def free(self, origin: Origin) -> None:
         """One request less that is under way."""
@@ -286,7 +286,7 @@ class HttpClient:
     def _kept(self, origin: Origin) -> Connection | None:
         """The unused connection that was used last."""
         kept = self._idle.get(origin)
-        oldest = asyncio.get_running_loop().time() - self._idle_s
+        oldest = time.monotonic() - self._idle_s
         while kept:
             since, connection = kept.pop()
             if connection.closed:
@@ -339,8 +339,7 @@ class HttpClient:
 
     def _close_idle(self) -> None:
         self._sweep = None
-        loop = asyncio.get_running_loop()
-        oldest = loop.time() - self._idle_s
+        oldest = time.monotonic() - self._idle_s
         for origin, kept in list(self._idle.items()):
             for since, connection in kept:
                 if since < oldest:
@@ -351,4 +350,4 @@ class HttpClient:
             else:
                 del self._idle[origin]
         if self._idle:
-            self._sweep = loop.call_later(self._idle_s, self._close_idle)
+            self._sweep = asyncio.get_running_loop().call_later(self._idle_s, self._close_idle)
