@@ -26,6 +26,7 @@ from turnout.doors.gateway.exchange import (
     Scope,
     Send,
     Share,
+    Write,
     answer_whole,
     read_body,
 )
@@ -73,8 +74,8 @@ class Gateway:
         beside: An agent's application (`turnout.doors.agentcore`) for ``/invocations`` and ``/ping``, or none.
         stopping: Set by the server when it was told to stop: then nobody is to send new requests.
         busy: How many requests are being served.
-        pours: Whether the server lets ASGI's ``send`` be called outside of a task; set by a server that does, it makes
-            streams cheaper.
+        pours: Makes of ASGI's ``send`` what sends a piece at once; set by a server that lets both be called outside of
+            a task, it makes streams cheaper.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class Gateway:
         self.beside: Callable[[Scope, Receive, Send], Awaitable[None]] | None = None
         self.stopping = False
         self.busy = 0
-        self.pours = False
+        self.pours: Callable[[Send], Write] | None = None
         self._client = client
         self._metrics = metrics
         self._held = Held(limits.max_bodies_bytes)

@@ -14,6 +14,8 @@ Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Write = Callable[[bytes], bool]
+"""Sends a piece of an answer at once, and says whether it did: where it did not, ASGI's ``send`` is to."""
 Fields = Iterable[tuple[bytes, bytes]]
 
 _DRAINED = 4

@@ -43,32 +43,30 @@ class SseParser:
 
     Args:
         max_event_bytes: The most bytes of one event: what one stream can make this process keep.
+
+    Attributes:
+        offset: How many bytes of the stream came before what is kept.
     """
 
-    __slots__ = ("_buffer", "_limit", "_offset", "_searched")
+    __slots__ = ("_buffer", "_limit", "_searched", "offset")
 
     def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._limit = max_event_bytes
         self._buffer = bytearray()
         self._searched = 0
-        self._offset = 0
+        self.offset = 0
 
     @property
     def pending(self) -> bytes:
         """The bytes that came after the last whole event."""
         return bytes(self._buffer)
 
-    def only(self, chunk: bytes) -> SseEvent | None:
-        """Take the next bytes if they are one event and no more, as nearly every chunk of a stream is.
+    def only(self, chunk: bytes) -> bytes | None:
+        """The data of the next bytes if they are one event and no more, as nearly every chunk of a stream is.
 
-        Returns:
-            The event; none where they are something else, and are to be fed.
+        Nothing is taken: they are to be fed, or passed over by raising `offset`.
         """
-        if self._buffer or (plain := _PLAIN.fullmatch(chunk)) is None:
-            return None
-        self._offset += len(chunk)
-        name = plain[1]
-        return SseEvent(chunk, plain[2], name.decode() if name else "")
+        return None if self._buffer or (plain := _PLAIN.fullmatch(chunk)) is None else plain[2]
 
     def feed(self, chunk: bytes) -> list[SseEvent]:
         """Take the next bytes.
@@ -79,9 +77,9 @@ class SseParser:
         Raises:
             MalformedStreamError: An event is longer than the limit, or the type of one is not UTF-8.
         """
-        if (event := self.only(chunk)) is not None:
-            return [event]
         kept = self._buffer
+        if self.only(chunk) is not None:
+            return [self._event(chunk)]
         if not kept and b"\r" not in chunk:
             # Or several whole ones.
             *blocks, rest = chunk.split(b"\n\n")
@@ -111,7 +109,7 @@ class SseParser:
         # The blank line may have begun: CR LF CR.
         self._searched = max(0, len(kept) - 3)
         if len(kept) > self._limit:
-            raise MalformedStreamError(f"an event is longer than {self._limit} bytes", offset=self._offset)
+            raise MalformedStreamError(f"an event is longer than {self._limit} bytes", offset=self.offset)
         return events
 
     def close(self) -> list[SseEvent]:
@@ -130,10 +128,10 @@ class SseParser:
             return []
         if left[-1] == _CR and _END.search(left, max(0, len(left) - 3)):
             return [self._event(left)]
-        raise MalformedStreamError("the stream ends within an event", offset=self._offset)
+        raise MalformedStreamError("the stream ends within an event", offset=self.offset)
 
     def _event(self, raw: bytes) -> SseEvent:
-        offset, self._offset = self._offset, self._offset + len(raw)
+        offset, self.offset = self.offset, self.offset + len(raw)
         if plain := _PLAIN.fullmatch(raw):
             name, content = plain.groups(b"")
             return SseEvent(raw, content, name.decode())

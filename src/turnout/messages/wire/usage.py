@@ -8,7 +8,7 @@ Sources: the answer and event types of openai 3.54, anthropic 2.12 and botocore 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -57,6 +57,9 @@ class AnswerReader(Protocol, Generic[_Event]):
             MalformedStreamError: It is none of this protocol.
         """
 
+    def more(self, data: bytes) -> bool:
+        """Take the JSON of the next event if it brings more content and nothing else; whether it was taken."""
+
     def body(self, data: bytes) -> None:
         """Take the whole answer, where it was not streamed.
 
@@ -76,6 +79,17 @@ class _Reader:
         self.complete = False
         self.ids: tuple[str, ...] = ()
         self._report: dict[str, Any] | None = None
+
+    def more(self, data: bytes) -> bool:
+        """Take the JSON of the next event if it brings more content and nothing else; whether it was taken."""
+        try:
+            return self.has_content and self._is_more(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return False
+
+    def _is_more(self, data: bytes) -> bool:
+        """See `more`; may raise what decoding raises."""
+        return False
 
 
 class _Error(msgspec.Struct, gc=False):
@@ -114,7 +128,14 @@ class _AnthropicEvent(msgspec.Struct, gc=False):
     error: _Error | None = None
 
 
+class _AnthropicMore(msgspec.Struct, gc=False):
+    """An event that brings more content and nothing else."""
+
+    type: Literal["content_block_delta"]
+
+
 _ANTHROPIC_EVENT = msgspec.json.Decoder(_AnthropicEvent)
+_ANTHROPIC_MORE = msgspec.json.Decoder(_AnthropicMore)
 _ANTHROPIC_MESSAGE = msgspec.json.Decoder(_AnthropicMessage)
 
 
@@ -159,6 +180,10 @@ class AnthropicReader(_Reader):
                 self.complete = True
             case "error":
                 self.error = _error_name(value.error)
+
+    def _is_more(self, data: bytes) -> bool:
+        _ANTHROPIC_MORE.decode(data)
+        return True
 
     def body(self, data: bytes) -> None:
         """Take the whole answer."""
@@ -248,7 +273,20 @@ class _GoingOn(msgspec.Struct, gc=False):
     error: Any = None
 
 
+class _OpenChoice(msgspec.Struct, gc=False):
+    finish_reason: None = None
+
+
+class _More(msgspec.Struct, gc=False):
+    """A chunk that brings more content and nothing else."""
+
+    choices: list[_OpenChoice] | None = None
+    usage: None = None
+    error: None = None
+
+
 _COMPLETION = msgspec.json.Decoder(_Completion)
+_MORE = msgspec.json.Decoder(_More)
 _GOING_ON = msgspec.json.Decoder(_GoingOn)
 _NOTHING = (b"null", b'""', b"[]", b"{}")
 
@@ -281,6 +319,10 @@ class OpenAIReader(_Reader):
             self._report_of(_decoded(_GOING_ON, data, "a chunk of Chat Completions"))
         elif data:
             self._take(_decoded(_COMPLETION, data, "a chunk of Chat Completions"))
+
+    def _is_more(self, data: bytes) -> bool:
+        _MORE.decode(data)
+        return True
 
     def body(self, data: bytes) -> None:
         """Take the whole answer."""
@@ -388,6 +430,14 @@ class ResponsesReader(_Reader):
             self.complete = self.complete or kind in ("response.completed", "response.incomplete")
         elif not self.has_content:
             self.has_content = _is_content(value)
+
+    def _is_more(self, data: bytes) -> bool:
+        value = _RESPONSE_EVENT.decode(data)
+        if not value.type.endswith(".delta") or value.response is not None:
+            return False
+        if value.sequence_number is not None:
+            self.sequence = value.sequence_number
+        return True
 
     def body(self, data: bytes) -> None:
         """Take the whole answer; one that is made in the background has not come to its end."""

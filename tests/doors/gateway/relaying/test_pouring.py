@@ -50,10 +50,15 @@ class Reader:
         self.got.append(message["body"])
 
 
+def later(data: bytes) -> bool:
+    """A server that never writes at once."""
+    return False
+
+
 async def test_what_is_more_of_the_answer_is_passed_on() -> None:
     reader = Reader()
     async with answer_of(MORE, MORE, MORE) as answer:
-        assert await Pouring(Stream(WireProtocol.OPENAI_CHAT), reader.send).pour(answer, 5.0) is None
+        assert await Pouring(Stream(WireProtocol.OPENAI_CHAT), reader.send, later).pour(answer, 5.0) is None
         assert await answer.next(soon()) is None
     assert reader.got == [MORE] * 3
 
@@ -61,7 +66,7 @@ async def test_what_is_more_of_the_answer_is_passed_on() -> None:
 async def test_what_ends_the_stream_is_handed_back() -> None:
     reader = Reader()
     async with answer_of(MORE, DONE, MORE) as answer:
-        part = await Pouring(Stream(WireProtocol.OPENAI_CHAT), reader.send).pour(answer, 5.0)
+        part = await Pouring(Stream(WireProtocol.OPENAI_CHAT), reader.send, later).pour(answer, 5.0)
         assert part is not None
         assert (part.data, part.last) == (b"", DONE)
         assert reader.got == [MORE]
@@ -72,7 +77,7 @@ async def test_an_error_of_the_provider_is_handed_back() -> None:
     reader = Reader()
     error = b'data: {"error":{"type":"server_error"}}\n\n'
     async with answer_of(MORE, error) as answer:
-        part = await Pouring(Stream(WireProtocol.OPENAI_CHAT), reader.send).pour(answer, 5.0)
+        part = await Pouring(Stream(WireProtocol.OPENAI_CHAT), reader.send, later).pour(answer, 5.0)
     assert part is not None
     assert part.error is not None
     assert reader.got == [MORE]
@@ -82,7 +87,7 @@ async def test_a_slow_client_is_waited_for() -> None:
     reader = Reader()
     reader.room.clear()
     async with answer_of(MORE, MORE) as answer:
-        pouring = Pouring(Stream(WireProtocol.OPENAI_CHAT), reader.send)
+        pouring = Pouring(Stream(WireProtocol.OPENAI_CHAT), reader.send, later)
         task = asyncio.create_task(pouring.pour(answer, 5.0))
         await asyncio.sleep(0.1)
         assert not task.done()
@@ -98,7 +103,7 @@ async def test_who_is_cancelled_while_a_client_is_slow_lets_go() -> None:
     reader = Reader()
     reader.room.clear()
     async with answer_of(MORE) as answer:
-        task = asyncio.create_task(Pouring(Stream(WireProtocol.OPENAI_CHAT), reader.send).pour(answer, 5.0))
+        task = asyncio.create_task(Pouring(Stream(WireProtocol.OPENAI_CHAT), reader.send, later).pour(answer, 5.0))
         await asyncio.sleep(0.1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -111,7 +116,7 @@ async def test_who_is_cancelled_while_a_client_is_slow_lets_go() -> None:
 async def test_what_reading_raises_is_raised() -> None:
     async with answer_of(MORE, b"data: {no\n\n") as answer:
         with pytest.raises(RemoteProtocolError):
-            await Pouring(Stream(WireProtocol.OPENAI_CHAT), Reader().send).pour(answer, 5.0)
+            await Pouring(Stream(WireProtocol.OPENAI_CHAT), Reader().send, later).pour(answer, 5.0)
 
 
 async def test_what_sending_raises_is_raised() -> None:
@@ -120,7 +125,7 @@ async def test_what_sending_raises_is_raised() -> None:
 
     async with answer_of(MORE) as answer:
         with pytest.raises(RuntimeError, match="had ended"):
-            await Pouring(Stream(WireProtocol.OPENAI_CHAT), send).pour(answer, 5.0)
+            await Pouring(Stream(WireProtocol.OPENAI_CHAT), send, later).pour(answer, 5.0)
 
 
 TEXT = """

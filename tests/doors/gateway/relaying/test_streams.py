@@ -164,3 +164,73 @@ def test_events_one_by_one_are_read_as_all_at_once(protocol: WireProtocol) -> No
     assert at_once.ended
     assert one_by_one.reader.usage == at_once.reader.usage
     assert one_by_one.characters() == at_once.characters()
+
+
+RESPONSES = [
+    b"event: response.created\n"
+    b'data: {"type":"response.created","sequence_number":0,"response":{"id":"r","model":"m"}}\n\n',
+    b'data: {"type":"response.output_text.delta","sequence_number":1,"delta":"Hi"}\n\n',
+    b'data: {"type":"response.output_item.done","sequence_number":2,"item":{"id":"i","type":"message"}}\n\n',
+    b'data: {"type":"response.completed","sequence_number":3,"response":{"id":"r","model":"m","status":"completed",'
+    b'"usage":{"input_tokens":3,"output_tokens":2}}}\n\n',
+]
+ODD = [
+    b": a comment\n\n",
+    b"data: {nothing\n\n",
+    b'data: {"type":"content_block_delta","delta":{"text":" there"}}\n\n',
+    b'data: {"type":"error","error":{"type":"overloaded_error"}}\n\n',
+    b'data: {"type":"response.output_text.delta","delta":" there"}\n\ndata: {"type":"response.output_text.delta"}\n\n',
+    b'data: {"choices":[{"index":1,"delta":{"content":" there"},"finish_reason":"stop"}]}\n\n',
+    b'data: {"choices":[{"index":0,"delta":{"content":" there"},"finish_reason":""}]}\n\n',
+    b'data: {"choices":[{"index":0,"delta":{"content":" there"}}],'
+    b'"usage":{"prompt_tokens":3,"completion_tokens":1}}\n\n',
+    b'data: {"choices":[{"index":0,"delta":{"content":" th',
+    b'ere"}}]}\n\n',
+]
+PROTOCOLS = {
+    WireProtocol.OPENAI_CHAT: CHUNKS,
+    WireProtocol.ANTHROPIC: MESSAGES,
+    WireProtocol.OPENAI_RESPONSES: RESPONSES,
+}
+
+
+def read_of(stream: Stream, chunks: list[bytes], *, looks: bool) -> list[object]:
+    """All that is known of a stream once these have come; ``looks``: each was looked at first for being only more."""
+    passed: list[object] = []
+    for chunk in chunks:
+        if looks and stream.goes_on(chunk):
+            passed.append(chunk)
+            continue
+        try:
+            part = stream.feed(chunk)
+        except RemoteProtocolError as error:
+            passed.append(str(error))
+            break
+        passed += [one for one in (part.data, part.last) if one]
+        if part.error is not None or stream.broken is not None:
+            passed.append(str(part.error or stream.broken))
+            break
+    reader = stream.reader
+    known = reader.finish_reason, reader.has_content, reader.served_model, reader.error, reader.complete, reader.ids
+    return [*passed, known, reader.usage, getattr(reader, "sequence", None), stream.ended, stream.characters()]
+
+
+@given(st.data(), st.sampled_from(list(PROTOCOLS)), st.booleans())
+def test_what_is_only_more_is_read_as_all_else(data: st.DataObject, protocol: WireProtocol, drops: bool) -> None:
+    usual = PROTOCOLS[protocol]
+    drops = drops and protocol is WireProtocol.OPENAI_CHAT
+    chunks = usual[: data.draw(st.integers(0, len(usual)))] + data.draw(
+        st.lists(st.sampled_from([*usual, *ODD]), max_size=6)
+    )
+    one, other = Stream(protocol, drops_usage=drops), Stream(protocol, drops_usage=drops)
+    assert read_of(one, chunks, looks=True) == read_of(other, chunks, looks=False)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_what_is_only_more(protocol: WireProtocol) -> None:
+    stream, events = Stream(protocol), PROTOCOLS[protocol]
+    more = next(event for event in events if b"delta" in event and b"H" in event)
+    assert not stream.goes_on(more)  # it is the first content, of which more is to be said
+    stream.feed(more)
+    assert stream.goes_on(more)
+    assert not stream.goes_on(events[-1])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from turnout.doors.gateway.server.writing import HeadWithBody
+from turnout.doors.gateway.server.writing import HeadWithBody, at_once
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
 
@@ -74,3 +76,22 @@ async def test_what_else_a_transport_can_do_it_can_too() -> None:
     assert joined.get_extra_info("socket") is transport.get_extra_info("socket")
     joined.close()
     theirs.close()
+
+
+async def test_a_piece_is_sent_at_once_only_where_uvicorn_would_do_no_more() -> None:
+    written: list[bytes] = []
+    flow = SimpleNamespace(write_paused=False)
+    cycle = RequestResponseCycle.__new__(RequestResponseCycle)
+    cycle.flow, cycle.transport = flow, SimpleNamespace(write=written.append)  # type: ignore[assignment]  # what it uses
+    cycle.disconnected = cycle.response_complete = False
+    cycle.chunked_encoding = True
+    write = at_once(cycle.send)
+    assert write(b"data: a\n\n")
+    for name, value in (("disconnected", True), ("response_complete", True), ("chunked_encoding", False)):
+        before = getattr(cycle, name)
+        setattr(cycle, name, value)
+        assert not write(b"data: b\n\n")
+        setattr(cycle, name, before)
+    flow.write_paused = True
+    assert not write(b"data: c\n\n")
+    assert written == [b"9\r\ndata: a\n\n\r\n"]

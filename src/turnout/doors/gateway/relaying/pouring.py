@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any
 
-from turnout.doors.gateway.exchange import Send, piece
+from turnout.doors.gateway.exchange import Send, Write, piece
 from turnout.doors.gateway.relaying.streams import Part, Stream
 from turnout.router.patience import begun
 from turnout.upstream.ways import Answering
@@ -20,13 +20,15 @@ class Pouring:
     Args:
         stream: The answer, of which content has been passed on.
         send: ASGI's, of a server that lets it be called outside of a task.
+        write: Sends a piece where that can be done at once.
     """
 
-    __slots__ = ("_error", "_left", "_part", "_send", "_stream")
+    __slots__ = ("_error", "_left", "_part", "_send", "_stream", "_write")
 
-    def __init__(self, stream: Stream, send: Send) -> None:
+    def __init__(self, stream: Stream, send: Send, write: Write) -> None:
         self._stream = stream
         self._send = send
+        self._write = write
         self._part: Part | None = None
         self._error: Exception | None = None
         self._left: Awaitable[Any] | None = None
@@ -52,12 +54,14 @@ class Pouring:
     def _take(self, chunk: bytes) -> bool:
         stream = self._stream
         try:
-            part = stream.feed(chunk)
-            if part.last or part.error is not None or stream.broken is not None or stream.reader.complete:
-                self._part = part
-                return False
-            if part.data:
-                self._left = begun(self._send(piece(part.data)))
+            if not stream.goes_on(chunk):
+                part = stream.feed(chunk)
+                if part.last or part.error is not None or stream.broken is not None or stream.reader.complete:
+                    self._part = part
+                    return False
+                chunk = part.data
+            if chunk and not self._write(chunk):
+                self._left = begun(self._send(piece(chunk)))
         except Exception as error:
             self._error = error
             return False

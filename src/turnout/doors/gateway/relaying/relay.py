@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -19,7 +19,7 @@ from turnout.core.cost import usd_text
 from turnout.core.decision import larger_windows_only
 from turnout.core.usage import UsageError
 from turnout.doors.gateway.admission import Visit
-from turnout.doors.gateway.exchange import Send, answer_whole, begin_stream, go_on
+from turnout.doors.gateway.exchange import Send, Write, answer_whole, begin_stream, go_on
 from turnout.doors.gateway.headers import about
 from turnout.doors.gateway.problems import STOPPING, RequestError, of_failure, problem_of
 from turnout.doors.gateway.relaying.bill import Bill
@@ -89,7 +89,8 @@ class Relay:
         send: ASGI's.
         began_s: When the request came, by the event loop's clock.
         visit: The request as the limits of its key see it.
-        pours: Whether the server lets ``send`` be called outside of a task (`pouring`).
+        pours: Makes of ``send`` what sends a piece at once, where the server lets both be called outside of a task
+            (`pouring`).
     """
 
     def __init__(
@@ -106,7 +107,7 @@ class Relay:
         began_s: float,
         visit: Visit,
         *,
-        pours: bool = False,
+        pours: Callable[[Send], Write] | None = None,
     ) -> None:
         self._routing = routing
         self._router = routing.router
@@ -230,7 +231,7 @@ class Relay:
 
     async def _streamed(self, answer: Answering, stream: Stream, call: OpenCall) -> None:
         reader, held, size = stream.reader, list[bytes](), 0
-        pouring = Pouring(stream, self._send) if self._pours else None
+        pouring = None if self._pours is None else Pouring(stream, self._send, self._pours(self._send))
         while True:
             # Not in a coroutine of its own: each piece of a stream would go through it, there and back.
             part: Part | None = None

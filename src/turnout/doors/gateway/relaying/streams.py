@@ -81,30 +81,38 @@ class Stream:
             TruncatedStreamError: The stream says that it ends, but its answer has not come to its own.
         """
         try:
-            reader = self.reader
-            if self._plain and not reader.complete and (event := self._parser.only(chunk)) is not None:
-                # Nearly every chunk of nearly every stream: one event, which brings more of the answer.
-                reader.feed(event)
-                if reader.complete or reader.error is not None:
-                    return self._read([event], fed=True)
-                self._keep(event.data)
-                return Part(b"" if self._drops_usage and reader.only_usage else chunk, b"", None)
             events = self._parser.feed(chunk)
         except MalformedStreamError as error:
             self.broken = RemoteProtocolError(str(error))
             raise self.broken from error
         return self._read(events)
 
-    def _read(self, events: Sequence[Any], *, fed: bool = False) -> Part:
-        """Take events; ``fed``: the reader has taken them, of which there is one, already."""
+    def goes_on(self, chunk: bytes) -> bool:
+        """Take the next bytes if they are one event that brings more of the answer, and pass as they are.
+
+        Nearly every chunk of nearly every stream is such a one.
+
+        Returns:
+            Whether they were taken; else they are to be fed.
+        """
+        reader = self.reader
+        if not self._plain or reader.complete:
+            return False
+        data = self._parser.only(chunk)
+        if data is None or not reader.more(data):
+            return False
+        self._parser.offset += len(chunk)
+        self._keep(data)
+        return True
+
+    def _read(self, events: Sequence[Any]) -> Part:
         reader, crossing = self.reader, self._crossing
         passed: list[bytes] = []
         last: list[bytes] = []
         try:
             for event in events:
-                was_complete = not fed and reader.complete
-                if not fed:
-                    reader.feed(event)
+                was_complete = reader.complete
+                reader.feed(event)
                 payload = event.payload if self._frames else event.data
                 if self._inner:
                     payload = reader.inner

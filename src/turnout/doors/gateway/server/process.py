@@ -93,9 +93,10 @@ def server_of(
     import uvicorn
 
     from turnout.doors.gateway.server.intake import intake_of
+    from turnout.doors.gateway.server.writing import at_once
 
     intake = intake_of(gateway.limits)
-    gateway.pours = True  # uvicorn's send only ever waits for room in the client's buffer
+    gateway.pours = at_once  # uvicorn's send, where that is called instead, only ever waits for room in the buffer
 
     class Server(uvicorn.Server):
         """Tells the gateway that it stops as soon as it is told so itself, and looks after slow clients."""
