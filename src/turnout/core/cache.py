@@ -9,6 +9,7 @@ readable from the moment of the write, although a provider makes it readable aft
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import msgspec
@@ -180,36 +181,37 @@ class WarmPrompt:
         now_ms: Milliseconds since the epoch.
 
     Attributes:
-        warm: The entries that are warm, by the index of the segment that their prefix ends with, longest first.
+        entries: The entries that are warm, of other prompts too, by prefix.
+        warm: Those of this prompt, by the index of the segment that their prefix ends with, longest first.
     """
 
-    __slots__ = ("_readable", "_renewed", "_written", "now_ms", "prompt", "rules", "warm")
+    __slots__ = ("_readable", "_renewed", "_stepped", "_written", "entries", "now_ms", "prompt", "rules", "warm")
 
     def __init__(self, prompt: Prompt, rules: CacheRules, state: CacheState, now_ms: int) -> None:
         self.prompt = prompt
         self.rules = rules
         self.now_ms = now_ms
+        self.entries = state.warm_entries(now_ms) if state.entries else {}
         self.warm: dict[int, CacheEntry] = {}
-        if state.entries:
-            entries = state.warm_entries(now_ms)
+        if entries := self.entries:
             found = [(index, entries[key]) for index, key in enumerate(prompt.prefix_hashes) if key in entries]
             self.warm.update(reversed(found))
-        least = max(rules.floor_tokens, 1)
-        self._readable: list[tuple[int, WarmPrefix]] = [
-            (index, WarmPrefix(_in_steps(prompt.offsets[index], rules), entry.chance))
-            for index, entry in self.warm.items()
-            if prompt.offsets[index] >= least and rules.mode != "none"
-        ]
+        self._stepped: Sequence[int] | None = None
+        self._readable: list[tuple[int, WarmPrefix]] | None = None
         self._renewed: list[tuple[int, int, CacheEntry]] | None = None
         self._written: dict[tuple[int, Ttl], CacheEntry] = {}
 
     @property
     def read_end(self) -> int:
         """The index of the segment that the longest warm prefix at or above the floor ends with; -1 where none is."""
-        return self._readable[0][0] if self._readable else -1
+        return next(self._above_floor(), -1)
 
     def readable(self, plan: CachePlan) -> tuple[WarmPrefix, ...]:
         """The warm prefixes that a call with that plan could read, longest first (see `warm_prefixes`)."""
+        if not self.warm:
+            return ()
+        if self._readable is None:
+            self._readable = [(index, self._prefix(index)) for index in self._above_floor()]
         return tuple([prefix for index, prefix in self._readable if _reachable(index, plan, self.rules)])
 
     def after(self, plan: CachePlan) -> dict[int, CacheEntry]:
@@ -224,25 +226,52 @@ class WarmPrompt:
             left.update([(index, entry) for index, tokens, entry in self._renewals() if tokens <= read_tokens])
         # What was surely read was not written: it keeps the TTL that it has. A longer read leaves no shorter entry
         # behind where caching is explicit; implicit caches match any part of what they hold.
+        implicit, stepped = rules.mode == "implicit", self._in_steps()
         for index, ttl in _written(prompt, plan, rules):
-            surely_read = sure and _in_steps(prompt.offsets[index], rules) <= read_tokens
-            if not surely_read or (rules.mode == "implicit" and index not in left):
+            surely_read = sure and stepped[index] <= read_tokens
+            if not surely_read or (implicit and index not in left):
                 left[index] = self._entry(index, ttl)
         return left
 
+    def _in_steps(self) -> Sequence[int]:
+        """What a read gives of each prefix, in tokens."""
+        if self._stepped is None:
+            self._stepped = _in_steps(self.prompt.offsets, self.rules)
+        return self._stepped
+
+    def _above_floor(self) -> Iterator[int]:
+        """Where the warm prefixes that are long enough to be read end, longest first."""
+        if self.rules.mode != "none":
+            least, offsets = max(self.rules.floor_tokens, 1), self.prompt.offsets
+            yield from (index for index in self.warm if offsets[index] >= least)
+
+    def _prefix(self, index: int) -> WarmPrefix:
+        return WarmPrefix(self._in_steps()[index], self.warm[index].chance)
+
     def _longest(self, plan: CachePlan) -> WarmPrefix | None:
-        for index, prefix in self._readable:
+        for index in self._above_floor():
             if _reachable(index, plan, self.rules):
-                return prefix
+                return self._prefix(index)
         return None
 
     def _renewals(self) -> list[tuple[int, int, CacheEntry]]:
         """What is warm as a read would renew it: index, tokens that can be read of it, entry."""
         if self._renewed is None:
+            ends_ms = {ttl: self.now_ms + lasts_ms for ttl, lasts_ms in TTL_MS.items()}
+            stepped = self._in_steps()
             self._renewed = [
-                (index, tokens, msgspec.structs.replace(entry, expires_ms=self.now_ms + TTL_MS[entry.ttl]))
+                (
+                    index,
+                    tokens,
+                    CacheEntry(
+                        prefix_hash=entry.prefix_hash,
+                        ttl=entry.ttl,
+                        expires_ms=ends_ms[entry.ttl],
+                        chance=entry.chance,
+                    ),
+                )
                 for index, entry in self.warm.items()
-                if (tokens := _in_steps(self.prompt.offsets[index], self.rules)) > 0
+                if (tokens := stepped[index]) > 0
             ]
         return self._renewed
 
@@ -273,9 +302,10 @@ def after_call(prompt: Prompt, plan: CachePlan, rules: CacheRules, state: CacheS
 
     Correct a state by the call's report (`after_report`) before this, not after it: what the call wrote was not read.
     """
-    kept = state.warm_entries(now_ms)
-    left = WarmPrompt(prompt, rules, state, now_ms).after(plan)
-    kept.update((prompt.prefix_hashes[index], entry) for index, entry in left.items())
+    held = WarmPrompt(prompt, rules, state, now_ms)
+    kept = held.entries
+    for index, entry in held.after(plan).items():
+        kept[prompt.prefix_hashes[index]] = entry
     return CacheState(tuple(kept.values()))
 
 
@@ -293,18 +323,18 @@ def after_report(
     Of the prefixes that the call could have read, those of up to ``read_tokens`` are confirmed and the longer ones are
     evicted, within ``tolerance``, since our counts are estimates. The report says nothing of the others.
     """
-    bound = read_tokens * (1 + tolerance)
-    ends = {
-        prefix_hash: (index, tokens)
-        for index, (prefix_hash, tokens) in enumerate(zip(prompt.prefix_hashes, prompt.offsets, strict=True))
-    }
+    if not state.entries:
+        return state
+    bound, least = read_tokens * (1 + tolerance), max(rules.floor_tokens, 1)
+    offsets, stepped = prompt.offsets, _in_steps(prompt.offsets, rules)
+    ends = {prefix_hash: index for index, prefix_hash in enumerate(prompt.prefix_hashes)}
     kept = []
     for entry in state.entries:
-        index, tokens = ends.get(entry.prefix_hash, (-1, 0))
-        if index < 0 or tokens < max(rules.floor_tokens, 1) or not _reachable(index, plan, rules):
+        index = ends.get(entry.prefix_hash)
+        if index is None or offsets[index] < least or not _reachable(index, plan, rules):
             kept.append(entry)
-        elif _in_steps(tokens, rules) <= bound:
-            kept.append(msgspec.structs.replace(entry, chance=1.0))
+        elif stepped[index] <= bound:
+            kept.append(entry if entry.chance == 1.0 else msgspec.structs.replace(entry, chance=1.0))
     return CacheState(tuple(kept))
 
 
@@ -314,10 +344,12 @@ def _reachable(index: int, plan: CachePlan, rules: CacheRules) -> bool:
     return any(0 <= marker.segment - index < rules.lookback_blocks for marker in plan.markers)
 
 
-def _in_steps(tokens: int, rules: CacheRules) -> int:
+def _in_steps(offsets: Sequence[int], rules: CacheRules) -> Sequence[int]:
+    """What a read gives of prefixes of so many tokens."""
     if rules.mode != "implicit":
-        return tokens
-    return tokens - (tokens - rules.floor_tokens) % rules.step_tokens
+        return offsets
+    floor, step = rules.floor_tokens, rules.step_tokens
+    return [tokens - (tokens - floor) % step for tokens in offsets]
 
 
 def _written(prompt: Prompt, plan: CachePlan, rules: CacheRules) -> list[tuple[int, Ttl]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from turnout.core.catalog import Model
 from turnout.core.request import HardStay, Needs, Request
 from turnout.messages.conversation import Block, Conversation
-from turnout.messages.portability.safety import bound_reasoning, safe_to_switch
+from turnout.messages.portability.safety import has_bound_reasoning, safe_to_switch
 from turnout.messages.portability.turns import open_turn
 from turnout.messages.prefix import PrefixHasher
 
@@ -77,7 +77,7 @@ def has_bound_state(conversation: Conversation) -> bool:
 
     Whether that forbids a certain switch is for `turnout.messages.portability.safe_to_switch` to say.
     """
-    return bool(bound_reasoning(conversation))
+    return has_bound_reasoning(conversation)
 
 
 def in_tool_loop(conversation: Conversation) -> bool:

@@ -1,6 +1,6 @@
 """What one process remembers between calls: sessions, warm prefixes, learned means, and what comes back.
 
-Bounded: the sessions used longest ago are forgotten first, and so are the prefixes that expire first. Everything
+Bounded: the sessions used longest ago are forgotten first, and so are the prefixes sent longest ago. Everything
 here is a losable hint: without it decisions are made from priors and cold caches, never wrongly.
 
 Known limitation: replicas do not share it.
@@ -53,7 +53,7 @@ class SessionMemory:
         self._max_sessions = max_sessions
         self._max_prefixes = max_prefixes
         self._sessions: OrderedDict[str, SessionView] = OrderedDict()
-        self._caches: dict[CacheScope, dict[str, CacheEntry]] = {}
+        self._caches: dict[CacheScope, OrderedDict[str, CacheEntry]] = {}
         self._learners: dict[str, ModelLearner] = {}
         self._all_models = ModelLearner()
         self._horizons = HorizonLearner(max_prefixes=max_sent)
@@ -178,7 +178,7 @@ class SessionMemory:
             if learner.calls < _RENEWED_PART:
                 self._renew_at = self._learned
             ratio = learner.tokenizer_ratio or model.tokenizer_ratio
-            entries = self._caches.setdefault(scope, {})
+            entries = self._caches.setdefault(scope, OrderedDict())
             if not entries and round(request.tokens * ratio) < model.cache.floor_tokens:
                 return  # nothing was warm, and the prompt is too short to be written
             prompt = request.prompt_for(ratio)
@@ -194,22 +194,14 @@ class SessionMemory:
             for key in prompt.prefix_hashes:
                 entries.pop(key, None)
             entries.update((entry.prefix_hash, entry) for entry in state.entries)
-            self._forget(entries, now_ms)
+            while len(entries) > self._max_prefixes:
+                entries.popitem(last=False)
 
     def _keep(self, session_id: str, view: SessionView) -> None:
         self._sessions[session_id] = view
         self._sessions.move_to_end(session_id)
         while len(self._sessions) > self._max_sessions:
             self._sessions.popitem(last=False)
-
-    def _forget(self, entries: dict[str, CacheEntry], now_ms: int) -> None:
-        if len(entries) <= self._max_prefixes:
-            return
-        for key in [key for key, entry in entries.items() if entry.expires_ms <= now_ms]:
-            del entries[key]
-        surplus = len(entries) - self._max_prefixes
-        for key in sorted(entries, key=lambda key: entries[key].expires_ms)[: max(0, surplus)]:
-            del entries[key]
 
 
 def reported_state(

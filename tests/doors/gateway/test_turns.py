@@ -61,10 +61,10 @@ def test_a_loop_stays_with_the_model_that_began_it() -> None:
     turns = Turns(router)
     turn = turn_of(turns, ASKED)
     loop = Conversation(messages=[ASKED, CALLED, FOUND])
-    assert turns.stay(loop, turn, goes_on=True) is None  # nothing has served it yet
+    assert turns.stay(loop, turn, goes_on=True, bound=False) is None  # nothing has served it yet
     turn.model = MINI
     turns.wrote(turn, MINI)
-    stay = turns.stay(loop, turn, goes_on=True)
+    stay = turns.stay(loop, turn, goes_on=True, bound=False)
     assert stay is not None
     assert (stay.model, stay.cause) == (MINI, "tool_loop")
-    assert turns.stay(Conversation(messages=[ASKED]), turn, goes_on=False) is None
+    assert turns.stay(Conversation(messages=[ASKED]), turn, goes_on=False, bound=False) is None

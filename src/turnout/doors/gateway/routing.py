@@ -164,7 +164,8 @@ class GatewayRouting:
             turn = writer.turn
         elif not preview:
             turn = self.turns.of(conversation, request, goes_on=goes_on, query_id=wishes.query_id, key_id=key_id)
-        stay = None if turn is None else self.turns.stay(conversation, turn, goes_on=goes_on)
+        bound = has_bound_state(conversation)
+        stay = None if turn is None else self.turns.stay(conversation, turn, goes_on=goes_on, bound=bound)
         pin = pinned(
             request=choice.pin,
             session=self.session_pins.of(request.session_id),
@@ -174,7 +175,7 @@ class GatewayRouting:
         history = self._unspoken[asked.protocol]
         if self._translated[asked.protocol]:
             history = (*history, *self._translations(asked, request.session_id, None if pin is None else pin.model))
-        if has_bound_state(conversation):
+        if bound:
             history = (*history, *self._bound(conversation, request.session_id, asked.protocol))
         if asked.held:
             fits, stay = self._held(asked, writer, pin and pin.model, stay)

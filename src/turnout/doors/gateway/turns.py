@@ -11,7 +11,7 @@ from collections import OrderedDict
 from turnout.core.request import HardStay, Request, Segment
 from turnout.messages.conversation import Conversation
 from turnout.messages.prefix import is_human
-from turnout.messages.request import hard_stay, has_bound_state
+from turnout.messages.request import hard_stay
 from turnout.router import Router, Turn
 
 _MAX_TURNS = 10_000
@@ -63,10 +63,17 @@ class Turns:
         """The model that gave the newest answer of a session; none where that is not known."""
         return self._writers.get(session_id) or self._router.memory.session(session_id).current_model
 
-    def stay(self, conversation: Conversation, turn: Turn, *, goes_on: bool) -> HardStay | None:
-        """The model that must go on serving: that of the tool loop, or the one that the history is bound to."""
+    def stay(self, conversation: Conversation, turn: Turn, *, goes_on: bool, bound: bool) -> HardStay | None:
+        """The model that must go on serving: that of the tool loop, or the one that the history is bound to.
+
+        Args:
+            conversation: What is asked.
+            turn: Its turn.
+            goes_on: Whether the newest message brings results of tools.
+            bound: Whether the history holds state of the model that wrote it (`has_bound_state`).
+        """
         loop = goes_on and turn.model is not None
-        if not loop and not has_bound_state(conversation):
+        if not loop and not bound:
             return None
         current = self.writer(turn.session_id)
         if current is None:

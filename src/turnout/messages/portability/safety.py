@@ -128,9 +128,21 @@ def bound_reasoning(history: Conversation, source: Model | None = None) -> list[
     for index, message in enumerate(history.messages):
         for part, block in enumerate(message["content"]):
             kind = kind_of_reasoning(block)
-            if kind in ("signed", "redacted", "encrypted"):
+            if kind in _BOUND:
                 found.append((f"messages.{index}.content.{part}", index, is_foreign(kind, source)))
     return found
+
+
+def has_bound_reasoning(history: Conversation) -> bool:
+    """Whether there is any `bound_reasoning`."""
+    for message in history.messages:
+        for block in message["content"]:
+            if ("reasoningContent" in block or "toolUse" in block) and kind_of_reasoning(block) in _BOUND:
+                return True
+    return False
+
+
+_BOUND = frozenset({"signed", "redacted", "encrypted"})
 
 
 def _server_state(history: Conversation, named: Sequence[str]) -> Iterator[str]:
