@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from turnout.core.catalog import Model
 from turnout.core.request import HardStay, Needs, Request
 from turnout.messages.conversation import Block, Conversation
-from turnout.messages.portability.safety import has_bound_reasoning, safe_to_switch
+from turnout.messages.portability.safety import Switches, has_bound_reasoning
 from turnout.messages.portability.turns import open_turn
 from turnout.messages.prefix import PrefixHasher
 
@@ -92,6 +92,7 @@ def hard_stay(
     *,
     turn_goes_on: bool = False,
     leave_thinking: bool = False,
+    switches: Switches | None = None,
 ) -> HardStay | None:
     """The stay that a history imposes: every switch that `safe_to_switch` finds unsafe makes one.
 
@@ -104,8 +105,10 @@ def hard_stay(
         others: The models that it might go to.
         turn_goes_on: Whether the turn goes on although the newest message brings no tool results.
         leave_thinking: As of `safe_to_switch`.
+        switches: Those of the conversation and the current model, where others ask them too.
     """
-    causes = {safe_to_switch(conversation, current, other, leave_thinking=leave_thinking).cause for other in others}
+    switches = switches or Switches(conversation, current, leave_thinking=leave_thinking)
+    causes = {switches.safety(other).cause for other in others}
     if causes == {"bound_state"}:
         return HardStay(current.id, "bound_state")
     return HardStay(current.id, "tool_loop") if turn_goes_on or in_tool_loop(conversation) else None

@@ -8,6 +8,7 @@ from turnout.config import load_catalog
 from turnout.core.policy import Candidate, Policy
 from turnout.doors.gateway.turns import Turns, turn_key
 from turnout.messages.conversation import Conversation
+from turnout.messages.portability import Switches
 from turnout.messages.prefix import PrefixHasher
 from turnout.messages.request import in_tool_loop, request_of
 from turnout.router import Router, Turn
@@ -60,11 +61,12 @@ def test_a_loop_stays_with_the_model_that_began_it() -> None:
     router = Router(POLICY, load_catalog())
     turns = Turns(router)
     turn = turn_of(turns, ASKED)
-    loop = Conversation(messages=[ASKED, CALLED, FOUND])
+    loop = Switches(Conversation(messages=[ASKED, CALLED, FOUND]), router.catalog[MINI])
     assert turns.stay(loop, turn, goes_on=True, bound=False) is None  # nothing has served it yet
     turn.model = MINI
     turns.wrote(turn, MINI)
     stay = turns.stay(loop, turn, goes_on=True, bound=False)
     assert stay is not None
     assert (stay.model, stay.cause) == (MINI, "tool_loop")
-    assert turns.stay(Conversation(messages=[ASKED]), turn, goes_on=False, bound=False) is None
+    asked = Switches(Conversation(messages=[ASKED]), router.catalog[MINI])
+    assert turns.stay(asked, turn, goes_on=False, bound=False) is None

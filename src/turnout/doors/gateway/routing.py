@@ -17,7 +17,7 @@ from turnout.doors.gateway.models import Choice, Models
 from turnout.doors.gateway.problems import RequestError
 from turnout.doors.gateway.turns import Turns
 from turnout.messages.conversation import Conversation
-from turnout.messages.portability import carry, safe_to_switch
+from turnout.messages.portability import Switches
 from turnout.messages.prefix import PrefixHasher
 from turnout.messages.request import has_bound_state, in_tool_loop, request_of
 from turnout.messages.translation.requests import TRANSLATED
@@ -165,7 +165,12 @@ class GatewayRouting:
         elif not preview:
             turn = self.turns.of(conversation, request, goes_on=goes_on, query_id=wishes.query_id, key_id=key_id)
         bound = has_bound_state(conversation)
-        stay = None if turn is None else self.turns.stay(conversation, turn, goes_on=goes_on, bound=bound)
+        # Of a model that is no candidate any more nothing is known that could bind.
+        source = self._writer(request.session_id) if bound or goes_on else None
+        switches = None if source is None else Switches(conversation, source)
+        stay = None
+        if turn is not None and switches is not None:
+            stay = self.turns.stay(switches, turn, goes_on=goes_on, bound=bound)
         pin = pinned(
             request=choice.pin,
             session=self.session_pins.of(request.session_id),
@@ -174,9 +179,11 @@ class GatewayRouting:
         )
         history = self._unspoken[asked.protocol]
         if self._translated[asked.protocol]:
-            history = (*history, *self._translations(asked, request.session_id, None if pin is None else pin.model))
-        if bound:
-            history = (*history, *self._bound(conversation, request.session_id, asked.protocol))
+            left = switches if bound else None
+            fits = self._translations(asked, request.session_id, None if pin is None else pin.model, left)
+            history = (*history, *fits)
+        if bound and switches is not None:
+            history = (*history, *self._bound(switches, asked.protocol))
         if asked.held:
             fits, stay = self._held(asked, writer, pin and pin.model, stay)
             history = (*history, *fits)
@@ -253,28 +260,36 @@ class GatewayRouting:
         return catalog[source_id] if source_id is not None and source_id in catalog else None
 
     def may_move(self, conversation: Conversation, source: Model, target: Model) -> str | None:
-        """Whether a history reaches another model from this task's door, as of `moves_unchanged`.
+        """Whether a history reaches another model from this task's door, as of `Switches.unchanged`.
 
         What is translated is written anew, so that edits are no reason against it; what has no place there makes the
         candidate ineligible anyway.
         """
-        door = _DOOR.get()
+        door, switches = _DOOR.get(), Switches(conversation, source)
         if door is None or (target.id, door) not in self._detours:
-            return moves_unchanged(conversation, source, target)
-        safety = safe_to_switch(conversation, source, target)
+            return switches.unchanged(target)
+        safety = switches.safety(target)
         return None if safety.survives else f"bound:{safety.reason.value}"
 
-    def _translations(self, asked: Asked, session_id: str, pin: str | None) -> list[HistoryFit]:
-        """How the request reaches the candidates that it is translated for; of those beside a pin nothing is said."""
+    def _translations(
+        self, asked: Asked, session_id: str, pin: str | None, switches: Switches | None
+    ) -> list[HistoryFit]:
+        """How the request reaches the candidates that it is translated for; of those beside a pin nothing is said.
+
+        Args:
+            asked: The request.
+            session_id: The id of its session.
+            pin: The model that was named, if one was.
+            switches: Where the history may go, if it is bound to the model that wrote it.
+        """
         catalog, source = self.router.catalog, self._writer(session_id)
-        bound = source is not None and has_bound_state(asked.conversation)
         fits = []
         for model_id in self._translated[asked.protocol]:
             if pin is not None and pin != model_id:
                 continue
             target = catalog[model_id]
-            if bound and source is not None and source.id != target.id:
-                safety = safe_to_switch(asked.conversation, source, target)
+            if switches is not None:
+                safety = switches.safety(target)
                 if not safety.survives:
                     fits.append(HistoryFit(model_id, (), (f"bound:{safety.reason.value}",)))
                     continue
@@ -283,16 +298,12 @@ class GatewayRouting:
                 fits.append(HistoryFit(model_id, written.edits, written.refusals))
         return fits
 
-    def _bound(self, conversation: Conversation, session_id: str, protocol: WireProtocol) -> list[HistoryFit]:
+    def _bound(self, switches: Switches, protocol: WireProtocol) -> list[HistoryFit]:
         """The candidates that a history with signed thinking could not reach as it is."""
-        source_id = self.turns.writer(session_id)
-        catalog = self.router.catalog
-        if source_id is None or source_id not in catalog:
-            return []
         fits = []
-        for target in catalog.models:
-            if target.id != source_id and (target.id, protocol) in self.ways:
-                why = moves_unchanged(conversation, catalog[source_id], target)
+        for target in self.router.catalog.models:
+            if target.id != switches.source.id and (target.id, protocol) in self.ways:
+                why = switches.unchanged(target)
                 if why is not None:
                     fits.append(HistoryFit(target.id, (), (why,)))
         return fits
@@ -312,14 +323,3 @@ def detours_of(candidates: Iterable[str], ways: Ways, inner: Mapping[str, Way] =
             if (model_id, protocol) not in ways and way is not None:
                 found[model_id, protocol] = way
     return found
-
-
-def moves_unchanged(conversation: Conversation, source: Model, target: Model) -> str | None:
-    """Whether a history reaches another model as it is: none if it does, else what is in the way, ``name:detail``."""
-    safety = safe_to_switch(conversation, source, target)
-    if not safety.survives:
-        return f"bound:{safety.reason.value}"
-    carried = carry(conversation, source, target, "user")
-    if carried.refusals:
-        return carried.refusals[0]
-    return f"needs_edit:{carried.edit_names[0]}" if carried.edits else None

@@ -10,6 +10,7 @@ from collections import OrderedDict
 
 from turnout.core.request import HardStay, Request, Segment
 from turnout.messages.conversation import Conversation
+from turnout.messages.portability import Switches
 from turnout.messages.prefix import is_human
 from turnout.messages.request import hard_stay
 from turnout.router import Router, Turn
@@ -63,11 +64,11 @@ class Turns:
         """The model that gave the newest answer of a session; none where that is not known."""
         return self._writers.get(session_id) or self._router.memory.session(session_id).current_model
 
-    def stay(self, conversation: Conversation, turn: Turn, *, goes_on: bool, bound: bool) -> HardStay | None:
+    def stay(self, switches: Switches, turn: Turn, *, goes_on: bool, bound: bool) -> HardStay | None:
         """The model that must go on serving: that of the tool loop, or the one that the history is bound to.
 
         Args:
-            conversation: What is asked.
+            switches: Where the history may go from the model that wrote it.
             turn: Its turn.
             goes_on: Whether the newest message brings results of tools.
             bound: Whether the history holds state of the model that wrote it (`has_bound_state`).
@@ -75,14 +76,9 @@ class Turns:
         loop = goes_on and turn.model is not None
         if not loop and not bound:
             return None
-        current = self.writer(turn.session_id)
-        if current is None:
-            return None
-        catalog = self._router.catalog
-        if current not in catalog:
-            return None
-        others = [model for model in catalog.models if model.id != current]
-        stay = hard_stay(conversation, catalog[current], others, turn_goes_on=loop)
+        source = switches.source
+        others = [model for model in self._router.catalog.models if model.id != source.id]
+        stay = hard_stay(switches.history, source, others, turn_goes_on=loop, switches=switches)
         # A loop that no turn of ours began: nothing is known of who began it.
         return None if stay is not None and stay.cause == "tool_loop" and not loop else stay
 

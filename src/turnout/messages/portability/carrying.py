@@ -85,13 +85,36 @@ def carry(
     the target runs with thinking switched on is not known here (with a fixed thinking budget Claude wants a turn in its
     tool loop to begin with thinking); sizes and numbers of media are not checked.
     """
+    draft = drafted(history, source, target, markers_mode, plan=plan, server_state=server_state, form=form)
+    if draft is None:
+        return Carried(history=history)
+    refused = bool(draft.refusals)
+    return Carried(
+        history=None if refused else draft.build(),
+        edits=tuple(draft.edits),
+        refusals=tuple(draft.refusals),
+        lost=tuple(draft.lost),
+    )
+
+
+def drafted(
+    history: Conversation,
+    source: Model | None,
+    target: Model,
+    markers_mode: MarkersMode = "user",
+    *,
+    plan: CachePlan | None = None,
+    server_state: Sequence[str] = (),
+    form: Protocol | None = None,
+) -> Draft | None:
+    """`carry`, but for building the history: what was done to it and what cannot be; none where nothing has to be."""
     protocol = protocol_of(target)
     rules = RULES.get(protocol if form is None else form)
     if form is not None and (protocol.claude or not form.claude):
         protocol = form
     moved = source is None or source.id != target.id
     if rules is None:
-        return Carried(history=history)
+        return None
     draft = Draft.of(history)
     if moved:
         for name in server_state:
@@ -103,13 +126,7 @@ def carry(
         put_results_first(draft)
     _check_messages(draft, rules, target, protocol)
     place_points(draft, target, markers_mode, plan)
-    refused = bool(draft.refusals)
-    return Carried(
-        history=None if refused else draft.build(),
-        edits=tuple(draft.edits),
-        refusals=tuple(draft.refusals),
-        lost=tuple(draft.lost),
-    )
+    return draft
 
 
 def _carry_blocks(draft: Draft, carrier: BlockCarrier, history: Conversation) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
+from functools import cached_property
 from typing import Literal
 
 import msgspec
 
 from turnout.core.catalog import Model
 from turnout.messages.conversation import Conversation
-from turnout.messages.portability.carrying import carry
+from turnout.messages.portability.carrying import drafted
+from turnout.messages.portability.draft import Draft
 from turnout.messages.portability.protocols import Protocol, protocol_of
 from turnout.messages.portability.thinking import is_foreign, kind_of_reasoning
 from turnout.messages.portability.turns import open_turn
@@ -89,37 +91,104 @@ def safe_to_switch(
             that thought finds its thinking again when the conversation returns to it.
         server_state: As of `turnout.messages.portability.carry`.
     """
-    if source.id == target.id:
-        return SwitchSafety(SwitchReason.SAME_MODEL)
-    held = next(_server_state(history, server_state), None)
-    if held is not None:
-        return SwitchSafety(SwitchReason.SERVER_STATE, held)
-    opened = open_turn(history.messages)
-    bound = list(bound_reasoning(history, source))
-    for path, index, foreign in bound:
-        in_loop = opened is not None and index >= opened
-        if foreign and (in_loop or not leave_thinking):
-            return SwitchSafety(SwitchReason.ENCRYPTED_REASONING, path)
-    if protocol_of(target) is Protocol.OTHER:
-        lost = tuple(path for path, _, _ in bound)
-        refused = next((path for path, index, _ in bound if opened is not None and index >= opened), None)
-    else:
-        carried = carry(history, source, target)
-        lost = carried.lost
-        in_loop_paths = {path for path, index, _ in bound if opened is not None and index >= opened}
-        details = [refusal.partition(":")[2] for refusal in carried.refusals]
-        refused = next((detail for detail in details if detail in in_loop_paths), None)
-        if refused is None and carried.refusal is not None:
-            return SwitchSafety(SwitchReason.UNTRANSLATABLE, carried.refusal)
-    if refused is not None:
-        return SwitchSafety(SwitchReason.TOOL_LOOP_THINKING, refused)
-    if lost and not leave_thinking:
-        return SwitchSafety(SwitchReason.THINKING_LOST, lost[0])
-    if opened is not None:
-        return SwitchSafety(SwitchReason.TOOL_LOOP, f"messages.{len(history.messages) - 1}")
-    if lost:
-        return SwitchSafety(SwitchReason.THINKING_LEFT, lost[0])
-    return SwitchSafety(SwitchReason.NOTHING_LOST if bound else SwitchReason.NOTHING_BOUND)
+    return Switches(history, source, leave_thinking=leave_thinking, server_state=server_state).safety(target)
+
+
+class Switches:
+    """Where one history may go; what several targets or several questions share is found out once.
+
+    Args:
+        history: As of `safe_to_switch`. It must not change.
+        source: As of `safe_to_switch`.
+        leave_thinking: As of `safe_to_switch`.
+        server_state: As of `safe_to_switch`.
+
+    Attributes:
+        history: See above.
+        source: See above.
+    """
+
+    def __init__(
+        self,
+        history: Conversation,
+        source: Model,
+        *,
+        leave_thinking: bool = False,
+        server_state: Sequence[str] = (),
+    ) -> None:
+        self.history = history
+        self.source = source
+        self._leave_thinking = leave_thinking
+        self._server_state = server_state
+        self._safety: dict[str, SwitchSafety] = {}
+        self._drafts: dict[str, Draft | None] = {}
+
+    def safety(self, target: Model) -> SwitchSafety:
+        """Whether the history may go to a model, and why; see `safe_to_switch`."""
+        found = self._safety.get(target.id)
+        if found is None:
+            found = self._safety[target.id] = self._safety_of(target)
+        return found
+
+    def unchanged(self, target: Model) -> str | None:
+        """Whether the history reaches a model as it is: none if it does, else what is in the way, ``name:detail``."""
+        safety = self.safety(target)
+        if not safety.survives:
+            return f"bound:{safety.reason.value}"
+        draft = self._drafted(target)
+        if draft is None:
+            return None
+        if draft.refusals:
+            return draft.refusals[0]
+        return f"needs_edit:{draft.edits[0].partition(':')[0]}" if draft.edits else None
+
+    def _drafted(self, target: Model) -> Draft | None:
+        """The history as it is carried to a model, with the cache points of its user."""
+        if target.id not in self._drafts:
+            self._drafts[target.id] = drafted(self.history, self.source, target)
+        return self._drafts[target.id]
+
+    @cached_property
+    def _held(self) -> str | None:
+        return next(_server_state(self.history, self._server_state), None)
+
+    @cached_property
+    def _opened(self) -> int | None:
+        return open_turn(self.history.messages)
+
+    @cached_property
+    def _bound(self) -> list[tuple[str, int, bool]]:
+        return bound_reasoning(self.history, self.source)
+
+    def _safety_of(self, target: Model) -> SwitchSafety:
+        if self.source.id == target.id:
+            return SwitchSafety(SwitchReason.SAME_MODEL)
+        if self._held is not None:
+            return SwitchSafety(SwitchReason.SERVER_STATE, self._held)
+        opened, bound = self._opened, self._bound
+        in_loop = dict.fromkeys(path for path, index, _ in bound if opened is not None and index >= opened)
+        for path, _, foreign in bound:
+            if foreign and (path in in_loop or not self._leave_thinking):
+                return SwitchSafety(SwitchReason.ENCRYPTED_REASONING, path)
+        draft = None if protocol_of(target) is Protocol.OTHER else self._drafted(target)
+        if draft is None:
+            lost = [path for path, _, _ in bound]
+            refused = next(iter(in_loop), None)
+        else:
+            lost = draft.lost
+            details = [refusal.partition(":")[2] for refusal in draft.refusals]
+            refused = next((detail for detail in details if detail in in_loop), None)
+            if refused is None and draft.refusals:
+                return SwitchSafety(SwitchReason.UNTRANSLATABLE, draft.refusals[0])
+        if refused is not None:
+            return SwitchSafety(SwitchReason.TOOL_LOOP_THINKING, refused)
+        if lost and not self._leave_thinking:
+            return SwitchSafety(SwitchReason.THINKING_LOST, lost[0])
+        if opened is not None:
+            return SwitchSafety(SwitchReason.TOOL_LOOP, f"messages.{len(self.history.messages) - 1}")
+        if lost:
+            return SwitchSafety(SwitchReason.THINKING_LEFT, lost[0])
+        return SwitchSafety(SwitchReason.NOTHING_LOST if bound else SwitchReason.NOTHING_BOUND)
 
 
 def bound_reasoning(history: Conversation, source: Model | None = None) -> list[tuple[str, int, bool]]:
