@@ -36,6 +36,11 @@ class DraftMessage:
     items: list[Item]
     original: Message
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no block is left."""
+        return all(item.block is None for item in self.items)
+
     def left(self) -> Iterator[tuple[Item, Block]]:
         """The items that are still there, each with its block."""
         for item in self.items:
@@ -100,6 +105,8 @@ class Draft:
     def build(self) -> Conversation:
         """The conversation as it is now; where nothing changed, the very objects that it was made from."""
         source = self.source
+        if not self.edits:
+            return source
         tools = _rebuilt(self.tools, source.tools)
         system = _rebuilt(self.system, source.system)
         messages: list[Message] = []

@@ -31,7 +31,7 @@ def settle_messages(draft: Draft, rules: Rules) -> None:
     settled: list[DraftMessage] = []
     for message in draft.messages:
         before = settled[-1] if settled else None
-        if not any(True for _ in message.left()):
+        if message.is_empty:
             draft.edit("drop_message", f"messages.{message.index}")
             if before is not None:
                 # Its cache points still end a prefix; `place_points` finds them a block to follow.
@@ -48,9 +48,11 @@ def settle_messages(draft: Draft, rules: Rules) -> None:
 def put_results_first(draft: Draft) -> None:
     """In a user's message results of tools come before all else; cache points stay at their place in the prompt."""
     for message in draft.messages:
+        if message.role != "user" or len(message.items) < 2:
+            continue
         results = [item for item in message.items if _is_result(item)]
         ordered = [*results, *(item for item in message.items if not _is_result(item))]
-        if message.role != "user" or ordered == message.items:
+        if ordered == message.items:
             continue
         points = [(position, item.points) for position, item in enumerate(message.items) if item.points]
         for item in message.items:

@@ -50,7 +50,7 @@ _SCHEMA = msgspec.json.Decoder(_Schema)
 def request(
     asked: Asked, protocol: WireProtocol, source: Model | None, target: Model, decided: Iterable[str] = ()
 ) -> Encoded:
-    """A request as the body of another protocol.
+    """A request as the body of another protocol; asked again for the same models, it is not written again.
 
     Args:
         asked: What the client asks, in its own.
@@ -65,6 +65,19 @@ def request(
     Raises:
         MalformedBodyError: Messages, system or tools do not have the shape of the client's protocol.
     """
+    controls = _decided(asked.controls, decided)
+    if controls is not asked.controls:
+        return _written(asked, controls, protocol, source, target)
+    # A decision asks for each candidate, and then the one that was chosen is sent what was written for it.
+    known: dict[Any, tuple[Model | None, Model, Encoded]] = asked.__dict__.setdefault("_written", {})
+    key = protocol, None if source is None else source.id, target.id
+    found = known.get(key)
+    if found is None or found[0] is not source or found[1] is not target:
+        found = known[key] = source, target, _written(asked, controls, protocol, source, target)
+    return found[2]
+
+
+def _written(asked: Asked, controls: Controls, protocol: WireProtocol, source: Model | None, target: Model) -> Encoded:
     if refused := asked.untranslatable:
         return Encoded(body=None, refusals=_first(f"untranslatable:{path}" for path in refused))
     carried = carry(asked.conversation, source, target, form=_FORMS[protocol])
@@ -72,7 +85,7 @@ def request(
         return Encoded(body=None, refusals=_first(carried.refusals))
     notes = Notes()
     history = _fitted(carried.history, protocol, target, notes)
-    controls = _controls(_decided(asked.controls, decided), protocol, target, history, notes)
+    controls = _controls(controls, protocol, target, history, notes)
     if notes.untranslatable:
         return Encoded(body=None, refusals=_first(f"untranslatable:{path}" for path in notes.untranslatable))
     encoded = _encoded(history, controls, protocol, target, stream=asked.stream)
