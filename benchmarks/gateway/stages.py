@@ -10,23 +10,19 @@ time stands apart.
 
 from __future__ import annotations
 
-import asyncio
 import functools
-import gc
 import inspect
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.gateway.bodies import ANSWER, chat
+from benchmarks.gateway.inside import OPENAI, inside
 
 REQUESTS = 1500
 ROUNDS = 5
@@ -169,58 +165,6 @@ def clocked(clock: Clock) -> Iterator[None]:
             one()
 
 
-class _Answer:
-    """What the provider says, at once."""
-
-    status = 200
-    headers = ((b"content-type", b"application/json"), (b"x-request-id", b"req_1"))
-
-    async def read(self, until: float, limit: int = 0) -> bytes:
-        return ANSWER
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
-class _Client:
-    """Stands where the HTTP client stands: the network is not measured here."""
-
-    async def send(self, *request: Any) -> _Answer:
-        return _Answer()
-
-    async def aclose(self) -> None:
-        """Nothing is open."""
-
-
-async def ask(gateway: Any, data: bytes, token: str) -> None:
-    """One request."""
-    messages = [{"type": "http.request", "body": data, "more_body": False}]
-    statuses: list[int] = []
-
-    async def receive() -> Any:
-        if messages:
-            return messages.pop()
-        return await asyncio.get_running_loop().create_future()
-
-    async def send(message: Any) -> None:
-        if "status" in message:
-            statuses.append(message["status"])
-
-    headers = [
-        (b"host", b"127.0.0.1"),
-        (b"content-type", b"application/json"),
-        (b"authorization", b"Bearer " + token.encode()),
-        (b"user-agent", b"bench"),
-        (b"accept", b"*/*"),
-        (b"content-length", str(len(data)).encode()),
-    ]
-    path = "/v1/chat/completions"
-    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b""}
-    await gateway({**scope, "headers": headers}, receive, send)
-    if statuses != [200]:
-        raise RuntimeError(f"the gateway answered {statuses}")
-
-
 class Profile(NamedTuple):
     """Microseconds of a request: by stage, of the serving thread without wrappers, and of the ledger's thread."""
 
@@ -231,71 +175,21 @@ class Profile(NamedTuple):
 
 def profile(bodies: list[bytes], *, requests: int = REQUESTS, rounds: int = ROUNDS) -> Profile:
     """The medians over rounds of means over requests."""
-    from turnout.classify.configured import configured_classifier
-    from turnout.config import load_catalog, load_settings
-    from turnout.deploy.preflight.ways_out import models_in_use
-    from turnout.doors.gateway.access.gate import Gate
-    from turnout.doors.gateway.access.keys import KeyRing, new_key
-    from turnout.doors.gateway.access.limits import Limits
-    from turnout.doors.gateway.access.listening import listening
-    from turnout.doors.gateway.admission import Admission, steady_clock
-    from turnout.doors.gateway.serving import gateway_of
-    from turnout.trace.fanout import Fanout
-    from turnout.trace.prometheus import MetricsRecorder
-    from turnout.trace.store.ledger import Ledger
-    from turnout.trace.store.recorder import Recorder
-
-    made = new_key("bench", created=datetime.now(UTC))
-    ring = KeyRing([made.stored])
-    asks = listening("127.0.0.1", tls="none", issued=1, active=1)
     stages: dict[str, list[float]] = {}
     serving: list[float] = []
     ledger_us: list[float] = []
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "turnout.toml")
-        file.write_text(
-            '[policy]\ncheap = "openai/gpt-5-mini"\ncapable = "openai/gpt-5"\n'
-            '[upstreams.openai]\nbase_url = "http://127.0.0.1:9/v1"\n'
-        )
-        settings, catalog = load_settings(file), load_catalog()
-        with Ledger(Path(folder, "ledger.sqlite3")) as ledger, Recorder(ledger, interval_s=600) as recorder:
-            classifier = configured_classifier(settings, catalog)
-            clock = steady_clock()
-            limits, metrics = Limits(now_ms=int(clock() * 1000)), MetricsRecorder(models_in_use(settings))
-            gateway = gateway_of(
-                settings,
-                catalog,
-                classifier=classifier,
-                records=Fanout(recorder, metrics, limits),
-                simulated=True,
-                admission=Admission(Gate(lambda: ring, asks), limits, clock),
-            )
-            gateway._client = _Client()  # type: ignore[assignment]  # the network stands for itself elsewhere
-
-            async def work(count: int) -> None:
-                for number in range(count):
-                    await ask(gateway, bodies[number % len(bodies)], made.token)
-
-            def run(count: int) -> tuple[float, float]:
-                thread, process = time.thread_time(), time.process_time()
-                asyncio.run(work(count))
-                thread = time.thread_time() - thread
-                recorder.flush()
-                return thread / count * 1e6, (time.process_time() - process) / count * 1e6
-
-            run(max(50, requests // 5))
-            gc.collect()
-            gc.freeze()  # this and the threshold as `turnout.doors.gateway.server.process.serve` does
-            gc.set_threshold(10_000, 20, 20)
-            for _ in range(rounds):
-                thread, process = run(requests)
-                serving.append(thread)
-                ledger_us.append(process - thread)
-                stopwatch = Clock()
-                with clocked(stopwatch):
-                    run(requests)
-                for stage in STAGES:
-                    stages.setdefault(stage.name, []).append(stopwatch.ns.get(stage.name, 0) / requests / 1000)
+    with inside(OPENAI, "/v1/chat/completions", ANSWER) as gateway:
+        gateway.run(bodies, max(50, requests // 5))
+        gateway.settle()
+        for _ in range(rounds):
+            cost = gateway.run(bodies, requests)
+            serving.append(cost.serving)
+            ledger_us.append(cost.ledger)
+            stopwatch = Clock()
+            with clocked(stopwatch):
+                gateway.run(bodies, requests)
+            for stage in STAGES:
+                stages.setdefault(stage.name, []).append(stopwatch.ns.get(stage.name, 0) / requests / 1000)
     return Profile(
         {name: statistics.median(values) for name, values in stages.items()},
         statistics.median(serving),
