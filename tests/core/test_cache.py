@@ -394,6 +394,17 @@ def test_reads_are_nested_prefixes_within_what_is_cached(
         assert lengths[0] <= write_spans(prompt, plan, rules)[-1].end
 
 
+@given(marked_prompts, cache_rules, cache_states)
+def test_a_call_reads_nothing_shorter_than_what_is_surely_warm(
+    marked_prompt: tuple[Prompt, CachePlan], rules: CacheRules, state: CacheState
+) -> None:
+    held = WarmPrompt(marked_prompt[0], rules, state, NOW_MS)
+    readable, reads = held.readable(marked_prompt[1]), held.reads(marked_prompt[1])
+    assert reads == readable[: len(reads)]
+    assert all(prefix.chance < 1.0 for prefix in reads[:-1])
+    assert len(reads) == len(readable) or reads[-1].chance == 1.0
+
+
 @given(prompts(), cache_rules, cache_states, st.data())
 def test_a_prompt_held_once_answers_for_every_plan_as_if_held_anew(
     prompt: Prompt, rules: CacheRules, state: CacheState, data: st.DataObject

@@ -96,13 +96,13 @@ def test_without_a_report_the_cache_is_believed_as_planned() -> None:
     assert memory.statistics(["bedrock/m"]).of("bedrock/m").calls == 0
 
 
-def test_prefixes_are_bounded_and_the_soonest_to_expire_goes_first() -> None:
+def test_prefixes_are_bounded_and_what_was_sent_longest_ago_goes_first() -> None:
     memory = SessionMemory(max_prefixes=2)
-    for number in range(4):
+    for now_ms, number in enumerate((0, 1, 0, 2)):
         segments = (Segment(kind="system", tokens=2000, prefix_hash=f"h{number}"), REQUEST.segments[1])
-        called(memory, WROTE, now_ms=number, request=Request(session_id="s", segments=segments))
-    assert len(memory.cache(SCOPE, [f"h{number}" for number in range(4)]).entries) == 2
-    assert memory.cache(SCOPE, ["h3"]).warm("h3", 10) is not None
+        called(memory, WROTE, now_ms=now_ms, request=Request(session_id="s", segments=segments))
+    left = memory.cache(SCOPE, [f"h{number}" for number in range(3)])
+    assert [entry.prefix_hash for entry in left.entries] == ["h0", "h2"]
 
 
 def test_before_the_first_call_nothing_is_known() -> None:

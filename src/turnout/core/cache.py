@@ -185,7 +185,7 @@ class WarmPrompt:
         warm: Those of this prompt, by the index of the segment that their prefix ends with, longest first.
     """
 
-    __slots__ = ("_readable", "_renewed", "_stepped", "_written", "entries", "now_ms", "prompt", "rules", "warm")
+    __slots__ = ("_renewed", "_stepped", "_written", "entries", "now_ms", "prompt", "rules", "warm")
 
     def __init__(self, prompt: Prompt, rules: CacheRules, state: CacheState, now_ms: int) -> None:
         self.prompt = prompt
@@ -197,7 +197,6 @@ class WarmPrompt:
             found = [(index, entries[key]) for index, key in enumerate(prompt.prefix_hashes) if key in entries]
             self.warm.update(reversed(found))
         self._stepped: Sequence[int] | None = None
-        self._readable: list[tuple[int, WarmPrefix]] | None = None
         self._renewed: list[tuple[int, int, CacheEntry]] | None = None
         self._written: dict[tuple[int, Ttl], CacheEntry] = {}
 
@@ -208,11 +207,16 @@ class WarmPrompt:
 
     def readable(self, plan: CachePlan) -> tuple[WarmPrefix, ...]:
         """The warm prefixes that a call with that plan could read, longest first (see `warm_prefixes`)."""
-        if not self.warm:
-            return ()
-        if self._readable is None:
-            self._readable = [(index, self._prefix(index)) for index in self._above_floor()]
-        return tuple([prefix for index, prefix in self._readable if _reachable(index, plan, self.rules)])
+        return tuple(self._reachable(plan))
+
+    def reads(self, plan: CachePlan) -> tuple[WarmPrefix, ...]:
+        """Those of the `readable` prefixes that a call might really read: up to the longest one that is surely warm."""
+        found: list[WarmPrefix] = []
+        for prefix in self._reachable(plan):
+            found.append(prefix)
+            if prefix.chance == 1.0:
+                break
+        return tuple(found)
 
     def after(self, plan: CachePlan) -> dict[int, CacheEntry]:
         """What is warm of the prompt after a successful call with that plan, by index (see `after_call`)."""
@@ -220,7 +224,7 @@ class WarmPrompt:
         left = dict(self.warm)
         if rules.mode == "none" or prompt.tokens < rules.floor_tokens:
             return left
-        longest = self._longest(plan)
+        longest = next(self._reachable(plan), None)
         read_tokens, sure = (0, False) if longest is None else (longest.tokens, longest.chance == 1.0)
         if rules.renewed_by_read and read_tokens:
             left.update([(index, entry) for index, tokens, entry in self._renewals() if tokens <= read_tokens])
@@ -245,14 +249,13 @@ class WarmPrompt:
             least, offsets = max(self.rules.floor_tokens, 1), self.prompt.offsets
             yield from (index for index in self.warm if offsets[index] >= least)
 
-    def _prefix(self, index: int) -> WarmPrefix:
-        return WarmPrefix(self._in_steps()[index], self.warm[index].chance)
-
-    def _longest(self, plan: CachePlan) -> WarmPrefix | None:
+    def _reachable(self, plan: CachePlan) -> Iterator[WarmPrefix]:
+        """The prefixes that a call with that plan could read, longest first."""
+        rules, offsets = self.rules, self.prompt.offsets
         for index in self._above_floor():
-            if _reachable(index, plan, self.rules):
-                return self._prefix(index)
-        return None
+            if _reachable(index, plan, rules):
+                [tokens] = _in_steps((offsets[index],), rules)
+                yield WarmPrefix(tokens, self.warm[index].chance)
 
     def _renewals(self) -> list[tuple[int, int, CacheEntry]]:
         """What is warm as a read would renew it: index, tokens that can be read of it, entry."""

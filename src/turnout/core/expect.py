@@ -72,7 +72,7 @@ def expected_turn_on(
 ) -> ExpectedTurn:
     """`expected_turn` of a prompt that is held against the model's cache already, as where many plans are weighed."""
     spans = write_spans(held.prompt, plan, model.cache)
-    return _expected(model, held.prompt.tokens, spans, held.readable(plan), statistics, uses_tools)
+    return _expected(model, held.prompt.tokens, spans, held.reads(plan), statistics, uses_tools)
 
 
 def expected_turn_cold(model: Model, tokens: int, statistics: ModelStatistics, *, uses_tools: bool) -> ExpectedTurn:
