@@ -92,8 +92,8 @@ def thinking_body(variant: int, turns: int) -> bytes:
 
 def openai_answer(tokens: int) -> bytes:
     """OpenAI's answer, with most of the prompt read from its cache."""
-    usage = {"prompt_tokens": tokens, "completion_tokens": 60, "total_tokens": tokens + 60}
-    usage |= {"prompt_tokens_details": {"cached_tokens": tokens * 9 // 10}}  # type: ignore[dict-item]  # as it is sent
+    usage: dict[str, Any] = {"prompt_tokens": tokens, "completion_tokens": 60, "total_tokens": tokens + 60}
+    usage["prompt_tokens_details"] = {"cached_tokens": tokens * 9 // 10}
     choice = {"index": 0, "message": {"role": "assistant", "content": _SAID}, "finish_reason": "stop"}
     answer = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "gpt-5", "choices": [choice]}
     return _json({**answer, "usage": usage})

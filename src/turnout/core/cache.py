@@ -306,7 +306,7 @@ def after_call(prompt: Prompt, plan: CachePlan, rules: CacheRules, state: CacheS
     Correct a state by the call's report (`after_report`) before this, not after it: what the call wrote was not read.
     """
     held = WarmPrompt(prompt, rules, state, now_ms)
-    kept = held.entries
+    kept = held.entries  # nobody else has it
     for index, entry in held.after(plan).items():
         kept[prompt.prefix_hashes[index]] = entry
     return CacheState(tuple(kept.values()))

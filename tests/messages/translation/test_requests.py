@@ -11,7 +11,7 @@ import pytest
 
 from turnout.config import load_catalog
 from turnout.core.catalog import Capabilities, Model
-from turnout.messages.translation.requests import request, takes_effort
+from turnout.messages.translation.requests import request, sent, takes_effort
 from turnout.messages.wire import anthropic, converse, openai_chat
 from turnout.messages.wire.asked import Asked, Encoded, WireProtocol
 from turnout.testing.bedrock.shapes import check_request
@@ -280,3 +280,15 @@ def test_strict_tools() -> None:
 def test_the_model_that_runs_here_cannot_stop_at_a_text() -> None:
     assert refused(of_openai(stop="END"), CONVERSE, LOCAL) == ("untranslatable:stop",)
     assert written(of_openai(), CONVERSE, LOCAL)["messages"] == [{"role": "user", "content": [{"text": "Hello."}]}]
+
+
+def test_a_request_is_written_once_for_a_candidate_and_let_go_of_once_it_is_sent() -> None:
+    asked = of_openai()
+    decided, other = request(asked, ANTHROPIC, None, CLAUDE), request(asked, ANTHROPIC, None, HAIKU)
+    assert other.body != decided.body
+    assert request(asked, ANTHROPIC, GPT, CLAUDE) is not decided  # another model wrote the history
+    assert request(asked, CONVERSE, None, CLAUDE) is not decided
+    assert sent(asked, ANTHROPIC, None, CLAUDE) is decided
+    again = sent(asked, ANTHROPIC, None, CLAUDE)
+    assert again is not decided
+    assert again == decided

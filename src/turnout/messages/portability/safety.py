@@ -48,6 +48,10 @@ _SAFE = frozenset(
 )
 
 
+_BOUND = frozenset({"signed", "redacted", "encrypted"})
+"""The kinds of reasoning that a model is bound to."""
+
+
 class SwitchSafety(msgspec.Struct, frozen=True):
     """The answer of `safe_to_switch`: the reason, and what it was found in (a path or a name; may be empty)."""
 
@@ -209,9 +213,6 @@ def has_bound_reasoning(history: Conversation) -> bool:
             if ("reasoningContent" in block or "toolUse" in block) and kind_of_reasoning(block) in _BOUND:
                 return True
     return False
-
-
-_BOUND = frozenset({"signed", "redacted", "encrypted"})
 
 
 def _server_state(history: Conversation, named: Sequence[str]) -> Iterator[str]:

@@ -77,6 +77,15 @@ def request(
     return found[2]
 
 
+def sent(
+    asked: Asked, protocol: WireProtocol, source: Model | None, target: Model, decided: Iterable[str] = ()
+) -> Encoded:
+    """`request` for the candidate that is called; what was written for others is let go: an answer may take minutes."""
+    encoded = request(asked, protocol, source, target, decided)
+    asked.__dict__.pop("_written", None)
+    return encoded
+
+
 def _written(asked: Asked, controls: Controls, protocol: WireProtocol, source: Model | None, target: Model) -> Encoded:
     if refused := asked.untranslatable:
         return Encoded(body=None, refusals=_first(f"untranslatable:{path}" for path in refused))

@@ -17,7 +17,7 @@ from turnout.core.usage import Usage, UsageError
 from turnout.messages.portability import protocol_of
 from turnout.messages.translation.answers import StreamTranslator, answer
 from turnout.messages.translation.parts import About
-from turnout.messages.translation.requests import request
+from turnout.messages.translation.requests import sent
 from turnout.messages.wire import eventstream, sse
 from turnout.messages.wire.asked import Asked, WireProtocol
 from turnout.messages.wire.errors import Problem
@@ -104,7 +104,7 @@ class Crossing:
         self._protocol = protocol
         self._stream = asked.stream
         self._model = routed.model
-        encoded = request(asked, protocol, source, routed.model, routed.decision.edits)
+        encoded = sent(asked, protocol, source, routed.model, routed.decision.edits)
         if encoded.body is None:
             raise ValueError(f"{routed.model.id} is not eligible: {', '.join(encoded.refusals)}")
         self.body = encoded.body
