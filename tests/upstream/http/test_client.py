@@ -57,6 +57,38 @@ async def test_connections_are_kept_and_used_again() -> None:
         assert one.connections == 4
 
 
+async def test_of_a_connection_that_closes_in_the_turn_of_its_request_nothing_is_sent() -> None:
+    got: list[bytes] = []
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        got.append(await request(reader))
+        writer.write(OK)
+        got.append(await reader.read())
+
+    async with server(script) as origin, client() as one:
+        await fetch(one, origin)
+        asking = asyncio.create_task(fetch(one, origin, b"again"))
+        await asyncio.sleep(0)
+        await one.aclose()
+        with pytest.raises(ReadError):
+            await asking
+        await asyncio.sleep(0.02)
+    assert got[0].endswith(b"{}")
+    assert got[1:] == [b""]
+
+
+async def test_a_request_too_large_to_wait_leaves_whole() -> None:
+    got: list[bytes] = []
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        got.append(await request(reader))
+        writer.write(OK)
+
+    async with server(script) as origin, client() as one:
+        await fetch(one, origin, b"x" * 300_000)
+    assert got[0].endswith(b"\r\n\r\n" + b"x" * 300_000)
+
+
 @pytest.mark.parametrize("head", [b"Connection: close\r\nContent-Length: 5\r\n", b""])
 async def test_a_connection_that_does_not_go_on_is_not_kept(head: bytes) -> None:
     async with server(answering(b"HTTP/1.1 200 OK\r\n" + head + b"\r\nhello", close=True)) as origin, client() as one:

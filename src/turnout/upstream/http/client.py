@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from turnout.upstream.http.connection import Connection
 from turnout.upstream.http.errors import ConnectError, ConnectTimeout, PoolTimeout, RemoteProtocolError
+from turnout.upstream.http.outbox import Outbox
 from turnout.upstream.http.proxies import ProxyServer, open_tunnel, proxy_by_environment
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -194,6 +195,7 @@ class HttpClient:
         self._places: dict[Origin, asyncio.Semaphore] = {}
         self._idle: dict[Origin, list[tuple[float, Connection]]] = {}
         self._open: set[Connection] = set()
+        self._outbox = Outbox()
         self._sweep: asyncio.TimerHandle | None = None
 
     @property
@@ -304,7 +306,7 @@ class HttpClient:
             tls = rules.tls
         elif origin.secure:
             tls = self._tls = self._tls or ssl.create_default_context()
-        connection = Connection(loop, self._open.discard)
+        connection = Connection(loop, self._outbox, self._open.discard)
         try:
             async with asyncio.timeout_at(min(until, loop.time() + (rules.connect_s or self._connect_s))):
                 if proxy is not None and tls is not None:

@@ -12,11 +12,15 @@ from typing import Any
 from turnout.config.extras import require
 from turnout.upstream.errors import StalledError, TruncatedStreamError
 from turnout.upstream.http.errors import ReadError, RemoteProtocolError
+from turnout.upstream.http.outbox import Outbox
 
 _HIGH_WATER = 256 * 1024
 """So many bytes wait to be taken before the provider is no longer read from."""
 
 _MOST_HEADER_BYTES = 64 * 1024
+
+_MOST_HELD_BYTES = 64 * 1024
+"""A body of so many bytes is not copied to stand beside its head, and does not wait."""
 
 
 class Connection(asyncio.Protocol):
@@ -38,8 +42,10 @@ class Connection(asyncio.Protocol):
         "_fire_at",
         "_framed",
         "_head_bytes",
+        "_leaving",
         "_loop",
         "_on_closed",
+        "_outbox",
         "_parser",
         "_paused",
         "_stall_s",
@@ -58,8 +64,10 @@ class Connection(asyncio.Protocol):
         "status",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, on_closed: Any) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, outbox: Outbox, on_closed: Any) -> None:
         self._loop = loop
+        self._outbox = outbox
+        self._leaving = b""
         self._on_closed = on_closed
         self._parser: Any = None
         self._transport: Any = None
@@ -86,9 +94,18 @@ class Connection(asyncio.Protocol):
         """Send a request; the answer to the one before has come whole."""
         self._reset()
         self.busy = True
-        self._transport.write(head + body if len(body) < 65_536 else head)
-        if len(body) >= 65_536:
+        if len(body) < _MOST_HELD_BYTES:
+            self._leaving = head + body
+            self._outbox.add(self._leave)
+        else:
+            self._transport.write(head)
             self._transport.write(body)
+
+    def _leave(self) -> None:
+        """Write the request, at the end of the event loop's turn; nothing of it if the connection closed meanwhile."""
+        leaving, self._leaving = self._leaving, b""
+        if not self.closed and not self._transport.is_closing():
+            self._transport.write(leaving)
 
     async def head(self, until: float) -> None:
         """Wait for status and headers, until that time of the event loop's clock.

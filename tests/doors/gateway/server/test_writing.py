@@ -11,6 +11,7 @@ import pytest
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from turnout.doors.gateway.server.writing import HeadWithBody, at_once
+from turnout.upstream.http.outbox import Outbox
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
 
@@ -37,7 +38,7 @@ async def sent(steps: list[bytes | str]) -> tuple[list[bytes], bytes]:
     transport, _ = await loop.connect_accepted_socket(asyncio.Protocol, ours)
     reader, writer = await asyncio.open_connection(sock=theirs)
     counting = Counting(transport)
-    joined = HeadWithBody(counting, loop)
+    joined = HeadWithBody(counting, Outbox())
     for step in steps:
         if isinstance(step, bytes):
             joined.write(step)
@@ -59,7 +60,8 @@ async def sent(steps: list[bytes | str]) -> tuple[list[bytes], bytes]:
         pytest.param([HEAD, b"ok"], [HEAD + b"ok"], id="with its body"),
         pytest.param([HEAD, "pause", b"ok"], [HEAD, b"ok"], id="alone where nothing follows at once"),
         pytest.param([HEAD, "close"], [HEAD], id="before the connection closes"),
-        pytest.param([HEAD, b"o", b"k"], [HEAD + b"o", b"k"], id="with the first piece alone"),
+        pytest.param([HEAD, b"o", b"k"], [HEAD + b"ok"], id="with all that follows in its turn"),
+        pytest.param([HEAD, b"o" * 70_000, b"k"], [HEAD + b"o" * 70_000, b"k"], id="with no more than waits"),
         pytest.param([HEAD, HEAD], [HEAD + HEAD], id="with another head"),
         pytest.param([b"ok"], [b"ok"], id="what is no head does not wait"),
         pytest.param([HEAD, "abort"], [], id="not on a connection that is aborted"),
@@ -69,10 +71,22 @@ async def test_when_a_head_leaves(steps: list[bytes | str], writes: list[bytes])
     assert await sent(steps) == (writes, b"".join(writes))
 
 
+async def test_nothing_is_written_to_a_client_that_left_in_the_same_turn() -> None:
+    ours, theirs = socket.socketpair()
+    transport, _ = await asyncio.get_running_loop().connect_accepted_socket(asyncio.Protocol, ours)
+    counting = Counting(transport)
+    joined = HeadWithBody(counting, Outbox())
+    joined.write(HEAD)
+    transport.abort()
+    await asyncio.sleep(0)
+    assert counting.writes == []
+    theirs.close()
+
+
 async def test_what_else_a_transport_can_do_it_can_too() -> None:
     ours, theirs = socket.socketpair()
     transport, _ = await asyncio.get_running_loop().connect_accepted_socket(asyncio.Protocol, ours)
-    joined = HeadWithBody(transport, asyncio.get_running_loop())
+    joined = HeadWithBody(transport, Outbox())
     assert joined.get_extra_info("socket") is transport.get_extra_info("socket")
     joined.close()
     theirs.close()

@@ -32,6 +32,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from turnout.config.settings import GatewaySettings
 from turnout.doors.gateway.server.writing import HeadWithBody
+from turnout.upstream.http.outbox import Outbox
 
 logger = logging.getLogger(__name__)
 
@@ -60,10 +61,12 @@ class Intake(HttpToolsProtocol):
 
     Attributes:
         limits: How much is taken on by the connections of a server, whose class `intake_of` makes; may be replaced.
+        outbox: Where the answers of all connections wait for the end of the event loop's turn.
         turned_away: How many connections were closed since the last sweep because there were too many.
     """
 
     limits: ClassVar[GatewaySettings]
+    outbox: ClassVar[Outbox]
     turned_away: ClassVar[int] = 0
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -128,7 +131,7 @@ class Intake(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """A client has come; of too many the newest one is let go."""
         super().connection_made(transport)
-        self.transport: Any = HeadWithBody(transport, self.loop)
+        self.transport: Any = HeadWithBody(transport, self.outbox)
         if len(self.connections) > self.limits.max_connections:
             type(self).turned_away += 1
             self.transport.abort()
@@ -241,4 +244,4 @@ class Intake(HttpToolsProtocol):
 
 def intake_of(limits: GatewaySettings) -> type[Intake]:
     """The class of the connections of a server with these limits."""
-    return type("Intake", (Intake,), {"limits": limits})
+    return type("Intake", (Intake,), {"limits": limits, "outbox": Outbox()})

@@ -1,16 +1,21 @@
-"""A connection's transport on which the head of an answer waits for its body, so that both leave in one write.
+"""A connection's transport on which an answer leaves in one write, at the end of the event loop's turn.
 
-A server writes them one after the other, and each write is a call of the system and wakes the client: for small answers
-that is a tenth of what serving them costs. A head that nothing follows at once leaves by itself.
+A server writes head and body one after the other, and each write is a call of the system and may wake the client
+(`turnout.upstream.http.outbox`). What follows a head that has left is written at once: the events of a stream do not
+wait.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from turnout.upstream.http.outbox import Outbox
+
 _HEAD = b"HTTP/1.1 "
+
+_MOST_HELD_BYTES = 64 * 1024
+"""More does not wait: the transport is to tell soon that its buffer is full."""
 
 
 def at_once(send: Any) -> Callable[[bytes], bool]:
@@ -38,15 +43,15 @@ class HeadWithBody:
 
     Args:
         transport: Where to.
-        loop: Its event loop.
+        outbox: Where answers wait for the end of the turn.
     """
 
-    __slots__ = ("_head", "_loop", "_transport", "is_closing", "pause_reading", "resume_reading")
+    __slots__ = ("_held", "_outbox", "_transport", "is_closing", "pause_reading", "resume_reading")
 
-    def __init__(self, transport: Any, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, transport: Any, outbox: Outbox) -> None:
         self._transport = transport
-        self._loop = loop
-        self._head: bytes | None = None
+        self._outbox = outbox
+        self._held = b""
         self.is_closing = transport.is_closing
         self.pause_reading = transport.pause_reading
         self.resume_reading = transport.resume_reading
@@ -56,23 +61,24 @@ class HeadWithBody:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Write, or wait where it is a head; what looks like one and is none is written a little later, no more."""
-        head = self._head
-        if head is not None:
-            self._head = None
-            self._transport.write(head + data)
+        """Hold a head and what follows it in the same turn; what looks like a head and is none leaves no later."""
+        if self._held:
+            self._held += data
+            if len(self._held) > _MOST_HELD_BYTES:
+                self.flush()
         elif data.startswith(_HEAD):
-            self._head = data
-            self._loop.call_soon(self.flush)
+            self._held = data
+            self._outbox.add(self.flush)
         else:
             self._transport.write(data)
 
     def flush(self) -> None:
-        """Write a head that waits."""
-        head = self._head
-        if head is not None:
-            self._head = None
-            self._transport.write(head)
+        """Write what is held; a client that has left gets nothing."""
+        held = self._held
+        if held:
+            self._held = b""
+            if not self.is_closing():
+                self._transport.write(held)
 
     def close(self) -> None:
         """Close once all is written."""
@@ -81,5 +87,5 @@ class HeadWithBody:
 
     def abort(self) -> None:
         """Close at once."""
-        self._head = None
+        self._held = b""
         self._transport.abort()

@@ -1,0 +1,46 @@
+"""What the tasks of one turn of the event loop have to send leaves at the turn's end, together.
+
+A write to a connection within the same machine wakes the process at its other end if that sleeps, and the writer pays
+for it: several times what the write itself costs. Whoever was woken by one write is awake for those that follow at
+once. The agent beside the gateway is such a process, and so is a model that is served on the same machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+LONGEST_S = 0.002
+"""After so many seconds of a turn what waits leaves before its end, so that long tasks do not hold up others' bytes."""
+
+
+class Outbox:
+    """What is to leave. Use it from one event loop."""
+
+    __slots__ = ("_since_s", "_waiting")
+
+    def __init__(self) -> None:
+        self._waiting: list[Callable[[], None]] = []
+        self._since_s = 0.0
+
+    def add(self, leave: Callable[[], None]) -> None:
+        """Have something leave at the end of this turn.
+
+        Args:
+            leave: Writes it. It must not raise, also where the connection is gone by then.
+        """
+        if not self._waiting:
+            self._since_s = time.perf_counter()
+            asyncio.get_running_loop().call_soon(self.flush)
+        elif time.perf_counter() - self._since_s > LONGEST_S:
+            self.flush()
+            self.add(leave)
+            return
+        self._waiting.append(leave)
+
+    def flush(self) -> None:
+        """Let all leave now."""
+        waiting, self._waiting = self._waiting, []
+        for leave in waiting:
+            leave()
