@@ -24,16 +24,19 @@ from turnout.trace.store.encode import (
     decision_row,
     own_json,
 )
+from turnout.trace.store.inserting import Insert
 from turnout.trace.store.pack import packed_pair, packed_pairs, unpacked_pairs
 
-MOST_IN_A_PACK = 32
+MOST_IN_A_PACK = 128
 """More save hardly anything, and one decision is read by unpacking all that share its pack."""
 
-_MOST_PACK_BYTES = 256 * 1024
+_MOST_PACK_BYTES = 512 * 1024
 """A pack that has so many bytes, unpacked, takes no more decisions."""
 
 _KEPT_PACKS = 16
 """Decisions that follow one another stand in the same pack, or in those of a few processes."""
+
+_PACKS = Insert("packs", ("number", "json"))
 
 _Kind = TypeVar("_Kind", Policy, Catalog)
 
@@ -73,12 +76,20 @@ def packings(events: Iterable[DecisionEvent]) -> Iterator[Packing]:
         yield _packing(together, pairs)
 
 
-def numbered(connection: sqlite3.Connection, packing: Packing) -> list[Row]:
-    """Write the pack; its rows, which are now whole."""
-    if packing.pack is None:
-        return [(*row, None) for row in packing.rows]
-    number = connection.execute("INSERT INTO packs (json) VALUES (?)", (packing.pack,)).lastrowid
-    return [(*row, number) for row in packing.rows]
+def numbered(connection: sqlite3.Connection, packed: Sequence[Packing]) -> list[Row]:
+    """Write the packs, in a transaction that has begun to write; their rows, which are now whole."""
+    rows: list[Row] = []
+    packs: list[Row] = []
+    [(number,)] = connection.execute("SELECT coalesce(max(number), 0) FROM packs")
+    for packing in packed:
+        if packing.pack is None:
+            rows += [(*row, None) for row in packing.rows]
+        else:
+            number += 1
+            packs.append((number, packing.pack))
+            rows += [(*row, number) for row in packing.rows]
+    _PACKS.write(connection, packs)
+    return rows
 
 
 def unpack(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:

@@ -12,11 +12,9 @@ from __future__ import annotations
 
 import logging
 import os
-import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -30,24 +28,13 @@ from turnout.trace.events import CallEvent, DecisionEvent, Event
 from turnout.trace.store.database import BAD_VALUE, Database
 from turnout.trace.store.decisions import DecisionReader, Select, numbered, packings
 from turnout.trace.store.encode import CALL_COLUMNS, DECISION_COLUMNS, Row, call_of, call_row, canonical
+from turnout.trace.store.inserting import Insert
 from turnout.trace.store.spill import read_spill, spilled
 
 logger = logging.getLogger(__name__)
 
-_ROWS = 16
-"""How many rows one statement inserts. Each statement lets another thread run, which costs more than a row does."""
-
-
-def _insert(table: str, columns: Sequence[str], rows: int) -> str:
-    row = f"({', '.join('?' * len(columns))})"
-    values = ", ".join([row] * rows)
-    # With a bad row the whole transaction is undone anyway: then SQLite need not keep what pages were before the
-    # statement.
-    return f"INSERT OR ROLLBACK INTO {table} ({', '.join(columns)}) VALUES {values} ON CONFLICT (event_id) DO NOTHING"
-
-
-_INSERT_CALLS = tuple(_insert("calls", CALL_COLUMNS, rows) for rows in (_ROWS, 1))
-_INSERT_DECISIONS = tuple(_insert("decisions", DECISION_COLUMNS, rows) for rows in (_ROWS, 1))
+_CALLS = Insert("calls", CALL_COLUMNS, "ON CONFLICT (event_id) DO NOTHING")
+_DECISIONS = Insert("decisions", DECISION_COLUMNS, "ON CONFLICT (event_id) DO NOTHING")
 _INSERT_SNAPSHOT = "INSERT INTO snapshots (hash, kind, json) VALUES (?, ?, ?) ON CONFLICT (hash) DO NOTHING"
 _INSERT_RUN = """
     INSERT INTO runs (name, created_ms, simulated) VALUES (?, ?, ?)
@@ -139,10 +126,10 @@ class Ledger(Closing):
                 return 0
             packed = list(packings(decisions))
             with self._database.write() as connection:
-                rows = [row for packing in packed for row in numbered(connection, packing)]
+                rows = numbered(connection, packed)
                 before = connection.total_changes
-                _write_rows(connection, _INSERT_CALLS, calls)
-                _write_rows(connection, _INSERT_DECISIONS, rows)
+                _CALLS.write(connection, calls)
+                _DECISIONS.write(connection, rows)
                 written = connection.total_changes - before
                 connection.executemany(
                     _INSERT_SNAPSHOT,
@@ -272,15 +259,6 @@ class Ledger(Closing):
         with self.reading() as select:
             rows = select(f"SELECT {', '.join(DECISION_COLUMNS)} FROM decisions{where}", values)
             return self._reader.read(select, rows)
-
-
-def _write_rows(connection: sqlite3.Connection, inserts: tuple[str, ...], rows: list[Row]) -> None:
-    """Insert rows, many by one statement, and those that are left one by one."""
-    many, one = inserts
-    whole = len(rows) - len(rows) % _ROWS
-    grouped = [list(chain.from_iterable(rows[at : at + _ROWS])) for at in range(0, whole, _ROWS)]
-    connection.executemany(many, grouped)
-    connection.executemany(one, rows[whole:])
 
 
 def _where(run: str | None, turn: str | None, query: str | None) -> tuple[str, list[str]]:
