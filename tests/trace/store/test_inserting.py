@@ -38,14 +38,14 @@ def test_all_rows_are_there_in_their_order(connection: sqlite3.Connection, count
     connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, before)
 
 
-def test_a_thousand_rows_take_ten_statements(connection: sqlite3.Connection) -> None:
+def test_a_thousand_rows_take_nineteen_statements(connection: sqlite3.Connection) -> None:
     statements: list[str] = []
     connection.set_trace_callback(statements.append)
     connection.execute("BEGIN")
     INTO.write(connection, [(f"n{number}", number) for number in range(1000)])
     connection.set_trace_callback(None)
     connection.rollback()
-    assert sum("INTO things" in statement for statement in statements) == 10
+    assert sum("INTO things" in statement for statement in statements) == 19
 
 
 def test_a_row_that_is_there_is_left_as_it_is(connection: sqlite3.Connection) -> None:
@@ -54,6 +54,13 @@ def test_a_row_that_is_there_is_left_as_it_is(connection: sqlite3.Connection) ->
     INTO.write(connection, [("b", 3), ("c", 4), ("c", 5)])
     assert stored(connection) == [("a", 1), ("b", 2), ("c", 4)]
     connection.rollback()
+
+
+def test_where_no_row_fits_a_statement_it_is_told(connection: sqlite3.Connection) -> None:
+    before = connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 1)
+    with pytest.raises(sqlite3.OperationalError, match="too many SQL variables"):
+        INTO.write(connection, [("a", 1)])
+    connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, before)
 
 
 def test_with_a_bad_row_none_is_there(connection: sqlite3.Connection) -> None:

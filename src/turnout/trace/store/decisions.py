@@ -27,7 +27,7 @@ from turnout.trace.store.encode import (
 from turnout.trace.store.inserting import Insert
 from turnout.trace.store.pack import packed_pair, packed_pairs, unpacked_pairs
 
-MOST_IN_A_PACK = 128
+MOST_IN_A_PACK = 64
 """More save hardly anything, and one decision is read by unpacking all that share its pack."""
 
 _MOST_PACK_BYTES = 512 * 1024

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
-_SIZES = (256, 64, 16, 4, 1)
-"""How many rows a statement takes: a thousand rows take ten."""
+_SIZES = (64, 16, 4, 1)
+"""How many rows a statement takes. For larger ones, whose values no other thread can come between, requests wait."""
 
 
 class Insert:
@@ -41,6 +41,6 @@ class Insert:
         most = connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // self._width
         at = 0
         for size, statement in self._statements:
-            while size <= most and len(rows) - at >= size:
+            while len(rows) - at >= size and size <= max(most, 1):
                 connection.execute(statement, tuple(chain.from_iterable(rows[at : at + size])))
                 at += size

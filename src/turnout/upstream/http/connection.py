@@ -12,15 +12,12 @@ from typing import Any
 from turnout.config.extras import require
 from turnout.upstream.errors import StalledError, TruncatedStreamError
 from turnout.upstream.http.errors import ReadError, RemoteProtocolError
-from turnout.upstream.http.outbox import Outbox
+from turnout.upstream.http.outbox import MOST_BYTES, Outbox
 
 _HIGH_WATER = 256 * 1024
 """So many bytes wait to be taken before the provider is no longer read from."""
 
 _MOST_HEADER_BYTES = 64 * 1024
-
-_MOST_HELD_BYTES = 64 * 1024
-"""A body of so many bytes is not copied to stand beside its head, and does not wait."""
 
 
 class Connection(asyncio.Protocol):
@@ -94,7 +91,7 @@ class Connection(asyncio.Protocol):
         """Send a request; the answer to the one before has come whole."""
         self._reset()
         self.busy = True
-        if len(body) < _MOST_HELD_BYTES:
+        if len(body) < MOST_BYTES:
             self._leaving = head + body
             self._outbox.add(self._leave)
         else:

@@ -11,6 +11,9 @@ import asyncio
 import time
 from collections.abc import Callable
 
+MOST_BYTES = 64 * 1024
+"""Of a connection's bytes more do not wait: they would be copied, and it is to tell soon when its buffer is full."""
+
 LONGEST_S = 0.002
 """After so many seconds of a turn what waits leaves before its end, so that long tasks do not hold up others' bytes."""
 

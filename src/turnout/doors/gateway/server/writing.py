@@ -10,12 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from turnout.upstream.http.outbox import Outbox
+from turnout.upstream.http.outbox import MOST_BYTES, Outbox
 
 _HEAD = b"HTTP/1.1 "
-
-_MOST_HELD_BYTES = 64 * 1024
-"""More does not wait: the transport is to tell soon that its buffer is full."""
 
 
 def at_once(send: Any) -> Callable[[bytes], bool]:
@@ -64,7 +61,7 @@ class HeadWithBody:
         """Hold a head and what follows it in the same turn; what looks like a head and is none leaves no later."""
         if self._held:
             self._held += data
-            if len(self._held) > _MOST_HELD_BYTES:
+            if len(self._held) > MOST_BYTES:
                 self.flush()
         elif data.startswith(_HEAD):
             self._held = data
