@@ -80,6 +80,7 @@ class Bare:
 
         self.stopping, self.limits = False, GatewaySettings()
         self._client, self._origin = HttpClient(), Origin.of(url)
+        self.outbox = self._client.outbox
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one request, or the server's beginning and end."""

@@ -57,24 +57,34 @@ async def test_connections_are_kept_and_used_again() -> None:
         assert one.connections == 4
 
 
-async def test_of_a_connection_that_closes_in_the_turn_of_its_request_nothing_is_sent() -> None:
+async def test_of_a_request_that_waits_for_the_end_of_the_turn_nothing_is_sent_if_its_connection_closes() -> None:
     got: list[bytes] = []
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        got.append(await request(reader))
+        await request(reader)
         writer.write(OK)
         got.append(await reader.read())
 
     async with server(script) as origin, client() as one:
-        await fetch(one, origin)
-        asking = asyncio.create_task(fetch(one, origin, b"again"))
-        await asyncio.sleep(0)
+        await asyncio.gather(fetch(one, origin), fetch(one, origin))
+        asking = list[asyncio.Task[tuple[int, bytes]]]()
+        for body, tasks in ((b"does not wait", 1), (b"waits", 2)):
+            one.outbox.tasks = range(tasks)
+            asking.append(asyncio.create_task(fetch(one, origin, body)))
+            await asyncio.sleep(0)
         await one.aclose()
-        with pytest.raises(ReadError):
-            await asking
+        for task in asking:
+            with pytest.raises(ReadError):
+                await task
         await asyncio.sleep(0.02)
-    assert got[0].endswith(b"{}")
-    assert got[1:] == [b""]
+    assert sorted(piece[-13:] for piece in got) == [b"", b"does not wait"]
+
+
+async def test_requests_that_leave_together_are_all_answered() -> None:
+    async with server(answering(OK)) as origin, client() as one:
+        one.outbox.tasks = range(8)
+        for _ in range(3):
+            assert await asyncio.gather(*(fetch(one, origin) for _ in range(8))) == [(200, b"hello")] * 8
 
 
 async def test_a_request_too_large_to_wait_leaves_whole() -> None:

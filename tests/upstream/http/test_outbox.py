@@ -23,6 +23,15 @@ async def test_what_the_tasks_of_a_turn_send_leaves_after_the_last_of_them() -> 
     assert happened == ["a runs", "b runs", "a leaves", "b leaves"]
 
 
+def test_nothing_waits_where_there_is_nobody_to_leave_with() -> None:
+    outbox, tasks = Outbox(), set[int]()
+    assert not outbox.waits
+    outbox.tasks = tasks
+    for number, waits in ((1, False), (2, True)):
+        tasks.add(number)
+        assert outbox.waits is waits
+
+
 async def test_each_leaves_once_and_a_later_turn_has_its_own() -> None:
     left: list[int] = []
     outbox = Outbox()

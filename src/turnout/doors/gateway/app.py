@@ -76,6 +76,7 @@ class Gateway:
         busy: How many requests are being served.
         pours: Makes of ASGI's ``send`` what sends a piece at once; set by a server that lets both be called outside of
             a task, it makes streams cheaper.
+        outbox: Where requests to providers, and answers, wait for the end of the event loop's turn.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Gateway:
         self.stopping = False
         self.busy = 0
         self.pours: Callable[[Send], Write] | None = None
+        self.outbox = client.outbox
         self._client = client
         self._metrics = metrics
         self._held = Held(limits.max_bodies_bytes)

@@ -173,6 +173,9 @@ class HttpClient:
         tls: What TLS connections trust; default: what the system trusts.
         rules: What holds for single providers instead.
         environment: Where proxies are looked for (`turnout.upstream.http.proxies`); none: there are none.
+
+    Attributes:
+        outbox: Where requests wait for the end of the event loop's turn.
     """
 
     def __init__(
@@ -195,7 +198,7 @@ class HttpClient:
         self._places: dict[Origin, asyncio.Semaphore] = {}
         self._idle: dict[Origin, list[tuple[float, Connection]]] = {}
         self._open: set[Connection] = set()
-        self._outbox = Outbox()
+        self.outbox = Outbox()
         self._sweep: asyncio.TimerHandle | None = None
 
     @property
@@ -306,7 +309,7 @@ class HttpClient:
             tls = rules.tls
         elif origin.secure:
             tls = self._tls = self._tls or ssl.create_default_context()
-        connection = Connection(loop, self._outbox, self._open.discard)
+        connection = Connection(loop, self.outbox, self._open.discard)
         try:
             async with asyncio.timeout_at(min(until, loop.time() + (rules.connect_s or self._connect_s))):
                 if proxy is not None and tls is not None:

@@ -91,12 +91,14 @@ class Connection(asyncio.Protocol):
         """Send a request; the answer to the one before has come whole."""
         self._reset()
         self.busy = True
-        if len(body) < MOST_BYTES:
+        if len(body) >= MOST_BYTES:
+            self._transport.write(head)
+            self._transport.write(body)
+        elif self._outbox.waits:
             self._leaving = head + body
             self._outbox.add(self._leave)
         else:
-            self._transport.write(head)
-            self._transport.write(body)
+            self._transport.write(head + body)
 
     def _leave(self) -> None:
         """Write the request, at the end of the event loop's turn; nothing of it if the connection closed meanwhile."""

@@ -3,13 +3,15 @@
 A write to a connection within the same machine wakes the process at its other end if that sleeps, and the writer pays
 for it: several times what the write itself costs. Whoever was woken by one write is awake for those that follow at
 once. The agent beside the gateway is such a process, and so is a model that is served on the same machine.
+
+Where only one request is under way nothing is to wait: at the turn's end another thread may come first.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 
 MOST_BYTES = 64 * 1024
 """Of a connection's bytes more do not wait: they would be copied, and it is to tell soon when its buffer is full."""
@@ -19,13 +21,24 @@ LONGEST_S = 0.002
 
 
 class Outbox:
-    """What is to leave. Use it from one event loop."""
+    """What is to leave. Use it from one event loop.
 
-    __slots__ = ("_since_s", "_waiting")
+    Attributes:
+        tasks: The tasks that have something to send, such as those that serve requests: set by a server that keeps
+            them. Where nobody says, nothing waits.
+    """
+
+    __slots__ = ("_since_s", "_waiting", "tasks")
 
     def __init__(self) -> None:
+        self.tasks: Sized = ()
         self._waiting: list[Callable[[], None]] = []
         self._since_s = 0.0
+
+    @property
+    def waits(self) -> bool:
+        """Whether anything is to wait for the end of the turn: there are others that it may leave with."""
+        return len(self.tasks) > 1
 
     def add(self, leave: Callable[[], None]) -> None:
         """Have something leave at the end of this turn.

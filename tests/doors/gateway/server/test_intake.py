@@ -20,6 +20,7 @@ from turnout.config.settings import GatewaySettings
 from turnout.doors.gateway.server.intake import intake_of
 from turnout.doors.listening import listen
 from turnout.testing.completions import Said
+from turnout.upstream.http.outbox import Outbox
 
 STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 ASKED = b'{"model":"turnout","messages":[{"role":"user","content":"hi"}]}'
@@ -188,7 +189,7 @@ class Sweeping(uvicorn.Server):
 @contextlib.contextmanager
 def tiny(app: Tiny, limits: GatewaySettings | None = None) -> Iterator[tuple[int, Any]]:
     listening = listen("127.0.0.1", 0)
-    intake = intake_of(limits or GatewaySettings())
+    intake = intake_of(limits or GatewaySettings(), Outbox())
     config = uvicorn.Config(
         app, http=intake, loop="uvloop", lifespan="off", ws="none", log_config=None, log_level="error"
     )

@@ -31,14 +31,23 @@ class Counting:
         self._transport.write(data)
 
 
-async def sent(steps: list[bytes | str]) -> tuple[list[bytes], bytes]:
-    """What was written, and what the other end got of it; a text names a method, ``pause`` waits a round."""
+def outbox_of(tasks: int) -> Outbox:
+    made = Outbox()
+    made.tasks = range(tasks)
+    return made
+
+
+async def sent(steps: list[bytes | str], tasks: int = 2) -> tuple[list[bytes], bytes]:
+    """What was written where so many tasks serve requests, and what the other end got of it.
+
+    A text among the steps names a method; ``pause`` waits a round.
+    """
     ours, theirs = socket.socketpair()
     loop = asyncio.get_running_loop()
     transport, _ = await loop.connect_accepted_socket(asyncio.Protocol, ours)
     reader, writer = await asyncio.open_connection(sock=theirs)
     counting = Counting(transport)
-    joined = HeadWithBody(counting, Outbox())
+    joined = HeadWithBody(counting, outbox_of(tasks))
     for step in steps:
         if isinstance(step, bytes):
             joined.write(step)
@@ -71,11 +80,23 @@ async def test_when_a_head_leaves(steps: list[bytes | str], writes: list[bytes])
     assert await sent(steps) == (writes, b"".join(writes))
 
 
+@pytest.mark.parametrize(
+    ("steps", "writes"),
+    [
+        pytest.param([HEAD, b"ok"], [HEAD + b"ok"], id="with its body"),
+        pytest.param([HEAD, b"o", b"k"], [HEAD + b"o", b"k"], id="with the first piece alone"),
+        pytest.param([HEAD, "pause", "pause", b"ok"], [HEAD, b"ok"], id="alone where nothing follows at once"),
+    ],
+)
+async def test_the_answer_of_the_only_request_does_not_wait(steps: list[bytes | str], writes: list[bytes]) -> None:
+    assert await sent(steps, tasks=1) == (writes, b"".join(writes))
+
+
 async def test_nothing_is_written_to_a_client_that_left_in_the_same_turn() -> None:
     ours, theirs = socket.socketpair()
     transport, _ = await asyncio.get_running_loop().connect_accepted_socket(asyncio.Protocol, ours)
     counting = Counting(transport)
-    joined = HeadWithBody(counting, Outbox())
+    joined = HeadWithBody(counting, outbox_of(2))
     joined.write(HEAD)
     transport.abort()
     await asyncio.sleep(0)
@@ -86,7 +107,7 @@ async def test_nothing_is_written_to_a_client_that_left_in_the_same_turn() -> No
 async def test_what_else_a_transport_can_do_it_can_too() -> None:
     ours, theirs = socket.socketpair()
     transport, _ = await asyncio.get_running_loop().connect_accepted_socket(asyncio.Protocol, ours)
-    joined = HeadWithBody(transport, Outbox())
+    joined = HeadWithBody(transport, outbox_of(2))
     assert joined.get_extra_info("socket") is transport.get_extra_info("socket")
     joined.close()
     theirs.close()

@@ -242,6 +242,6 @@ class Intake(HttpToolsProtocol):
             super().on_message_complete()
 
 
-def intake_of(limits: GatewaySettings) -> type[Intake]:
-    """The class of the connections of a server with these limits."""
-    return type("Intake", (Intake,), {"limits": limits, "outbox": Outbox()})
+def intake_of(limits: GatewaySettings, outbox: Outbox) -> type[Intake]:
+    """The class of the connections of a server with these limits, whose answers wait there."""
+    return type("Intake", (Intake,), {"limits": limits, "outbox": outbox})

@@ -95,7 +95,7 @@ def server_of(
     from turnout.doors.gateway.server.intake import intake_of
     from turnout.doors.gateway.server.writing import at_once
 
-    intake = intake_of(gateway.limits)
+    intake = intake_of(gateway.limits, gateway.outbox)
     gateway.pours = at_once  # uvicorn's send, where that is called instead, only ever waits for room in the buffer
 
     class Server(uvicorn.Server):
@@ -207,7 +207,9 @@ def server_of(
             config.load()
         except OSError as error:  # ssl's own errors are among them
             raise unusable_certificate(*tls, error) from None
-    return Server(config)
+    server = Server(config)
+    gateway.outbox.tasks = server.server_state.tasks
+    return server
 
 
 def _whole(seconds: float) -> int:

@@ -1,4 +1,4 @@
-"""A connection's transport on which an answer leaves in one write, at the end of the event loop's turn.
+"""A connection's transport on which an answer leaves in one write, with others' at the end of the event loop's turn.
 
 A server writes head and body one after the other, and each write is a call of the system and may wake the client
 (`turnout.upstream.http.outbox`). What follows a head that has left is written at once: the events of a stream do not
@@ -61,7 +61,7 @@ class HeadWithBody:
         """Hold a head and what follows it in the same turn; what looks like a head and is none leaves no later."""
         if self._held:
             self._held += data
-            if len(self._held) > MOST_BYTES:
+            if not self._outbox.waits or len(self._held) > MOST_BYTES:
                 self.flush()
         elif data.startswith(_HEAD):
             self._held = data
