@@ -54,7 +54,7 @@ class _Answer:
         """Nothing is open."""
 
 
-class _Client:
+class Client:
     """Stands where the HTTP client stands: the network is not measured here."""
 
     def __init__(self, data: bytes) -> None:
@@ -122,6 +122,11 @@ class Inside:
         self._recorder.flush()
         return Cost(thread / count * 1e6, (time.process_time() - process - thread) / count * 1e6)
 
+    def newest(self) -> tuple[Any, Any]:
+        """The newest decision and the newest call that were written to the ledger."""
+        ledger = self._recorder.ledger
+        return ledger.decisions()[-1], ledger.calls()[-1]
+
     def settle(self) -> None:
         """Set the garbage collector as `turnout.doors.gateway.server.process.serve` does."""
         gc.collect()
@@ -170,5 +175,5 @@ def inside(settings_text: str, path: str, answer: bytes) -> Iterator[Inside]:
                 simulated=True,
                 admission=Admission(Gate(lambda: ring, asks), limits, clock),
             )
-            gateway._client = _Client(answer)  # type: ignore[assignment]  # the network stands for itself elsewhere
+            gateway._client = Client(answer)  # type: ignore[assignment]  # the network stands for itself elsewhere
             yield Inside(gateway, recorder, path, made.token)

@@ -111,24 +111,28 @@ class Bare:
         await send({"type": "http.response.body", "body": data, "more_body": False})
 
 
+def serve(app: Any) -> None:
+    """Serve an application as the gateway is served, and print its port."""
+    import gc
+
+    from turnout.doors.gateway.server.process import server_of
+    from turnout.doors.listening import listen
+
+    listening = listen("127.0.0.1", 0, backlog=2048)
+    gc.collect()
+    gc.freeze()  # as `turnout.doors.gateway.server.process.serve` does
+    print(listening.getsockname()[1], flush=True)
+    server_of(app, drain_s=1).run(sockets=[listening])
+
+
 def main(role: str, url: str = "") -> None:
     """Be one of the processes."""
     import uvloop
 
     if role == "upstream":
         uvloop.run(provide())
-        return
-    import gc
-
-    from turnout.doors.gateway.server.process import server_of
-    from turnout.doors.listening import listen
-
-    app: Any = Bare(url)
-    listening = listen("127.0.0.1", 0, backlog=2048)
-    gc.collect()
-    gc.freeze()  # as `turnout.doors.gateway.server.process.serve` does
-    print(listening.getsockname()[1], flush=True)
-    server_of(app, drain_s=1).run(sockets=[listening])
+    else:
+        serve(Bare(url))
 
 
 if __name__ == "__main__":

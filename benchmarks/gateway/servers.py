@@ -104,10 +104,15 @@ def kinds(*, peers_too: bool = True) -> tuple[list[Kind], dict[str, str]]:
     return found, absent
 
 
-def _bare(url: str, folder: Path, cpus: Sequence[str]) -> Server:
+def module(name: str, *arguments: str, cpus: Sequence[str] = ()) -> Server:
+    """A module of ours that prints its port and serves."""
     began = time.perf_counter()
-    process = _popen([sys.executable, "-m", "benchmarks.gateway.processes", "bare", url], cpus, read=True)
+    process = _popen([sys.executable, "-m", name, *arguments], cpus, read=True)
     return _ready(process, int(_line(process)), began)
+
+
+def _bare(url: str, folder: Path, cpus: Sequence[str]) -> Server:
+    return module("benchmarks.gateway.processes", "bare", url, cpus=cpus)
 
 
 def _turnout(url: str, folder: Path, cpus: Sequence[str]) -> Server:
