@@ -56,11 +56,14 @@ def test_a_row_that_is_there_is_left_as_it_is(connection: sqlite3.Connection) ->
     connection.rollback()
 
 
-def test_where_no_row_fits_a_statement_it_is_told(connection: sqlite3.Connection) -> None:
-    before = connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 1)
+def test_where_no_row_fits_a_statement_it_is_told() -> None:
+    # A connection of its own: one that has run the statement keeps it, whatever the limit is now.
+    fresh = sqlite3.connect(":memory:", isolation_level=None)
+    fresh.execute("CREATE TABLE things (name TEXT UNIQUE, size INTEGER)")
+    fresh.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 1)
     with pytest.raises(sqlite3.OperationalError, match="too many SQL variables"):
-        INTO.write(connection, [("a", 1)])
-    connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, before)
+        INTO.write(fresh, [("a", 1)])
+    fresh.close()
 
 
 def test_with_a_bad_row_none_is_there(connection: sqlite3.Connection) -> None:
