@@ -29,6 +29,7 @@ from benchmarks.gateway.load import load, requests_of
 from benchmarks.gateway.peers import AbsentError
 from benchmarks.gateway.processes import Bare, serve
 from benchmarks.gateway.reading import cpu_s
+from benchmarks.gateway.run import CONNECTIONS
 from benchmarks.gateway.servers import PATH, end, kinds, module, nginx_provider, provider
 
 STEPS = (
@@ -39,8 +40,6 @@ STEPS = (
     "a key's hash, two prices, the model's name, the cost in headers",
 )
 """What each step adds to those before it."""
-
-CONNECTIONS = 16
 
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _MESSAGES = msgspec.json.Decoder(list[dict[str, Any]])

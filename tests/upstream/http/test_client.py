@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.upstream.http.scripted import CHUNKED, OK, answering, client, request, server, soon
+from tests.upstream.http.scripted import CHUNKED, OK, Script, answering, client, request, server, soon
 from tests.upstream.http.support import self_signed
 from turnout.upstream.errors import StalledError, TruncatedStreamError, failure_of, is_unbilled
 from turnout.upstream.http.client import ConnectionRules, HttpClient, Origin
@@ -21,6 +21,16 @@ from turnout.upstream.http.errors import ConnectError, PoolTimeout, ReadError, R
 async def fetch(one: HttpClient, origin: Origin, body: bytes = b"{}") -> tuple[int, bytes]:
     answer = await one.send(origin, b"POST", b"/v1/x", [(b"x-a", b"b")], body, soon())
     return answer.status, await answer.read(soon())
+
+
+def keeping(got: list[bytes]) -> Script:
+    """Answer one request, and keep it."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        got.append(await request(reader))
+        writer.write(OK)
+
+    return script
 
 
 async def drained(one: HttpClient, origin: Origin) -> None:
@@ -35,12 +45,7 @@ async def drained(one: HttpClient, origin: Origin) -> None:
 
 async def test_request_and_answer() -> None:
     got: list[bytes] = []
-
-    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        got.append(await request(reader))
-        writer.write(OK)
-
-    async with server(script) as origin, client() as one:
+    async with server(keeping(got)) as origin, client() as one:
         answer = await one.send(origin, b"POST", b"/v1/x?y=1", [(b"x-a", b"b")], b'{"k":1}', soon())
         assert await answer.read(soon()) == b"hello"
         assert answer.fields["x-some"] == "thing"
@@ -89,12 +94,7 @@ async def test_requests_that_leave_together_are_all_answered() -> None:
 
 async def test_a_request_too_large_to_wait_leaves_whole() -> None:
     got: list[bytes] = []
-
-    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        got.append(await request(reader))
-        writer.write(OK)
-
-    async with server(script) as origin, client() as one:
+    async with server(keeping(got)) as origin, client() as one:
         await fetch(one, origin, b"x" * 300_000)
     assert got[0].endswith(b"\r\n\r\n" + b"x" * 300_000)
 
